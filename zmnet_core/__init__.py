@@ -1,0 +1,3 @@
+"""ZM-Net: zero-shot image manipulation in real time."""
+
+__version__ = "0.1.0"

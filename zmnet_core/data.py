@@ -1,0 +1,219 @@
+"""Training pictures: folders of files, random crops, and what is computed once a painting.
+
+Every random choice comes from `rng(seed, step, rank, stream)` and nothing else, so step k of a run
+is the same picture for picture whether the run was interrupted before it or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .errors import PictureError, TrainingError
+from .files import write_tensors
+from .images import find_pictures, fit_short_side, read_picture
+from .losses import PerceptualLoss
+from .pnet import PNet
+
+logger = logging.getLogger(__name__)
+
+CONTENT, STYLE, VARIANT = 0, 1, 2  # streams of random numbers
+
+
+def rng(seed: int, step: int, rank: int, stream: int) -> np.random.Generator:
+    """The random numbers of one purpose at one step on one process."""
+    return np.random.default_rng([seed, step, rank, stream])
+
+
+class Pictures:
+    """The pictures of a folder as uint8 tensors.
+
+    Args:
+        paths: files; one that cannot be read is replaced by the next one that can, with a warning.
+        short_side: resize to this when reading; None keeps the file's size.
+        in_memory: keep decoded pictures (uint8, on `device`) instead of reading them again.
+    """
+
+    def __init__(
+        self,
+        paths: list[Path],
+        short_side: int | None = None,
+        in_memory: bool = False,
+        device: torch.device | str = "cpu",
+    ):
+        if not paths:
+            raise TrainingError("no pictures to train on.")
+        self.paths, self.short_side, self.in_memory, self.device = paths, short_side, in_memory, device
+        self._kept: dict[int, Tensor] = {}
+        self._bad: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """[3, H, W], uint8, sides of at least 64 px."""
+        if index in self._kept:
+            return self._kept[index]
+        for offset in range(len(self.paths)):
+            other = (index + offset) % len(self.paths)
+            if other in self._bad:
+                continue
+            try:
+                image = read_picture(self.paths[other]).rgb
+            except PictureError as error:
+                logger.warning("skipped: %s", error)
+                self._bad.add(other)
+                continue
+            image = fit_short_side(image, self.short_side, least=64)
+            tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().to(self.device)
+            if self.in_memory:
+                self._kept[index] = tensor
+            return tensor
+        raise TrainingError(f"none of the {len(self.paths)} pictures could be read; the first is '{self.paths[0]}'.")
+
+
+def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: float = 0.5) -> Tensor:
+    """A random square of a uint8 picture, mirrored half of the time: [3, size, size] in 0..1.
+
+    Its side is between `least` × the short side and the short side, but no less than `size` where
+    the picture allows: pictures are not enlarged without need.
+    """
+    _, height, width = picture.shape
+    short = min(height, width)
+    lowest = min(short, max(size, round(least * short)))
+    side = int(random.integers(lowest, short + 1))
+    top = int(random.integers(0, height - side + 1))
+    left = int(random.integers(0, width - side + 1))
+    crop = picture[None, :, top : top + side, left : left + side].float() / 255
+    if side != size:
+        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    return (crop.flip(-1) if random.random() < 0.5 else crop)[0]
+
+
+class ContentBatches(Dataset):
+    """The photographs of every step: `batches[step]` is [B, 3, size, size]."""
+
+    def __init__(self, pictures: Pictures, batch_size: int, size: int, seed: int, rank: int):
+        self.pictures, self.batch_size, self.size, self.seed, self.rank = pictures, batch_size, size, seed, rank
+
+    def __getitem__(self, step: int) -> Tensor:
+        random = rng(self.seed, step, self.rank, CONTENT)
+        chosen = random.integers(0, len(self.pictures), self.batch_size)
+        return torch.stack([random_crop(self.pictures[int(i)], self.size, random) for i in chosen])
+
+
+class StyleTargets(NamedTuple):
+    """What a step needs of its paintings: PNet features [S, …] and Gram matrices {layer: [S, C, C]}."""
+
+    features: Tensor
+    grams: dict[str, Tensor]
+
+
+class StyleBank:
+    """Paintings, looked at by the PNet's frozen part and by the loss network.
+
+    Args:
+        pictures: the paintings.
+        pnet, loss: give `features` and Gram matrices.
+        size: side of the square that is looked at.
+        variants: how many looks are kept of a painting: the first is the whole painting's centre
+            square, the others random crops. What they give is computed once and kept (Gram
+            matrices in bfloat16: 0.7 MB a look). 0: a fresh crop every time, nothing kept.
+        cache: folder where kept looks stay between runs, under a name made of the painting's bytes
+            and of everything that shaped the look; None keeps them in memory only.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        pnet: PNet,
+        loss: PerceptualLoss,
+        size: int,
+        variants: int,
+        seed: int,
+        cache: str | os.PathLike[str] | None = None,
+    ):
+        self.pictures, self.pnet, self.loss = pictures, pnet, loss
+        self.size, self.variants, self.seed = size, variants, seed
+        self.cache = Path(cache) if cache else None
+        self.device = next(loss.vgg.parameters()).device
+        self._kept: dict[tuple[int, int], StyleTargets] = {}
+
+    def batch(self, step: int, rank: int, count: int) -> StyleTargets:
+        """The targets of the `count` paintings of this step on this process."""
+        random = rng(self.seed, step, rank, STYLE)
+        chosen = random.choice(len(self.pictures), count, replace=count > len(self.pictures))
+        if self.variants == 0:
+            return self._look(torch.stack([random_crop(self.pictures[int(i)], self.size, random) for i in chosen]))
+        looks = [self.look(int(i), int(random.integers(self.variants))) for i in chosen]
+        return StyleTargets(
+            torch.cat([look.features for look in looks]),
+            {layer: torch.cat([look.grams[layer] for look in looks]).float() for layer in looks[0].grams},
+        )
+
+    def look(self, index: int, variant: int) -> StyleTargets:
+        """One kept look at one painting."""
+        key = (index, variant)
+        if key not in self._kept:
+            file = self._cache_file(index, variant) if self.cache else None
+            if file and file.is_file():
+                tensors = load_file(file, str(self.device))
+                found = StyleTargets(tensors.pop("features"), tensors)
+            else:
+                picture = self.pictures[index]
+                if variant == 0:
+                    crop = centre_square(picture, self.size)
+                else:
+                    crop = random_crop(picture, self.size, rng(self.seed, index, variant, VARIANT), least=0.6)
+                found = self._look(crop[None])
+                found = found._replace(grams={layer: gram.to(torch.bfloat16) for layer, gram in found.grams.items()})
+                if file:
+                    write_tensors(file, {"features": found.features, **found.grams})
+            self._kept[key] = found
+        return self._kept[key]
+
+    def _cache_file(self, index: int, variant: int) -> Path:
+        recipe = [self.size, index * bool(variant), variant, self.seed * bool(variant), self.pictures.short_side]
+        recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
+        digest = hashlib.sha256(self.pictures.paths[index].read_bytes() + repr(recipe).encode()).hexdigest()
+        return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
+
+    def _look(self, crops: Tensor) -> StyleTargets:
+        crops = crops.to(self.device)
+        with torch.no_grad():
+            return StyleTargets(self.pnet.features(crops), self.loss.style_targets(crops))
+
+
+def centre_square(picture: Tensor, size: int) -> Tensor:
+    """The largest centred square of a uint8 picture as [3, size, size] in 0..1."""
+    _, height, width = picture.shape
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    crop = picture[None, :, top : top + side, left : left + side].float() / 255
+    if side != size:
+        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    return crop[0]
+
+
+def split_folder(folder: str | os.PathLike[str], held_out: str | None, what: str) -> tuple[list[Path], list[Path]]:
+    """Training and validation files: another folder's for validation, or every 20th of this one."""
+    try:
+        files = find_pictures(folder)
+        if held_out:
+            return files, find_pictures(held_out)
+    except PictureError as error:
+        raise TrainingError(f"{what}: {error}") from None
+    if len(files) < 2:
+        raise TrainingError(f"{what}: '{folder}' holds one picture; at least two are needed, one of them for validation.")
+    validation = files[::20]
+    return [f for f in files if f not in set(validation)], validation

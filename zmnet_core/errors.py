@@ -1,0 +1,21 @@
+"""The errors this library raises on purpose. Each message says what was wrong and what to do."""
+
+
+class ZMNetError(Exception):
+    """Base of all errors below: catch this one to catch them all."""
+
+
+class WeightsNotFoundError(ZMNetError):
+    """A file of weights is missing, or is not what its name says."""
+
+
+class WrongModelError(ZMNetError):
+    """A style, a checkpoint or a signal does not belong to this model."""
+
+
+class PictureError(ZMNetError, ValueError):
+    """A picture cannot be read, or cannot be processed."""
+
+
+class TrainingError(ZMNetError):
+    """A training run cannot start or go on."""

@@ -1,0 +1,111 @@
+"""Dynamic instance normalisation and the convolutions around it.
+
+Eq. numbers are those of Wang, Liang, Zhang, Yeung and Xing, "ZM-Net: Real-time Zero-shot Image
+Manipulation Network", 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPS = 1e-5
+
+
+class DIN:
+    """Dynamic instance normalisation, site after site along one pass of the TNet (Eq. 3).
+
+    At every site, for picture n and channel c,
+
+        y = γ(X_s) · (x − μ(x)) / σ(x) + β(X_s)
+
+    with μ, σ the mean and (biased) standard deviation over space. The object is made for one
+    forward pass; each call normalises at the next site and notes the μ and 1/σ it used.
+
+    Args:
+        gamma, beta: [N, ΣC], every site's scale and shift in a row.
+        frozen: statistics of an earlier pass, [N or 1, 2, ΣC] (μ, 1/σ), used in place of the
+            picture's own: tiles and video frames then share one normalisation.
+        watch: keep, per site, how far normalised values go beyond `limit` σ (for training).
+
+    Statistics are float32 whatever the input's type: float16 overflows in x².
+    """
+
+    def __init__(
+        self,
+        gamma: Tensor,
+        beta: Tensor,
+        frozen: Tensor | None = None,
+        watch: bool = False,
+        limit: float = 5.0,
+    ):
+        self.gamma, self.beta, self.frozen = gamma.float(), beta.float(), frozen
+        self.watch, self.limit = watch, limit
+        self._next = 0
+        self._moments: list[Tensor] = []
+        self._excess: list[Tensor] = []
+        self._peaks: list[Tensor] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        site = slice(self._next, self._next + c)
+        self._next += c
+        gamma, beta = self.gamma[:, site], self.beta[:, site]
+        if gamma.shape[0] != n:
+            gamma, beta = gamma.expand(n, c), beta.expand(n, c)
+
+        if self.frozen is not None:
+            mu, rstd = self.frozen[:, 0, site, None, None], self.frozen[:, 1, site, None, None]
+            scale = gamma[..., None, None] * rstd
+            return torch.addcmul((beta[..., None, None] - mu * scale).to(x.dtype), x, scale.to(x.dtype))
+
+        # Instance norm of [N, C] planes is batch norm of one picture with N·C channels, for which
+        # there is a fused kernel that also takes γ, β and works in float32 inside.
+        y, mu, rstd = torch.native_batch_norm(
+            x.reshape(1, n * c, h, w), gamma.reshape(-1), beta.reshape(-1), None, None, True, 0.0, EPS
+        )
+        mu, rstd = mu.view(n, c).float(), rstd.view(n, c).float()
+        self._moments.append(torch.stack((mu, rstd), 1))
+        if self.watch:
+            normalised = (x - mu[..., None, None].to(x.dtype)) * rstd[..., None, None].to(x.dtype)
+            size = normalised.abs()
+            self._excess.append(F.relu(size.float() - self.limit).square().mean())
+            self._peaks.append(size.detach().amax().float())
+        return y.view(n, c, h, w)
+
+    @property
+    def statistics(self) -> Tensor:
+        """[N, 2, ΣC]: μ and 1/σ of every site passed so far."""
+        return torch.cat(self._moments, 2)
+
+    @property
+    def excess(self) -> Tensor:
+        """[sites]: mean squared excess of normalised values beyond the limit."""
+        return torch.stack(self._excess)
+
+    @property
+    def peaks(self) -> Tensor:
+        """[sites]: largest normalised value, in σ."""
+        return torch.stack(self._peaks)
+
+
+class Conv(nn.Conv2d):
+    """Convolution with reflected borders, so that no frame shows around the picture."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
+        super().__init__(inputs, outputs, kernel, stride, padding=kernel // 2, padding_mode="reflect")
+
+
+class ResidualConvs(nn.Module):
+    """The two convolutions of one residual block; the TNet puts DIN between and after them."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = Conv(channels, channels, 3)
+        self.conv2 = Conv(channels, channels, 3)
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Twice the height and width by repetition; with the convolution after it, no checkerboard."""
+    return F.interpolate(x, scale_factor=2, mode="nearest")

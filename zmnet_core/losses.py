@@ -1,0 +1,138 @@
+"""The perceptual loss: Gram matrices (Eq. 1) and the content + style objective (Eq. 2).
+
+Two forms of the same idea:
+
+`paper`       L = λ_s Σ_S ‖G(φ_l(Y)) − G(φ_l(X_s))‖²_F / Z_l² + λ_c Σ_C ‖φ_l(Y) − φ_l(X_c)‖²_F / Z_l
+`normalised`  every term divided by the size of its target:
+              content ‖Δφ_l‖² / ‖φ_l(X_c)‖², style ‖ΔG_l‖² / ‖G_l(X_s)‖²
+              so that every painting has the same say and the scale of the VGG weights cancels.
+
+Everything here is float32, whatever autocast the networks run under.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .vgg import LAYER_ORDER, VGG16
+
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+CONTENT_LAYERS = ("relu3_3",)
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """G(φ) = Φ Φᵀ / Z with Φ the C × HW matrix of activations and Z = C·H·W (Eq. 1).
+
+    Dividing by Z here is the paper's 1/Z² of Eq. 2 taken inside the norm, where it also serves two
+    pictures of different sizes. [N, C, H, W] → [N, C, C], float32.
+    """
+    n, c, h, w = features.shape
+    flat = features.float().reshape(n, c, h * w)
+    with torch.autocast(features.device.type, enabled=False):
+        return flat @ flat.transpose(1, 2) / (c * h * w)
+
+
+def squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    """‖a − b‖² of each picture: [N, …] → [N], float32."""
+    return (a.float() - b.float()).square().flatten(1).sum(1)
+
+
+def squared_norm(a: Tensor) -> Tensor:
+    """‖a‖² of each picture: [N, …] → [N], float32."""
+    return a.float().square().flatten(1).sum(1)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels; a scalar."""
+    return (image.diff(dim=-1).abs().mean() + image.diff(dim=-2).abs().mean()).float()
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Which loss, on which layers, how heavy.
+
+    `style_layers` maps a layer to its weight among the style terms (they are averaged by weight in
+    the normalised loss and summed by weight in the paper's).
+    """
+
+    kind: str = "normalised"
+    style_weight: float = 5.0  # λ_s
+    content_weight: float = 1.0  # λ_c
+    style_layers: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STYLE_LAYERS, 1.0))
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("paper", "normalised"):
+            raise ValueError(f"loss kind is 'paper' or 'normalised', not '{self.kind}'.")
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """All layers the loss reads, shallow first."""
+        wanted = {*self.style_layers, *self.content_layers}
+        return tuple(name for name in LAYER_ORDER if name in wanted)
+
+
+class PerceptualTerms(NamedTuple):
+    """Each term per picture, before λ: content [N] and style {layer: [N]}; total is a scalar."""
+
+    total: Tensor
+    content: Tensor
+    style: dict[str, Tensor]
+
+
+class PerceptualLoss(nn.Module):
+    """Eq. 2 over a frozen VGG-16.
+
+    Usage: `targets = loss.style_targets(paintings)`, then `loss(stylised, contents, targets)`.
+    """
+
+    def __init__(self, vgg: VGG16, config: LossConfig = LossConfig()):
+        super().__init__()
+        self.vgg, self.config = vgg, config
+
+    @torch.no_grad()
+    def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
+        """Gram matrices of the paintings at the style layers: {layer: [N, C, C]}."""
+        features = self.vgg(paintings, tuple(self.config.style_layers))
+        return {layer: gram_matrix(features[layer]) for layer in self.config.style_layers}
+
+    @torch.no_grad()
+    def content_targets(self, contents: Tensor) -> dict[str, Tensor]:
+        """Activations of the photographs at the content layers."""
+        return self.vgg(contents, self.config.content_layers)
+
+    def forward(self, stylised: Tensor, contents: Tensor, style_targets: dict[str, Tensor]) -> PerceptualTerms:
+        """The loss of N stylised pictures against N photographs and N paintings' Gram matrices."""
+        features = self.vgg(stylised, self.config.layers)
+        targets = self.content_targets(contents)
+        content = torch.zeros(stylised.shape[0], device=stylised.device)
+        for layer in self.config.content_layers:
+            error = squared_distance(features[layer], targets[layer])
+            if self.config.kind == "paper":
+                content = content + error / features[layer][0].numel()  # Z_l
+            else:
+                content = content + error / squared_norm(targets[layer]).clamp_min(1e-8)
+
+        style = {}
+        for layer in self.config.style_layers:
+            error = squared_distance(gram_matrix(features[layer]), style_targets[layer])
+            if self.config.kind == "normalised":
+                error = error / squared_norm(style_targets[layer]).clamp_min(1e-12)
+            style[layer] = error
+
+        weights = self.config.style_layers
+        weighted = sum(weights[layer] * error for layer, error in style.items())
+        if self.config.kind == "normalised":
+            weighted = weighted / sum(weights.values())
+        total = self.config.style_weight * weighted.mean() + self.config.content_weight * content.mean()
+        return PerceptualTerms(total, content, style)
+
+
+def saturation_penalty(logits: Tensor, limit: float = 3.5) -> Tensor:
+    """Mean squared excess of the output's logits beyond ±limit, where the sigmoid stops learning."""
+    return F.relu(logits.float().abs() - limit).square().mean()

@@ -1,0 +1,251 @@
+"""`ZMNet`: a TNet, a PNet and what a user does with the pair."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .errors import WeightsNotFoundError, WrongModelError
+from .files import write_json, write_tensors
+from .pnet import build_pnet
+from .style import Style
+from .tnet import TNet, Trace
+
+SCHEMA = 1
+WEIGHTS = "model.safetensors"
+BUNDLED = Path(__file__).parent / "weights"
+STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
+MIN_SIDE = 16
+
+
+class ZMNet(
+    nn.Module,
+    PyTorchModelHubMixin,
+    library_name="zmnet",
+    license="apache-2.0",
+    pipeline_tag="image-to-image",
+    tags=["zm-net", "style-transfer", "image-to-image"],
+):
+    """Zero-shot image manipulation network: Y = TNet(X_c; γ, β), γ, β = PNet(X_s).
+
+    >>> model = ZMNet.from_pretrained("zmnet-base")
+    >>> style = model.encode_style(painting)             # [1, 3, H, W] in 0..1
+    >>> stylised = model.apply(photographs, style)       # [B, 3, H, W] in 0..1
+
+    Args:
+        tnet: keyword arguments of `TNet`, e.g. `{"width": 32}`.
+        pnet: `{"kind": "vgg"}` and keyword arguments of that PNet.
+        schema: version of this description; a newer one than the library's is refused.
+    """
+
+    def __init__(self, tnet: dict | None = None, pnet: dict | None = None, schema: int = SCHEMA):
+        super().__init__()
+        if schema != SCHEMA:
+            raise WrongModelError(f"this model has schema {schema}, this version of zmnet reads {SCHEMA}: update zmnet.")
+        tnet, pnet = dict(tnet or {}), {"kind": "vgg", **(pnet or {})}
+        self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
+        self.tnet = TNet(**tnet)
+        self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
+        self._fingerprint: tuple[object, str] | None = None
+
+    # What a user calls -------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode_style(self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "") -> Style:
+        """γ, β of paintings: one style a picture.
+
+        Args:
+            images: [N, 3, H, W], 0..1.
+            size: short side the paintings are looked at with; strokes are learned at this scale.
+                None: as they are.
+            name: carried by the style, for people.
+        """
+        if self.pnet.signal != "image":
+            raise WrongModelError("this model is guided by vectors, not by pictures: use encode_attribute.")
+        images = self._checked(images)
+        if size is not None and min(images.shape[-2:]) != size:
+            scale = size / min(images.shape[-2:])
+            shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
+            images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
+        images = images.to(self._parameter.dtype)
+        return Style(self.pnet(self.pnet.features(images)), self.tnet.sites, self.fingerprint, name)
+
+    @torch.no_grad()
+    def apply(
+        self,
+        contents: Tensor,
+        style: Style,
+        strength: float = 1.0,
+        statistics: Tensor | None = None,
+    ) -> Tensor:
+        """Stylise photographs.
+
+        Args:
+            contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
+            style: one style for all, or one for each of the B.
+            strength: 0 gives (nearly) the photograph, 1 the style, up to 1.5 more than the style:
+                a walk in DIN space from the photograph's own style to the painting's.
+            statistics: frozen μ, 1/σ from `measure`.
+
+        Returns:
+            [B, 3, H, W], 0..1, in the contents' type.
+        """
+        contents = self._checked(contents)
+        style = self._style_for(contents, style, strength)
+        stylised = self.tnet(contents.to(self._parameter.dtype), style.values, statistics)
+        return stylised.to(contents.dtype)
+
+    @torch.no_grad()
+    def measure(self, contents: Tensor, style: Style, strength: float = 1.0) -> Tensor:
+        """Statistics of every norm for these pictures under this style, to be frozen in `apply`."""
+        contents = self._checked(contents)
+        style = self._style_for(contents, style, strength)
+        return self.tnet.measure(contents.to(self._parameter.dtype), style.values)
+
+    # What a training loop calls ----------------------------------------------------------------
+
+    def forward(self, contents: Tensor, features: Tensor) -> Trace:
+        """One differentiable pass: contents [N, 3, H, W] and `pnet.features` of N signals."""
+        return self.tnet.trace(contents, self.pnet(features))
+
+    # Identity, loading, saving -----------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the TNet's weights rounded to float16: styles fit this TNet and no other."""
+        state = self.tnet.state_dict(keep_vars=True)
+        version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
+        if self._fingerprint is None or self._fingerprint[0] != version:
+            digest = hashlib.sha256()
+            for name, tensor in state.items():
+                digest.update(f"{name}{tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+            self._fingerprint = (version, digest.hexdigest())
+        return self._fingerprint[1]
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+        **kwargs: object,
+    ) -> ZMNet:
+        if os.path.isdir(model_id):
+            file = Path(model_id) / WEIGHTS
+        else:
+            file = Path(
+                hf_hub_download(
+                    model_id,
+                    WEIGHTS,
+                    revision=revision,
+                    cache_dir=cache_dir,
+                    force_download=force_download,
+                    token=token,
+                    local_files_only=local_files_only,
+                )
+            )
+        model = cls(**kwargs)
+        model.load_weights(file)
+        return model.eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "zmnet-base", **kwargs: object) -> ZMNet:
+        """A trained model, float32, on the CPU, ready to use.
+
+        Args:
+            pretrained_model_name_or_path: a model that ships with the library ("zmnet-base"), a
+                folder that holds config.json and model.safetensors, or a Hugging Face Hub id.
+            kwargs: huggingface_hub's: revision, cache_dir, token, local_files_only, force_download.
+
+        Raises:
+            WeightsNotFoundError: nothing of that name; the message says where it was looked for.
+            WrongModelError: a file that does not hold this model.
+        """
+        name = str(pretrained_model_name_or_path)
+        if (BUNDLED / name / WEIGHTS).is_file():
+            name = str(BUNDLED / name)
+        elif not os.path.isdir(name) and name.count("/") != 1:
+            raise WeightsNotFoundError(
+                f"there is no model '{name}'. Bundled models: {', '.join(bundled_models()) or 'none'}; "
+                "otherwise give a folder with config.json and model.safetensors, or a Hub id such as org/zmnet-20k."
+            )
+        if os.path.isdir(name):
+            for wanted in ("config.json", WEIGHTS):
+                if not (Path(name) / wanted).is_file():
+                    raise WeightsNotFoundError(f"the folder '{name}' has no {wanted}: it is not a saved ZM-Net.")
+        return super().from_pretrained(name, **kwargs)
+
+    def load_weights(self, file: str | os.PathLike[str]) -> None:
+        """Load a safetensors file of exactly this model's tensors.
+
+        Raises:
+            WrongModelError: naming the keys that are missing, unknown or of another shape.
+        """
+        try:
+            state = load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}).") from error
+        expected = self.state_dict()
+        missing = sorted(expected.keys() - state.keys())
+        unknown = sorted(state.keys() - expected.keys())
+        shapes = [
+            f"{key} is {list(state[key].shape)}, expected {list(expected[key].shape)}"
+            for key in sorted(expected.keys() & state.keys())
+            if state[key].shape != expected[key].shape
+        ]
+        if missing or unknown or shapes:
+            lines = [f"'{file}' does not hold this model (TNet {self.config['tnet']}, PNet {self.config['pnet']})."]
+            for what, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", shapes)):
+                if keys:
+                    lines.append(f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}")
+            raise WrongModelError("\n".join(lines))
+        self.load_state_dict(state)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        write_json(save_directory / "config.json", self.config)
+        write_tensors(save_directory / WEIGHTS, self.state_dict())
+
+    # Helpers -----------------------------------------------------------------------------------
+
+    @property
+    def _parameter(self) -> Tensor:
+        return self.tnet.out.weight
+
+    def _checked(self, images: Tensor) -> Tensor:
+        if images.dim() != 4 or images.shape[1] != 3:
+            raise ValueError(f"pictures are [B, 3, H, W] in 0..1; this tensor is {list(images.shape)}.")
+        if min(images.shape[-2:]) < MIN_SIDE:
+            raise ValueError(f"pictures need sides of at least {MIN_SIDE} px; this one is {images.shape[-1]}×{images.shape[-2]}.")
+        if not images.is_floating_point():
+            raise ValueError(f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first.")
+        return images.to(self._parameter.device)
+
+    def _style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
+        style.require(self.fingerprint)
+        if len(style) not in (1, contents.shape[0]):
+            raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
+        style = style.to(contents.device)
+        if strength != 1.0:
+            own = self.encode_style(contents)
+            values = style.values.expand_as(own.values)
+            style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
+        return style
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that ship with the library."""
+    return sorted(folder.name for folder in BUNDLED.glob("*") if (folder / WEIGHTS).is_file())
+

@@ -1,0 +1,227 @@
+"""The parameter networks (PNet): a guiding signal X_s in, γ and β of every DIN site out.
+
+Serial (Eq. 4-5): one deep network; its layer l gives a vector ψ_l, and
+
+    γ_l = ψ_l W_γ + b_γ        β_l = ψ_l W_β + b_β
+
+Parallel: a shallow network of its own for every l, the same two lines at the end.
+
+| config word     | signal | ψ_l                                                                   |
+|-----------------|--------|-----------------------------------------------------------------------|
+| `conv`          | image  | mean and std of layer l of a CNN of the TNet's shape (the paper's)     |
+| `conv-parallel` | image  | mean and std of a shallow CNN of its own                               |
+| `vgg`           | image  | layer l of a residual MLP on the mean and std of frozen VGG-16 layers  |
+
+ψ_l of an image is pooled over space to means and standard deviations. There is no normalisation
+over space on the way: after an instance norm every painting has mean 0 and deviation 1, and the
+PNet would be blind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import groupby
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import Conv
+from .tnet import RESIDUAL_BLOCKS, Site
+from .vgg import LAYER_CHANNELS, VGG16
+
+
+def mean_and_std(features: Tensor) -> Tensor:
+    """Per-channel mean and standard deviation over space: [N, C, H, W] → [N, 2C], float32."""
+    var, mean = torch.var_mean(features.float().flatten(2), 2, correction=0)
+    return torch.cat((mean, (var + 1e-6).sqrt()), 1)
+
+
+class StyleHeads(nn.Module):
+    """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.
+
+    A residual block is one layer with two sites; its two γ stand side by side in one W_γ. At the
+    start W is small, b_γ = 1 and b_β = 0: close to a plain instance norm.
+    """
+
+    def __init__(self, sites: tuple[Site, ...], psi_sizes: list[int]):
+        super().__init__()
+        channels = [sum(s.channels for s in layer) for _, layer in groupby(sites, key=lambda s: s.layer)]
+        if len(channels) != len(psi_sizes):
+            raise ValueError(f"{len(psi_sizes)} vectors ψ for {len(channels)} DIN layers.")
+        self.gamma = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
+        self.beta = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
+        for bias, heads in ((1.0, self.gamma), (0.0, self.beta)):
+            for head in heads:
+                nn.init.normal_(head.weight, std=0.1 / head.in_features**0.5)
+                nn.init.constant_(head.bias, bias)
+
+    def forward(self, psis: list[Tensor]) -> Tensor:
+        """[ψ_1 … ψ_9], each [N, D_l] → [N, 2, ΣC], float32."""
+        gamma = torch.cat([head(psi) for head, psi in zip(self.gamma, psis)], 1)  # γ_l = ψ_l W_γ + b_γ
+        beta = torch.cat([head(psi) for head, psi in zip(self.beta, psis)], 1)  # β_l = ψ_l W_β + b_β
+        return torch.stack((gamma, beta), 1).float()
+
+
+class PNet(nn.Module):
+    """What all PNets share: `signal` says what X_s is; `features` does what needs no training.
+
+    A training loop may keep `features(X_s)` of a painting and call the PNet on it ever after.
+    """
+
+    signal = "image"
+
+    def features(self, signal: Tensor) -> Tensor:
+        """The part of the network that is frozen (none here: the signal itself)."""
+        return signal
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]."""
+        raise NotImplementedError
+
+
+class ConvBlock(nn.Module):
+    """Two convolutions around a skip; the second starts at zero, so the block starts as identity."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = Conv(channels, channels, 3)
+        self.conv2 = Conv(channels, channels, 3)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+
+
+class ConvPNet(PNet):
+    """The paper's serial image PNet: the TNet's first nine layers without their norms.
+
+    Args:
+        sites: the TNet's DIN sites.
+        width: channels of the first layer.
+    """
+
+    def __init__(self, sites: tuple[Site, ...], width: int = 32):
+        super().__init__()
+        w = width
+        self.layers = nn.ModuleList(
+            [
+                nn.Sequential(Conv(3, w, 9), nn.ReLU()),
+                nn.Sequential(Conv(w, 2 * w, 3, stride=2), nn.ReLU()),
+                nn.Sequential(Conv(2 * w, 4 * w, 3, stride=2), nn.ReLU()),
+                *(ConvBlock(4 * w) for _ in range(RESIDUAL_BLOCKS)),
+                # Layer 9 up-samples in the TNet. Here only its mean and std are used, which
+                # up-sampling does not change, so it is left out.
+                nn.Sequential(Conv(4 * w, 2 * w, 3), nn.ReLU()),
+            ]
+        )
+        sizes = [w, 2 * w, *[4 * w] * (1 + RESIDUAL_BLOCKS), 2 * w]
+        self.heads = StyleHeads(sites, [2 * c for c in sizes])
+
+    def forward(self, features: Tensor) -> Tensor:
+        x, psis = features * 2 - 1, []
+        for layer in self.layers:
+            x = layer(x)
+            psis.append(mean_and_std(x))  # ψ_l
+        return self.heads(psis)
+
+
+class ParallelConvPNet(PNet):
+    """The paper's parallel image PNet: a shallow CNN for every DIN layer, none sees another's ψ."""
+
+    def __init__(self, sites: tuple[Site, ...], width: int = 32):
+        super().__init__()
+        w, layers = width, sites[-1].layer
+        self.branches = nn.ModuleList(
+            nn.Sequential(Conv(3, w, 5, stride=2), nn.ReLU(), Conv(w, 2 * w, 3, stride=2), nn.ReLU())
+            for _ in range(layers)
+        )
+        self.heads = StyleHeads(sites, [4 * w] * layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = features * 2 - 1
+        return self.heads([mean_and_std(branch(x)) for branch in self.branches])
+
+
+class ResidualLayer(nn.Module):
+    """ψ → ψ + MLP(ψ); the second linear starts at zero, so the layer starts as identity."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.linear1 = nn.Linear(size, size)
+        self.linear2 = nn.Linear(size, size)
+        nn.init.zeros_(self.linear2.weight)
+        nn.init.zeros_(self.linear2.bias)
+
+    def forward(self, psi: Tensor) -> Tensor:
+        return psi + self.linear2(F.relu(self.linear1(self.norm(psi))))
+
+
+class VGGPNet(PNet):
+    """Serial PNet on the channel statistics of a frozen VGG-16.
+
+    A painting's statistics at `taps` never change, so training needs them once a painting, and the
+    network starts from features that already know texture. The VGG-16 layers travel with the model.
+
+    Args:
+        sites: the TNet's DIN sites.
+        width: size of every ψ_l.
+        taps: VGG-16 layers whose means and standard deviations are read.
+    """
+
+    def __init__(
+        self,
+        sites: tuple[Site, ...],
+        width: int = 256,
+        taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
+    ):
+        super().__init__()
+        self.taps = tuple(taps)
+        self.vgg = VGG16(last=self.taps[-1])
+        size = 2 * sum(LAYER_CHANNELS[tap] for tap in self.taps)
+        # Set by `calibrate` to the statistics' mean and spread over the training paintings.
+        self.register_buffer("offset", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
+        self.enter = nn.Linear(size, width)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(sites[-1].layer))
+        self.heads = StyleHeads(sites, [width] * sites[-1].layer)
+
+    @torch.no_grad()
+    def features(self, signal: Tensor) -> Tensor:
+        """[N, 3, H, W] in 0..1 → [N, F]: mean and std of every channel at the taps, float32."""
+        activations = self.vgg(signal, self.taps)
+        return torch.cat([mean_and_std(activations[tap]) for tap in self.taps], 1)
+
+    @torch.no_grad()
+    def calibrate(self, features: Tensor) -> None:
+        """Take offset and spread from the features [N, F] of many paintings."""
+        self.offset.copy_(features.mean(0))
+        self.spread.copy_(features.std(0).clamp_min(1e-3))
+
+    def forward(self, features: Tensor) -> Tensor:
+        psi, psis = self.enter((features - self.offset) / self.spread), []
+        for layer in self.layers:
+            psi = layer(psi)
+            psis.append(psi)  # ψ_l
+        return self.heads(psis)
+
+
+KINDS: dict[str, Callable[..., PNet]] = {
+    "conv": ConvPNet,
+    "conv-parallel": ParallelConvPNet,
+    "vgg": VGGPNet,
+}
+
+
+def build_pnet(kind: str, sites: tuple[Site, ...], **options: object) -> PNet:
+    """A PNet by its config word; `options` are its class's keyword arguments."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no PNet of kind '{kind}'; choose one of {', '.join(KINDS)}.")
+    return KINDS[kind](sites, **options)
+
+
+def trainable(module: nn.Module) -> Iterator[nn.Parameter]:
+    """The parameters that a training run changes."""
+    return (p for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,131 @@
+"""The transformation network (TNet): a photograph and a style's γ, β in, the stylised picture out.
+
+The network of Johnson et al. 2016 with dynamic instance normalisation (DIN, Eq. 3 of the ZM-Net
+paper) in each of its first nine layers:
+
+    layer    1       2     3      4 … 8           9     10       11
+    conv     c9s1-w  d2w   d4w    R4w × 5         u2w   u w      c9s1-3
+    norm     DIN     DIN   DIN    DIN + DIN each  DIN   affine   none
+
+w = 32 gives the paper's 32, 64, 128 channels: 14 DIN sites, 1,568 channels, 3,136 numbers a style.
+Up-sampling is nearest + convolution and padding is reflected: neither checkerboard nor border.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import DIN, Conv, ResidualConvs, upsample
+
+RESIDUAL_BLOCKS = 5
+DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
+LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6), "texture": (7, 8, 9)}  # Fig. 7
+DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
+RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound
+
+
+class Site(NamedTuple):
+    """One place where the TNet normalises: its name, the DIN layer (1..9) it is in, its channels."""
+
+    name: str
+    layer: int
+    channels: int
+
+
+def din_sites(width: int) -> tuple[Site, ...]:
+    """The DIN sites of a TNet of this width, in the order of the forward pass."""
+    sites = [Site("c9", 1, width), Site("d2w", 2, 2 * width), Site("d4w", 3, 4 * width)]
+    for block in range(RESIDUAL_BLOCKS):
+        sites += [Site(f"r{block + 1}.{half}", 4 + block, 4 * width) for half in (1, 2)]
+    return (*sites, Site("u2w", DIN_LAYERS, 2 * width))
+
+
+class Trace(NamedTuple):
+    """What a training step needs of a forward pass besides the picture."""
+
+    image: Tensor  # [N, 3, H, W], not clamped: −0.05 … 1.05
+    logits: Tensor  # [N, 3, H, W], before the sigmoid
+    excess: Tensor  # [sites], mean squared excess of normalised values beyond 5 σ
+    peaks: Tensor  # [sites], largest normalised value in σ
+
+
+class TNet(nn.Module):
+    """X_c, (γ, β) → Y.
+
+    Args:
+        width: channels of the first layer (32 in the paper).
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        w = width
+        self.width = width
+        self.sites = din_sites(width)
+        self.c9 = Conv(3, w, 9)
+        self.d2w = Conv(w, 2 * w, 3, stride=2)
+        self.d4w = Conv(2 * w, 4 * w, 3, stride=2)
+        self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
+        self.u2w = Conv(4 * w, 2 * w, 3)
+        self.uw = Conv(2 * w, w, 3)
+        self.uw_gamma = nn.Parameter(torch.ones(1, w))
+        self.uw_beta = nn.Parameter(torch.zeros(1, w))
+        self.out = Conv(w, 3, 9)
+
+    @property
+    def channels(self) -> int:
+        """Channels over all DIN sites (1,568 at width 32)."""
+        return sum(site.channels for site in self.sites)
+
+    def forward(self, content: Tensor, style: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Stylise.
+
+        Args:
+            content: [N, 3, H, W], 0..1, H and W ≥ 16, any parity.
+            style: [N or 1, 2, C]: γ and β of every DIN site (a `Style`'s values).
+            statistics: frozen μ, 1/σ from `measure`, [N or 1, 2, C + width], else the picture's own.
+
+        Returns:
+            [N, 3, H, W], 0..1.
+        """
+        return self._paint(self._logits(content, self._din(style, frozen=statistics))).clamp(0, 1)
+
+    def measure(self, content: Tensor, style: Tensor) -> Tensor:
+        """The statistics of a picture under a style: [N, 2, C + width], μ and 1/σ at every norm."""
+        din = self._din(style)
+        self._logits(content, din)
+        return din.statistics
+
+    def trace(self, content: Tensor, style: Tensor) -> Trace:
+        """A forward pass for training, with the values the penalties act on."""
+        din = self._din(style, watch=True)
+        logits = self._logits(content, din)
+        return Trace(self._paint(logits), logits, din.excess, din.peaks)
+
+    def _din(self, style: Tensor, frozen: Tensor | None = None, watch: bool = False) -> DIN:
+        # Layer 10's affine instance norm is a DIN whose γ, β do not depend on the style.
+        n = style.shape[0]
+        gamma = torch.cat((style[:, 0], self.uw_gamma.to(style.dtype).expand(n, -1)), 1)
+        beta = torch.cat((style[:, 1], self.uw_beta.to(style.dtype).expand(n, -1)), 1)
+        return DIN(gamma, beta, frozen, watch)
+
+    def _logits(self, content: Tensor, din: DIN) -> Tensor:
+        height, width = content.shape[-2:]
+        x = F.pad(content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING), mode="reflect")
+        x = din(self.c9(x * 2 - 1)).relu_()
+        x = din(self.d2w(x)).relu_()
+        x = din(self.d4w(x)).relu_()
+        for block in self.residual:
+            x = x + din(block.conv2(din(block.conv1(x)).relu_()))
+        x = din(self.u2w(upsample(x))).relu_()
+        x = din(self.uw(upsample(x))).relu_()
+        return self.out(x)[..., :height, :width]
+
+    @staticmethod
+    def _paint(logits: Tensor) -> Tensor:
+        # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a
+        # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
+        return (logits.float().sigmoid() - 0.5) * 1.1 + 0.5

@@ -1,0 +1,147 @@
+"""What a training run does, as one flat list of options: flags of train/train.py and YAML keys.
+
+What the network *is* ends up in config.json beside the weights; this is what the run *does*. Names
+are those of diffusers' training scripts where these have one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import types
+import typing
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from .errors import TrainingError
+from .losses import STYLE_LAYERS, LossConfig
+from .pnet import KINDS
+
+
+def option(default: object, text: str, **metadata: object) -> typing.Any:
+    """A field with its help text."""
+    return field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclass
+class TrainingConfig:
+    """One training run. Every field is a flag (`--content_dir …`) and a YAML key."""
+
+    # data
+    content_dir: str = option("", "folder of photographs, searched recursively")
+    style_dir: str = option("", "folder of paintings, searched recursively")
+    output_dir: str = option("runs/zmnet", "run folder: checkpoints, log, samples, final model")
+    validation_content_dir: str | None = option(None, "photographs for validation (else every 20th is held out)")
+    validation_style_dir: str | None = option(None, "paintings for validation (else every 20th is held out)")
+    resolution: int = option(256, "side of the photographs' square crops, px")
+    style_resolution: int = option(256, "side at which paintings are looked at, px")
+    style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
+    style_cache: str | None = option(None, "folder that keeps the looks between runs")
+    pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
+    dataloader_num_workers: int = option(0, "worker processes that read photographs")
+    # length
+    train_batch_size: int = option(4, "photographs a step and process")
+    styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
+    max_train_steps: int = option(40_000, "steps in all")
+    max_minutes: float | None = option(None, "stop, saving, after so many minutes")
+    identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
+    identity_every: int = option(0, "every so many steps the photograph is its own style; 0: never")
+    # optimiser
+    learning_rate: float = option(1e-3, "Adam's learning rate")
+    lr_scheduler: str = option("step", "how it falls", choices=("constant", "cosine", "step"))
+    lr_warmup_steps: int = option(100, "linear warm-up")
+    lr_decay_steps: int = option(40_000, "of `step`: × 0.1 every so many steps")
+    weight_decay: float = option(0.1, "AdamW decay of the TNet's convolutions before a norm")
+    max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
+    ema_decay: float = option(0.999, "moving average of the weights; the average is what is saved")
+    max_bad_steps: int = option(20, "stop after so many steps in a row without a finite gradient")
+    # loss
+    loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"))
+    style_weight: float = option(5.0, "λ_s")
+    content_weight: float = option(1.0, "λ_c")
+    relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
+    tv_weight: float = option(0.0, "weight of total variation")
+    pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
+    peak_weight: float = option(0.1, "weight of activations beyond 5 σ")
+    saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
+    # network
+    tnet_width: int = option(32, "channels of the TNet's first layer")
+    pnet: str = option("conv", "kind of PNet", choices=tuple(KINDS))
+    pnet_width: int = option(0, "width of the PNet; 0: its own default")
+    calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
+    init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
+    # run
+    checkpointing_steps: int = option(500, "steps between checkpoints")
+    checkpoints_total_limit: int = option(2, "checkpoints kept")
+    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint's path")
+    validation_steps: int = option(500, "steps between validations")
+    validation_pairs: int = option(16, "photograph × unseen painting pairs")
+    validation_resolution: int = option(256, "their side, px")
+    logging_steps: int = option(20, "steps between lines of log.jsonl")
+    mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
+    seed: int = option(0, "of every random choice")
+    report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, …, all, none")
+
+    def loss_config(self) -> LossConfig:
+        """The run's loss."""
+        layers = dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu4_3": self.relu4_3_weight}
+        return LossConfig(self.loss, self.style_weight, self.content_weight, {k: w for k, w in layers.items() if w > 0})
+
+    def check(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            TrainingError: with what to change.
+        """
+        for name in ("content_dir", "style_dir"):
+            if not getattr(self, name):
+                raise TrainingError(f"--{name} is missing: a folder of pictures.")
+        if self.train_batch_size % self.styles_per_batch:
+            raise TrainingError(
+                f"--styles_per_batch {self.styles_per_batch} does not divide --train_batch_size {self.train_batch_size}."
+            )
+        for name in ("resolution", "style_resolution", "validation_resolution"):
+            if getattr(self, name) < 64:
+                raise TrainingError(f"--{name} {getattr(self, name)} is too small: 64 px at least.")
+
+
+def parse(arguments: list[str] | None = None) -> TrainingConfig:
+    """Options from `--config FILE.yaml` and flags; a flag wins over the file.
+
+    Raises:
+        TrainingError: the file has a key that is no option, or a value of another type.
+    """
+    parser = argparse.ArgumentParser(description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--config", metavar="FILE.yaml", help="options from a YAML file")
+    hints = typing.get_type_hints(TrainingConfig)
+    for f in fields(TrainingConfig):
+        kind = _plain(hints[f.name])
+        extra: dict[str, typing.Any] = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
+        if "choices" in f.metadata:
+            extra["choices"] = f.metadata["choices"]
+        parser.add_argument(f"--{f.name}", default=f.default, help=f.metadata["help"].replace("%", "%%"), **extra)
+    first = parser.parse_args(arguments)
+    if first.config:
+        parser.set_defaults(**_read(Path(first.config), hints))
+    options = vars(parser.parse_args(arguments))
+    options.pop("config")
+    return TrainingConfig(**options)
+
+
+def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise TrainingError(f"--config '{path}' cannot be read: {error}.") from error
+    unknown = set(content) - set(hints)
+    if unknown:
+        raise TrainingError(f"'{path}' has options that do not exist: {', '.join(sorted(unknown))}.")
+    return {name: value if value is None else _plain(hints[name])(value) for name, value in content.items()}
+
+
+def _plain(hint: typing.Any) -> type:
+    """`int` of `int | None`."""
+    return next(t for t in hint.__args__ if t is not type(None)) if isinstance(hint, types.UnionType) else hint
+
+

@@ -1,0 +1,118 @@
+"""VGG-16 features (Simonyan & Zisserman 2015): the loss network, and the eyes of the `vgg` PNet.
+
+Layers carry the names of the style-transfer literature: relu1_2 is the activation after the second
+convolution of the first block. Weights are torchvision-keyed (`features.N.weight`) and expect RGB
+normalised by ImageNet's mean and standard deviation; that happens inside, so inputs are 0..1.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from .errors import WeightsNotFoundError
+
+HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
+
+# (activation, index of its convolution in torchvision's numbering, outputs); None is a max pool.
+_PLAN: tuple[tuple[str, int, int] | None, ...] = (
+    ("relu1_1", 0, 64), ("relu1_2", 2, 64), None,
+    ("relu2_1", 5, 128), ("relu2_2", 7, 128), None,
+    ("relu3_1", 10, 256), ("relu3_2", 12, 256), ("relu3_3", 14, 256), None,
+    ("relu4_1", 17, 512), ("relu4_2", 19, 512), ("relu4_3", 21, 512),
+)  # fmt: skip
+LAYER_CHANNELS = {entry[0]: entry[2] for entry in _PLAN if entry is not None}
+LAYER_ORDER = tuple(LAYER_CHANNELS)
+
+
+class VGG16(nn.Module):
+    """VGG-16 up to and including layer `last`, frozen.
+
+    Args:
+        last: the deepest activation that is computed, "relu1_1" … "relu4_3".
+    """
+
+    def __init__(self, last: str = "relu4_3"):
+        super().__init__()
+        if last not in LAYER_CHANNELS:
+            raise ValueError(f"VGG-16 has no layer '{last}' here; choose one of {', '.join(LAYER_ORDER)}.")
+        self.last = last
+        self.features = nn.ModuleDict()
+        inputs = 3
+        for entry in _PLAN:
+            if entry is None:
+                continue
+            name, index, outputs = entry
+            self.features[str(index)] = nn.Conv2d(inputs, outputs, 3, padding=1)
+            inputs = outputs
+            if name == last:
+                break
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """Activations of an [N, 3, H, W] picture in 0..1 at the named layers; stops at the deepest."""
+        wanted = set(layers)
+        found: dict[str, Tensor] = {}
+        x = (image - self.mean) / self.std
+        for entry in _PLAN:
+            if entry is None:
+                x = nn.functional.max_pool2d(x, 2)
+                continue
+            name, index, _ = entry
+            x = self.features[str(index)](x).relu_()
+            if name in wanted:
+                found[name] = x
+                if len(found) == len(wanted):
+                    return found
+        raise ValueError(f"this VGG-16 ends at {self.last}; it cannot give {', '.join(sorted(wanted - set(found)))}.")
+
+
+def load_vgg16(last: str = "relu4_3") -> VGG16:
+    """VGG-16 with ImageNet weights, float32, on the CPU.
+
+    Looked for in this order: the file named by `$ZMNET_VGG`; `models/vgg16-features.safetensors` in
+    `$ZMNET_DATA` (default `../shared`); the Hugging Face Hub's `timm/vgg16.tv_in1k`.
+
+    Raises:
+        WeightsNotFoundError: none of the three gave a file; the message says why for each.
+    """
+    network = VGG16(last)
+    with safe_open(_find_weights(), framework="pt") as file:
+        keys = set(file.keys())
+        state = {}
+        for name, parameter in network.state_dict().items():
+            if name not in keys or file.get_slice(name).get_shape() != list(parameter.shape):
+                raise WeightsNotFoundError(
+                    f"{_find_weights()} is not a VGG-16: it lacks '{name}' with shape {tuple(parameter.shape)}. "
+                    "Expected torchvision's key names (features.0.weight …)."
+                )
+            state[name] = file.get_tensor(name).float()
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _find_weights() -> Path:
+    named = os.environ.get("ZMNET_VGG")
+    if named:
+        if Path(named).is_file():
+            return Path(named)
+        raise WeightsNotFoundError(f"ZMNET_VGG names '{named}', but there is no such file.")
+    local = Path(os.environ.get("ZMNET_DATA", "../shared")) / "models" / "vgg16-features.safetensors"
+    if local.is_file():
+        return local
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(HUB_ID, HUB_FILE))
+    except Exception as error:  # the Hub raises many kinds; every one means "no file from there"
+        raise WeightsNotFoundError(
+            "The VGG-16 weights of the loss network were not found. Looked at: $ZMNET_VGG (not set); "
+            f"{local.resolve()} (no such file); {HUB_ID} on the Hugging Face Hub ({type(error).__name__}: {error}). "
+            "Set ZMNET_VGG to a safetensors file of VGG-16 with torchvision's key names."
+        ) from error
