@@ -1,3 +1,26 @@
-"""ZM-Net: zero-shot image manipulation in real time."""
+"""ZM-Net: zero-shot image manipulation in real time.
+
+>>> from zmnet_core import ZMNet
+>>> model = ZMNet.from_pretrained("zmnet-base")
+>>> model.stylize(photograph, painting).save("stylised.png")
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import ZMNetError
+    from .model import ZMNet
+    from .style import Style
 
 __version__ = "0.1.0"
+__all__ = ["Style", "ZMNet", "ZMNetError"]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded on first use: importing torch takes seconds, and `zmnet --help` does without it.
+    from importlib import import_module
+
+    modules = {"ZMNet": ".model", "Style": ".style", "ZMNetError": ".errors"}
+    if name not in modules:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(modules[name], __name__), name)

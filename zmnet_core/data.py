@@ -214,6 +214,8 @@ def split_folder(folder: str | os.PathLike[str], held_out: str | None, what: str
     except PictureError as error:
         raise TrainingError(f"{what}: {error}") from None
     if len(files) < 2:
-        raise TrainingError(f"{what}: '{folder}' holds one picture; at least two are needed, one of them for validation.")
+        raise TrainingError(
+            f"{what}: '{folder}' holds one picture; at least two are needed, one of them for validation."
+        )
     validation = files[::20]
     return [f for f in files if f not in set(validation)], validation

@@ -9,7 +9,7 @@ For a pair (photograph, painting) and the method's picture Y, all relative to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,8 +18,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from .images import to_pil
-from .losses import STYLE_LAYERS, LossConfig, PerceptualLoss
+from .losses import STYLE_LAYERS, gram_matrix, squared_distance, squared_norm
 from .vgg import VGG16
+
+CONTENT_LAYER, STYLE_WEIGHT = "relu3_3", 5.0
 
 Method = Callable[[Tensor, Tensor], Tensor]  # content, painting → stylised; each [1, 3, H, W] in 0..1
 
@@ -37,37 +39,51 @@ class Score:
     total: float  # content + 5 · style
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A photograph and a painting, [1, 3, H, W] each, with what pictures made of them are held against."""
+
+    content: Tensor
+    painting: Tensor
+    content_features: Tensor
+    grams: dict[str, Tensor]
+
+
 class Judge:
     """Scores pictures with one VGG-16, whatever the loss that a model was trained with."""
 
     def __init__(self, vgg: VGG16):
-        self.loss = PerceptualLoss(vgg, LossConfig(kind="normalised", style_weight=5.0))
+        self.vgg = vgg
 
     @torch.no_grad()
-    def __call__(self, stylised: Tensor, content: Tensor, painting: Tensor) -> Score:
-        """One picture's score; [1, 3, H, W] each, the painting of any size."""
-        terms = self.loss(stylised, content, self.loss.style_targets(painting))
-        style = {layer: float(error) for layer, error in terms.style.items()}
-        return Score(content=float(terms.content), **style, style=float(np.mean(list(style.values()))), total=float(terms.total))
+    def pair(self, content: Tensor, painting: Tensor) -> Pair:
+        """Look at a pair once, before any number of pictures are scored against it."""
+        features = self.vgg(painting, STYLE_LAYERS)
+        grams = {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
+        return Pair(content, painting, self.vgg(content, (CONTENT_LAYER,))[CONTENT_LAYER], grams)
 
-
-@torch.no_grad()
-def score_pairs(judge: Judge, method: Method, pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[list[Score], list[Tensor]]:
-    """Run a method over pairs of [1, 3, H, W]; the scores and the pictures."""
-    scores, pictures = [], []
-    for content, painting in pairs:
-        stylised = method(content, painting)
-        scores.append(judge(stylised, content, painting))
-        pictures.append(stylised)
-    return scores, pictures
+    @torch.no_grad()
+    def __call__(self, stylised: Tensor, pair: Pair) -> Score:
+        """The errors of one picture [1, 3, H, W]."""
+        features = self.vgg(stylised, STYLE_LAYERS)
+        target = pair.content_features
+        content = float(squared_distance(features[CONTENT_LAYER], target) / squared_norm(target))
+        style = {
+            layer: float(squared_distance(gram_matrix(features[layer]), gram) / squared_norm(gram))
+            for layer, gram in pair.grams.items()
+        }
+        mean = sum(style.values()) / len(style)
+        return Score(content, **style, style=mean, total=content + STYLE_WEIGHT * mean)
 
 
 def summarise(scores: list[Score]) -> dict[str, dict[str, float]]:
     """Median and quartiles of every error: {error: {median, q1, q3}}."""
     rows = [asdict(score) for score in scores]
-    columns = ("content", *STYLE_LAYERS, "style", "total")
-    quartiles = {key: np.percentile([row[key] for row in rows], (25, 50, 75)) for key in columns}
-    return {key: {"median": float(m), "q1": float(lo), "q3": float(hi)} for key, (lo, m, hi) in quartiles.items()}
+    summary = {}
+    for key in rows[0]:
+        q1, median, q3 = np.percentile([row[key] for row in rows], (25, 50, 75))
+        summary[key] = {"median": float(median), "q1": float(q1), "q3": float(q3)}
+    return summary
 
 
 def contact_sheet(rows: list[list[Tensor]], cell: int = 192, titles: list[str] | None = None) -> Image.Image:

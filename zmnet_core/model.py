@@ -9,14 +9,17 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .errors import WeightsNotFoundError, WrongModelError
 from .files import write_json, write_tensors
+from .images import to_picture
 from .pnet import build_pnet
 from .style import Style
+from .stylize import encode_painting, stylize_picture
 from .tnet import TNet, Trace
 
 SCHEMA = 1
@@ -49,7 +52,9 @@ class ZMNet(
     def __init__(self, tnet: dict | None = None, pnet: dict | None = None, schema: int = SCHEMA):
         super().__init__()
         if schema != SCHEMA:
-            raise WrongModelError(f"this model has schema {schema}, this version of zmnet reads {SCHEMA}: update zmnet.")
+            raise WrongModelError(
+                f"this model has schema {schema}, this version of zmnet reads {SCHEMA}: update zmnet."
+            )
         tnet, pnet = dict(tnet or {}), {"kind": "vgg", **(pnet or {})}
         self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
@@ -99,15 +104,32 @@ class ZMNet(
             [B, 3, H, W], 0..1, in the contents' type.
         """
         contents = self._checked(contents)
-        style = self._style_for(contents, style, strength)
+        style = self.style_for(contents, style, strength)
         stylised = self.tnet(contents.to(self._parameter.dtype), style.values, statistics)
         return stylised.to(contents.dtype)
+
+    def stylize(
+        self, photograph: Image.Image, painting: Image.Image | Style, strength: float = 1.0, **options: object
+    ) -> Image.Image:
+        """PIL in, PIL out: `model.stylize(photograph, painting).save("out.png")`.
+
+        Args:
+            photograph: of any mode and size; transparency is kept.
+            painting: a picture, or a `Style`.
+            strength: as in `apply`.
+            options: `size`, `keep_colour`, `tile` of `stylize_picture`.
+        """
+        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb)
+        picture = stylize_picture(self, to_picture(photograph), style, strength, **options)
+        if picture.alpha is not None:
+            picture.rgb.putalpha(picture.alpha)
+        return picture.rgb
 
     @torch.no_grad()
     def measure(self, contents: Tensor, style: Style, strength: float = 1.0) -> Tensor:
         """Statistics of every norm for these pictures under this style, to be frozen in `apply`."""
         contents = self._checked(contents)
-        style = self._style_for(contents, style, strength)
+        style = self.style_for(contents, style, strength)
         return self.tnet.measure(contents.to(self._parameter.dtype), style.values)
 
     # What a training loop calls ----------------------------------------------------------------
@@ -210,7 +232,9 @@ class ZMNet(
             lines = [f"'{file}' does not hold this model (TNet {self.config['tnet']}, PNet {self.config['pnet']})."]
             for what, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", shapes)):
                 if keys:
-                    lines.append(f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}")
+                    lines.append(
+                        f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}"
+                    )
             raise WrongModelError("\n".join(lines))
         self.load_state_dict(state)
 
@@ -228,12 +252,17 @@ class ZMNet(
         if images.dim() != 4 or images.shape[1] != 3:
             raise ValueError(f"pictures are [B, 3, H, W] in 0..1; this tensor is {list(images.shape)}.")
         if min(images.shape[-2:]) < MIN_SIDE:
-            raise ValueError(f"pictures need sides of at least {MIN_SIDE} px; this one is {images.shape[-1]}×{images.shape[-2]}.")
+            raise ValueError(
+                f"pictures need sides of at least {MIN_SIDE} px; this one is {images.shape[-1]}×{images.shape[-2]}."
+            )
         if not images.is_floating_point():
-            raise ValueError(f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first.")
+            raise ValueError(
+                f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first."
+            )
         return images.to(self._parameter.device)
 
-    def _style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
+    def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
+        """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
@@ -248,4 +277,3 @@ class ZMNet(
 def bundled_models() -> list[str]:
     """Names of the models that ship with the library."""
     return sorted(folder.name for folder in BUNDLED.glob("*") if (folder / WEIGHTS).is_file())
-

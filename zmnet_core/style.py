@@ -40,7 +40,9 @@ class Style:
     def __post_init__(self) -> None:
         channels = sum(site.channels for site in self.sites)
         if self.values.dim() != 3 or self.values.shape[1:] != (2, channels):
-            raise ValueError(f"a style of {channels} channels has shape [N, 2, {channels}], not {list(self.values.shape)}.")
+            raise ValueError(
+                f"a style of {channels} channels has shape [N, 2, {channels}], not {list(self.values.shape)}."
+            )
 
     def __len__(self) -> int:
         return self.values.shape[0]

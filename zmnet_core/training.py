@@ -28,7 +28,7 @@ from .data import ContentBatches, Pictures, StyleBank, StyleTargets, centre_squa
 from .errors import TrainingError
 from .files import half, write_json, write_tensors
 from .losses import PerceptualLoss, saturation_penalty, total_variation
-from .metrics import Judge, contact_sheet, score_pairs, summarise
+from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
 from .pnet import VGGPNet, trainable
 from .training_config import TrainingConfig
@@ -139,18 +139,20 @@ class Validation:
             chosen = Pictures([paths[(i * step) % len(paths)] for i in range(config.validation_pairs)])
             return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
 
-        self.judge, self.device = judge, next(judge.loss.vgg.parameters()).device
-        self.pairs = [(c.to(self.device), s.to(self.device)) for c, s in zip(squares(contents, 3), squares(paintings, 7))]
+        device = next(judge.vgg.parameters()).device
+        self.judge = judge
+        self.pairs = [
+            judge.pair(c.to(device), s.to(device)) for c, s in zip(squares(contents, 3), squares(paintings, 7))
+        ]
 
     @torch.no_grad()
     def __call__(self, model: ZMNet, grid: Path) -> dict[str, float]:
         """Median errors; writes the picture grid: photograph, painting, stylised."""
-
-        def stylise(content: Tensor, painting: Tensor) -> Tensor:
-            return model.tnet(content, model.pnet(model.pnet.features(painting)))
-
-        scores, pictures = score_pairs(self.judge, stylise, self.pairs)
-        rows = [[c, s, y] for (c, s), y in zip(self.pairs, pictures)][:8]
+        rows, scores = [], []
+        for pair in self.pairs:
+            stylised = model.tnet(pair.content, model.pnet(model.pnet.features(pair.painting)))
+            scores.append(self.judge(stylised, pair))
+            rows.append([pair.content, pair.painting, stylised])
         grid.parent.mkdir(parents=True, exist_ok=True)
         contact_sheet([left + right for left, right in zip(rows[::2], rows[1::2])]).save(grid)
         return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
@@ -177,16 +179,27 @@ def train(config: TrainingConfig) -> Path:
     unfreeze(model)
     model.to(accelerator.device)
     perceptual = PerceptualLoss(load_vgg16().to(accelerator.device), config.loss_config())
-    memory = {"in_memory": config.pictures_in_memory, "device": accelerator.device if config.pictures_in_memory else "cpu"}
+    memory = {
+        "in_memory": config.pictures_in_memory,
+        "device": accelerator.device if config.pictures_in_memory else "cpu",
+    }
     bank = StyleBank(
-        Pictures(paintings, config.style_resolution, **memory), model.pnet, perceptual,
-        config.style_resolution, config.style_variants, config.seed, config.style_cache,
-    )  # fmt: skip
+        Pictures(paintings, config.style_resolution, **memory),
+        model.pnet,
+        perceptual,
+        config.style_resolution,
+        config.style_variants,
+        config.seed,
+        config.style_cache,
+    )
     if isinstance(model.pnet, VGGPNet) and not config.init_from:
         count = min(len(paintings), config.calibration_paintings)
         every = [i * len(paintings) // count for i in range(count)]
         with accelerator.autocast():
-            looks = [bank.look(i, 0).features for i in tqdm(every, "calibrate", disable=not accelerator.is_local_main_process)]
+            looks = [
+                bank.look(i, 0).features
+                for i in tqdm(every, "calibrate", disable=not accelerator.is_local_main_process)
+            ]
         model.pnet.calibrate(torch.cat(looks))
 
     optimizer = make_optimizer(model, config)
@@ -197,22 +210,33 @@ def train(config: TrainingConfig) -> Path:
     start = resume(accelerator, config, run)
     objective = Objective(config, perceptual)
     batches = ContentBatches(
-        Pictures(contents, None, **memory), config.train_batch_size, config.resolution, config.seed, accelerator.process_index
+        Pictures(contents, None, **memory),
+        config.train_batch_size,
+        config.resolution,
+        config.seed,
+        accelerator.process_index,
     )
     loader = DataLoader(
-        batches, batch_size=None, sampler=range(start, config.max_train_steps),
-        num_workers=config.dataloader_num_workers, persistent_workers=config.dataloader_num_workers > 0,
-    )  # fmt: skip
+        batches,
+        batch_size=None,
+        sampler=range(start, config.max_train_steps),
+        num_workers=config.dataloader_num_workers,
+        persistent_workers=config.dataloader_num_workers > 0,
+    )
 
     if accelerator.is_main_process:
         run.mkdir(parents=True, exist_ok=True)
         write_json(run / "training_config.json", asdict(config))
         validation = Validation(config, held_out_contents, held_out_paintings, Judge(perceptual.vgg))
     if config.report_to != "none":
-        accelerator.init_trackers("zmnet", {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))})
+        accelerator.init_trackers(
+            "zmnet", {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
+        )
     stop = StopSignal()
     started, bad_in_a_row, step = time.monotonic(), 0, start
-    progress = tqdm(total=config.max_train_steps, initial=start, disable=not accelerator.is_local_main_process, mininterval=5)
+    progress = tqdm(
+        total=config.max_train_steps, initial=start, disable=not accelerator.is_local_main_process, mininterval=5
+    )
 
     for step, photographs in enumerate(loader, start):
         photographs = photographs.to(accelerator.device)
@@ -238,7 +262,9 @@ def train(config: TrainingConfig) -> Path:
             logger.warning("step %d skipped: the gradient is not finite (%d in a row)", step, bad_in_a_row)
             if bad_in_a_row >= config.max_bad_steps:
                 last = latest_checkpoint(run)
-                raise TrainingError(f"{bad_in_a_row} steps in a row had no finite gradient. Last good checkpoint: {last}.")
+                raise TrainingError(
+                    f"{bad_in_a_row} steps in a row had no finite gradient. Last good checkpoint: {last}."
+                )
         optimizer.zero_grad(set_to_none=True)
 
         done = step + 1
@@ -246,7 +272,9 @@ def train(config: TrainingConfig) -> Path:
         progress.update()
         if done % config.logging_steps == 0:
             record(accelerator, run, done, log | {"seconds": round(time.monotonic() - started, 1)})
-            progress.set_postfix({k: f"{v:.3f}" for k, v in log.items() if k in ("loss", "content", "relu1_2", "relu3_3")})
+            progress.set_postfix(
+                {k: f"{v:.3f}" for k, v in log.items() if k in ("loss", "content", "relu1_2", "relu3_3")}
+            )
         timed_out = config.max_minutes is not None and time.monotonic() - started > config.max_minutes * 60
         last = done == config.max_train_steps or timed_out or stop.wanted
         if accelerator.is_main_process and (last or done % config.validation_steps == 0):

@@ -112,7 +112,9 @@ def parse(arguments: list[str] | None = None) -> TrainingConfig:
     Raises:
         TrainingError: the file has a key that is no option, or a value of another type.
     """
-    parser = argparse.ArgumentParser(description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--config", metavar="FILE.yaml", help="options from a YAML file")
     hints = typing.get_type_hints(TrainingConfig)
     for f in fields(TrainingConfig):
@@ -143,5 +145,3 @@ def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
 def _plain(hint: typing.Any) -> type:
     """`int` of `int | None`."""
     return next(t for t in hint.__args__ if t is not type(None)) if isinstance(hint, types.UnionType) else hint
-
-

@@ -1,0 +1,1 @@
+"""What ZM-Net is compared with: methods of the same form, photograph and painting in, picture out."""

@@ -1,0 +1,93 @@
+"""`zmnet bench`: what a model costs, as ratios to the bare convolutions of the same shapes.
+
+The floor of a network is the time of its convolutions alone, on ready-padded inputs, one after the
+other, in the same process: what is above it is this library's doing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .model import ZMNet
+
+_PEAK_MEMORY = """
+import resource, sys, torch
+from zmnet_core.model import ZMNet
+from zmnet_core.stylize import stylize_tensor
+model = ZMNet.from_pretrained(sys.argv[1])
+style = model.encode_style(torch.rand(1, 3, 256, 256))
+stylize_tensor(model, torch.rand(1, 3, 4096, 4096), style)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+def median_seconds(run: Callable[[], object], repeat: int, device: torch.device) -> float:
+    """Median wall time of a call, after one that warms up."""
+    times = []
+    for _ in range(repeat + 1):
+        start = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+@torch.no_grad()
+def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable[[], None]:
+    """The convolutions that `run` makes in `network`, alone, on inputs that are padded already."""
+    calls: list[tuple[Tensor, nn.Conv2d]] = []
+
+    def note(conv: nn.Conv2d, inputs: tuple[Tensor]) -> None:
+        padded = F.pad(inputs[0], [p for p in reversed(conv.padding) for _ in (0, 1)])
+        calls.append((torch.rand_like(padded), conv))
+
+    hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    run()
+    for hook in hooks:
+        hook.remove()
+
+    @torch.no_grad()
+    def convolve() -> None:
+        for x, conv in calls:
+            F.conv2d(x, conv.weight, conv.bias, conv.stride)
+
+    return convolve
+
+
+@torch.no_grad()
+def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
+    """The lines of the table, as they are measured."""
+    parameter = next(model.parameters())
+    device = parameter.device
+    yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}, median of {repeat}"
+    yield f"{'':22}{'ms':>9}{'floor ms':>10}{'ratio':>7}"
+    painting = torch.rand(1, 3, 256, 256, device=device)
+    style = model.encode_style(painting)
+    jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
+    for side in (256, 512):
+        content = torch.rand(1, 3, side, side, device=device)
+        jobs.append((f"apply {side} × {side}", model.tnet, lambda content=content: model.apply(content, style)))
+    if model.pnet.signal == "image":
+        jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
+    for label, network, run in jobs:
+        floor = median_seconds(bare_convolutions(network, run), repeat, device)
+        seconds = median_seconds(run, repeat, device)
+        yield f"{label:22}{seconds * 1000:9.1f}{floor * 1000:10.1f}{seconds / floor:7.2f}"
+    help_seconds = median_seconds(
+        lambda: subprocess.run([sys.executable, "-m", "zmnet_core.cli", "--help"], capture_output=True, check=True),
+        repeat,
+        device,
+    )
+    yield f"{'zmnet --help':22}{help_seconds * 1000:9.1f}"
+    if large and device.type == "cpu":
+        run = subprocess.run([sys.executable, "-c", _PEAK_MEMORY, name], capture_output=True, text=True, check=True)
+        yield f"peak memory of the process at 4096 × 4096: {int(run.stdout) / 2**30:.1f} GiB"

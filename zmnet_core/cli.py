@@ -1,0 +1,300 @@
+"""The `zmnet` command: every verb is a few lines over the library.
+
+Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from .model import ZMNet
+    from .style import Style
+
+app = typer.Typer(
+    help="Restyle photographs with any painting, in real time (ZM-Net).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="Bundled name, folder, or Hugging Face Hub id.")]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
+StyleSizeOption = Annotated[
+    int, typer.Option(min=16, help="Short side, in px, at which paintings are looked at: larger gives finer strokes.")
+]
+
+
+def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print the library's errors as one message and exit with status 1, without a traceback."""
+
+    @wraps(command)
+    def run(*args: object, **kwargs: object) -> None:
+        import torch
+
+        from .errors import ZMNetError
+
+        try:
+            command(*args, **kwargs)
+        except (ZMNetError, FileNotFoundError) as error:
+            fail(str(error))
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):
+                raise
+            fail(f"out of memory ({error}). Try --tile 512 or a smaller --size.")
+
+    return run
+
+
+def fail(message: str) -> None:
+    """Say what went wrong and exit with status 1."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def load_model(name: str, device: str) -> ZMNet:
+    """The model on its device."""
+    import torch
+
+    from .model import ZMNet
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return ZMNet.from_pretrained(name).to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:  # torch's two ways to say that a device is not there
+        fail(f"the device '{device}' cannot be used: {error}")
+        raise
+
+
+def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
+    """A style file as it is, or a painting encoded."""
+    from .images import read_picture
+    from .style import Style
+    from .stylize import encode_painting
+
+    if file.suffix == ".safetensors":
+        return Style.load(file)
+    return encode_painting(model, read_picture(file).rgb, style_size, file.stem)
+
+
+def numbers(text: str, flag: str) -> list[float]:
+    """ "0.7,0.3" as numbers."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a list of numbers such as 0.7,0.3", param_hint=flag) from None
+    if not all(math.isfinite(value) for value in values):
+        raise typer.BadParameter(f"'{text}' holds a number that is not finite", param_hint=flag)
+    return values
+
+
+@app.command()
+@readable_errors
+def stylize(
+    contents: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="CONTENT...")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File (.jpg, .png, .webp) for one photograph, else a folder.")
+    ],
+    style: Annotated[
+        list[Path],
+        typer.Option("--style", "-s", help="A painting, or a style file of `zmnet encode`. Repeat to blend."),
+    ],
+    blend: Annotated[
+        str | None, typer.Option(help="Weights of several styles, e.g. 0.7,0.3; equal if left out.")
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1.5, help="0 is the photograph, 1 the style, up to 1.5 beyond it.")
+    ] = 1.0,
+    layers: Annotated[
+        str | None, typer.Option(help="Only these layer groups: detail,colour,texture (Fig. 7 of the paper).")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, help="Short side of the result, px; the photograph's if left out.")
+    ] = None,
+    style_size: StyleSizeOption = 256,
+    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Restyle photographs with a painting, or with several blended."""
+    from tqdm import tqdm
+
+    from .errors import PictureError
+    from .images import read_picture, write_picture
+    from .style import Style
+    from .stylize import stylize_picture
+    from .tnet import LAYER_GROUPS
+
+    groups = [group.strip() for group in layers.split(",")] if layers is not None else list(LAYER_GROUPS)
+    if unknown := [group for group in groups if group not in LAYER_GROUPS]:
+        raise typer.BadParameter(f"no group '{unknown[0]}'; there are {', '.join(LAYER_GROUPS)}", param_hint="--layers")
+    weights = numbers(blend, "--blend") if blend else None
+    if weights and len(weights) != len(style):
+        raise typer.BadParameter(f"{len(weights)} weights for {len(style)} styles", param_hint="--blend")
+    if weights and abs(sum(weights)) < 1e-6:
+        raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
+    if tile is not None and (tile < 0 or tile % 4):
+        raise typer.BadParameter("a multiple of 4", param_hint="--tile")
+
+    jobs = plan_outputs(contents, output)
+    network = load_model(model, device)
+    mixed = Style.blend([load_style(network, file, style_size) for file in style], weights)
+    if set(groups) != set(LAYER_GROUPS):
+        mixed = mixed.only(*groups)
+    failed = 0
+    for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
+        try:
+            picture = stylize_picture(network, read_picture(source), mixed, strength, size, keep_colour, tile)
+            write_picture(picture, target, quality)
+        except PictureError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+        else:
+            if len(jobs) == 1:
+                typer.echo(target)
+    if len(jobs) > 1:
+        typer.echo(f"{len(jobs) - failed} pictures in {output}" + (f", {failed} skipped" if failed else ""))
+    if failed:
+        raise typer.Exit(1)
+
+
+def plan_outputs(contents: list[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Where each photograph's result goes; nothing may land on a photograph or on another result.
+
+    Raises:
+        PictureError: no photographs, or a result would overwrite something it must not.
+    """
+    from .errors import PictureError
+    from .images import WRITABLE, find_pictures
+
+    found = [
+        (file, file.relative_to(given) if given.is_dir() else Path(file.name))
+        for given in contents
+        for file in find_pictures(given)
+    ]
+    if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
+        jobs = [(found[0][0], output)]
+    elif output.suffix and not output.is_dir():
+        wanted = (
+            "a file ends in " + ", ".join(WRITABLE) if len(found) == 1 else f"{len(found)} photographs need a folder"
+        )
+        raise PictureError(f"-o '{output}': {wanted}.")
+    else:
+        jobs = []
+        for file, name in found:
+            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
+    inputs = {file.resolve() for file, _ in found}
+    taken: set[Path] = set()
+    for file, target in jobs:
+        place = target.resolve()
+        if place in inputs:
+            raise PictureError(f"the result of '{file}' would overwrite the photograph '{target}': choose another -o.")
+        if place in taken:
+            raise PictureError(
+                f"two photographs would both be written to '{target}': stylise their folders one by one."
+            )
+        taken.add(place)
+    return jobs
+
+
+@app.command()
+@readable_errors
+def encode(
+    paintings: Annotated[
+        list[Path], typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING...")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (12.5 KB).")],
+    style_size: StyleSizeOption = 256,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Keep a painting's style in a file, for `stylize --style FILE.safetensors`."""
+    from .errors import PictureError
+    from .style import Style
+
+    if output.suffix != ".safetensors":
+        raise PictureError(f"-o '{output}': a style file ends in .safetensors.")
+    network = load_model(model, device)
+    style = Style.blend([load_style(network, file, style_size) for file in paintings])
+    typer.echo(style.save(output))
+
+
+@app.command()
+@readable_errors
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The contact sheet, .png or .jpg.")] = Path(
+        "zmnet-demo.png"
+    ),
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Bundled photographs × bundled paintings on one contact sheet."""
+    from .demo import contact_sheet
+    from .images import Picture, write_picture
+
+    sheet = contact_sheet(load_model(model, device))
+    typer.echo(write_picture(Picture(sheet), output).resolve())
+
+
+@app.command()
+@readable_errors
+def evaluate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for evaluation.json and sheet.jpg.")] = Path(
+        "zmnet-evaluation"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder the pairs' paths start in; $ZMNET_DATA/data if left out.")
+    ] = None,
+    pairs: Annotated[Path | None, typer.Option(help="Own list: photograph TAB painting, a pair a line.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")] = None,
+    size: Annotated[int, typer.Option(min=64, help="Side of the pictures, px.")] = 256,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Score a model on 100 unseen photograph × painting pairs, plain methods beside it."""
+    from . import evaluation
+    from .metrics import Judge
+    from .vgg import load_vgg16
+
+    network = load_model(model, device)
+    files = evaluation.read_pairs(data or evaluation.default_data(), pairs or evaluation.PAIRS, limit)
+    scores, sheet = evaluation.evaluate(network, Judge(load_vgg16().to(next(network.parameters()).device)), files, size)
+    about = {"model": model, "fingerprint": network.fingerprint, "pairs": len(files), "size": size}
+    evaluation.write_report(output, scores, sheet, about)
+    typer.echo(f"{len(files)} pairs, {size} px, median\n{evaluation.table(scores)}\n{output / 'sheet.jpg'}")
+
+
+@app.command()
+@readable_errors
+def bench(
+    repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each line; the median counts.")] = 5,
+    large: Annotated[bool, typer.Option(help="Also the memory of a 4096 × 4096 picture.")] = True,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Time and memory, beside the bare convolutions of the same shapes."""
+    from .bench import report
+
+    for line in report(load_model(model, device), model, repeat, large):
+        typer.echo(line)
+
+
+if __name__ == "__main__":
+    app()

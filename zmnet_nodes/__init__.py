@@ -1,0 +1,1 @@
+"""The ComfyUI nodes of ZM-Net."""
