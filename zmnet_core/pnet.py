@@ -58,6 +58,7 @@ class StyleHeads(nn.Module):
 
     def forward(self, psis: list[Tensor]) -> Tensor:
         """[ψ_1 … ψ_9], each [N, D_l] → [N, 2, ΣC], float32."""
+        psis = [psi.to(self.gamma[0].weight.dtype) for psi in psis]
         gamma = torch.cat([head(psi) for head, psi in zip(self.gamma, psis)], 1)  # γ_l = ψ_l W_γ + b_γ
         beta = torch.cat([head(psi) for head, psi in zip(self.beta, psis)], 1)  # β_l = ψ_l W_β + b_β
         return torch.stack((gamma, beta), 1).float()
@@ -201,7 +202,8 @@ class VGGPNet(PNet):
         self.spread.copy_(features.std(0).clamp_min(1e-3))
 
     def forward(self, features: Tensor) -> Tensor:
-        psi, psis = self.enter((features - self.offset) / self.spread), []
+        normalised = (features - self.offset) / self.spread
+        psi, psis = self.enter(normalised.to(self.enter.weight.dtype)), []
         for layer in self.layers:
             psi = layer(psi)
             psis.append(psi)  # ψ_l

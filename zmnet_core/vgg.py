@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from .errors import WeightsNotFoundError
@@ -65,6 +65,8 @@ class VGG16(nn.Module):
                 x = nn.functional.max_pool2d(x, 2)
                 continue
             name, index, _ = entry
+            if str(index) not in self.features:
+                break
             x = self.features[str(index)](x).relu_()
             if name in wanted:
                 found[name] = x
@@ -80,19 +82,22 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
     `$ZMNET_DATA` (default `../shared`); the Hugging Face Hub's `timm/vgg16.tv_in1k`.
 
     Raises:
-        WeightsNotFoundError: none of the three gave a file; the message says why for each.
+        WeightsNotFoundError: none of the three gave a file, the message says why for each; or the
+            file is not a VGG-16.
     """
-    network = VGG16(last)
-    with safe_open(_find_weights(), framework="pt") as file:
-        keys = set(file.keys())
-        state = {}
-        for name, parameter in network.state_dict().items():
-            if name not in keys or file.get_slice(name).get_shape() != list(parameter.shape):
-                raise WeightsNotFoundError(
-                    f"{_find_weights()} is not a VGG-16: it lacks '{name}' with shape {tuple(parameter.shape)}. "
-                    "Expected torchvision's key names (features.0.weight …)."
-                )
-            state[name] = file.get_tensor(name).float()
+    network, path, state = VGG16(last), _find_weights(), {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            keys = set(file.keys())
+            for name, parameter in network.state_dict().items():
+                if name not in keys or file.get_slice(name).get_shape() != list(parameter.shape):
+                    raise WeightsNotFoundError(
+                        f"{path} is not a VGG-16: it lacks '{name}' with shape {tuple(parameter.shape)}. "
+                        "Expected torchvision's key names (features.0.weight …)."
+                    )
+                state[name] = file.get_tensor(name).float()
+    except SafetensorError as error:
+        raise WeightsNotFoundError(f"{path} cannot be read as safetensors ({error}).") from error
     network.load_state_dict(state)
     return network.eval()
 

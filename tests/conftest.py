@@ -1,0 +1,175 @@
+"""What the tests share: pictures made on the spot, tiny models, and the real data where it is there.
+
+Real paintings, photographs and VGG-16 weights are looked for in `$ZMNET_DATA` (default `../shared`
+beside the repository); tests that need them are skipped, saying so, where they are absent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from accelerate.state import AcceleratorState
+from hypothesis import settings
+from torch import Tensor
+
+from zmnet_core.data import centre_square
+from zmnet_core.files import write_tensors
+from zmnet_core.images import find_pictures, read_picture, to_pil, to_tensor
+from zmnet_core.model import ZMNet
+from zmnet_core.style import Style
+from zmnet_core.tnet import TNet
+from zmnet_core.vgg import VGG16, load_vgg16
+
+# The networks here are tiny: a second thread costs more than it brings, and on a machine that is
+# busy with something else a hundred times more.
+torch.set_num_threads(1)
+
+settings.register_profile("zmnet", deadline=None, max_examples=25, derandomize=True, database=None)
+settings.load_profile("zmnet")
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = (ROOT / os.environ.get("ZMNET_DATA", "../shared")).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the folder pytest was started in, or on the user's own VGG-16."""
+    monkeypatch.setenv("ZMNET_DATA", str(DATA))
+    monkeypatch.delenv("ZMNET_VGG", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+# Pictures and styles made on the spot ----------------------------------------------------------
+
+
+def picture_of(height: int, width: int, seed: int, count: int = 1) -> Tensor:
+    """[count, 3, H, W] in 0..1: soft blobs of colour with some grain, another for every seed."""
+    random = torch.Generator().manual_seed(seed)
+    blobs = F.interpolate(torch.rand(count, 3, 5, 5, generator=random), (height, width), mode="bicubic")
+    return (blobs + 0.1 * torch.randn(count, 3, height, width, generator=random)).clamp(0, 1)
+
+
+def values_of(tnet: TNet, seed: int = 0, count: int = 1) -> Tensor:
+    """γ around 1 and β around 0 for every site of a TNet: [count, 2, ΣC]."""
+    values = 0.4 * torch.randn(count, 2, tnet.channels, generator=torch.Generator().manual_seed(seed))
+    values[:, 0] += 1
+    return values
+
+
+def model_of(kind: str = "conv", seed: int = 0) -> ZMNet:
+    """A ZM-Net of a quarter of the paper's width whose PNet tells pictures apart."""
+    torch.manual_seed(seed)
+    model = ZMNet({"width": 8}, {"kind": kind, "width": 8})
+    with torch.no_grad():
+        for head in (*model.pnet.heads.gamma, *model.pnet.heads.beta):
+            head.weight.mul_(20)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> Callable[..., Tensor]:
+    return picture_of
+
+
+@pytest.fixture(scope="session")
+def make_values() -> Callable[..., Tensor]:
+    return values_of
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., ZMNet]:
+    return model_of
+
+
+@pytest.fixture
+def model() -> ZMNet:
+    """A fresh tiny model, free to be changed."""
+    return model_of()
+
+
+@pytest.fixture
+def style(model: ZMNet) -> Style:
+    """A style of the tiny model."""
+    return model.encode_style(picture_of(64, 64, seed=7), size=None, name="blobs")
+
+
+@pytest.fixture(scope="session")
+def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small pictures of several shapes in a folder."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed, (height, width) in enumerate([(64, 64), (65, 97), (90, 71), (80, 80), (64, 130), (101, 77)]):
+        to_pil(picture_of(height, width, seed)[0]).save(folder / f"{seed}.png")
+    return folder
+
+
+# VGG-16 ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def random_vgg() -> VGG16:
+    """VGG-16 with random weights that keep the size of activations: for what needs no training."""
+    torch.manual_seed(3)
+    network = VGG16()
+    for layer in network.features.values():
+        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        torch.nn.init.normal_(layer.bias, std=0.1)
+    return network
+
+
+@pytest.fixture(scope="session")
+def random_vgg_file(random_vgg: VGG16, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The random VGG-16 as a file for `$ZMNET_VGG`."""
+    path = tmp_path_factory.mktemp("vgg") / "vgg16.safetensors"
+    write_tensors(path, random_vgg.state_dict())
+    return path
+
+
+@pytest.fixture(scope="session")
+def vgg() -> VGG16:
+    """VGG-16 with its ImageNet weights."""
+    weights = DATA / "models" / "vgg16-features.safetensors"
+    if not weights.is_file():
+        pytest.skip(f"needs the VGG-16 weights {weights} (set ZMNET_DATA)")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZMNET_VGG", str(weights))
+        return load_vgg16()
+
+
+# Real pictures ---------------------------------------------------------------------------------
+
+
+def real_pictures(folder: str, count: int, size: int) -> Tensor:
+    """[count, 3, size, size]: centre squares of pictures spread over a folder of the data set."""
+    path = DATA / "data" / folder
+    if not path.is_dir():
+        pytest.skip(f"needs the pictures in {path} (set ZMNET_DATA)")
+    files = find_pictures(path)
+    chosen = (files[i * len(files) // count] for i in range(count))
+    return torch.stack([centre_square(255 * to_tensor(read_picture(file).rgb), size) for file in chosen])
+
+
+@pytest.fixture(scope="session")
+def paintings() -> Tensor:
+    """Twelve unseen paintings, [12, 3, 192, 192]."""
+    return real_pictures("styles/val", 12, 192)
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Tensor:
+    """Three photographs, [3, 3, 128, 128]."""
+    return real_pictures("content/val", 3, 128)
+
+
+@pytest.fixture
+def fresh_accelerate() -> None:
+    """Accelerate keeps its settings for the whole process; forget those of the run before."""
+    AcceleratorState._reset_state(reset_partial_state=True)

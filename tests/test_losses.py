@@ -1,0 +1,200 @@
+"""Gram matrices (Eq. 1) and the objective (Eq. 2), with the sums written out in plain Python."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zmnet_core.losses import (
+    LossConfig,
+    PerceptualLoss,
+    gram_matrix,
+    saturation_penalty,
+    squared_distance,
+    squared_norm,
+    total_variation,
+)
+
+
+class TinyFeatures(nn.Module):
+    """φ small enough for sums by hand: relu1_2 is the picture, relu2_2 its first two channels halved."""
+
+    def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        return {name: image if name == "relu1_2" else 0.5 * image[:, :2] for name in layers}
+
+
+def gram_by_hand(features: list[list[float]]) -> list[list[float]]:
+    """G[i][j] = Σ_p Φ[i][p] Φ[j][p] / (C · P), Φ a list of C channels of P pixels."""
+    size = len(features) * len(features[0])
+    return [[sum(a * b for a, b in zip(one, other)) / size for other in features] for one in features]
+
+
+def distance_by_hand(a: list[list[float]], b: list[list[float]]) -> float:
+    return sum((p - q) ** 2 for row, other in zip(a, b) for p, q in zip(row, other))
+
+
+def norm_by_hand(a: list[list[float]]) -> float:
+    return distance_by_hand(a, [[0.0] * len(row) for row in a])
+
+
+def channels(picture: Tensor, factor: float = 1.0, count: int = 3) -> list[list[float]]:
+    return [[factor * value for value in channel] for channel in picture[:count].flatten(1).tolist()]
+
+
+@pytest.fixture
+def three() -> tuple[Tensor, Tensor, Tensor]:
+    """Stylised, photograph and painting, two each, [2, 3, 2, 2]."""
+    return tuple(torch.rand(2, 3, 2, 2, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2, 3))
+
+
+def tiny_loss(kind: str) -> PerceptualLoss:
+    config = LossConfig(kind, 7.0, 2.0, {"relu1_2": 1.0, "relu2_2": 0.25}, ("relu2_2",))
+    return PerceptualLoss(TinyFeatures(), config)
+
+
+def test_gram_matrix_is_equation_1_by_hand():
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, -1.0]]]])  # C = 2, H·W = 2, Z = 4
+    torch.testing.assert_close(gram_matrix(features), torch.tensor([[[5.0, 1.0], [1.0, 10.0]]]) / 4)
+
+
+def test_gram_matrix_of_a_constant_picture_is_its_square_over_the_channels():
+    torch.testing.assert_close(gram_matrix(torch.full((2, 5, 6, 7), 3.0)), torch.full((2, 5, 5), 9.0 / 5))
+
+
+def test_gram_matrix_does_not_know_where_things_are():
+    features = torch.rand(1, 4, 6, 6)
+    shuffled = features.flatten(2)[..., torch.randperm(36)].view_as(features)
+    torch.testing.assert_close(gram_matrix(shuffled), gram_matrix(features))
+
+
+def test_gram_matrix_of_a_picture_twice_the_size_is_the_same():
+    features = torch.rand(2, 4, 6, 6)
+    torch.testing.assert_close(gram_matrix(features.repeat(1, 1, 2, 2)), gram_matrix(features))
+
+
+def test_gram_matrix_is_symmetric_and_positive():
+    gram = gram_matrix(torch.randn(1, 6, 5, 5))[0]
+    torch.testing.assert_close(gram, gram.T)
+    assert torch.linalg.eigvalsh(gram).min() > -1e-6
+
+
+def test_squares_are_sums_over_one_picture_each():
+    a, b = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    assert squared_distance(a, b).tolist() == [5.0, 13.0]
+    assert squared_norm(a).tolist() == [5.0, 25.0]
+
+
+def test_paper_loss_is_equation_2_by_hand(three):
+    stylised, photograph, painting = three
+    loss = tiny_loss("paper")
+    terms = loss(stylised, photograph, loss.style_targets(painting))
+    totals = []
+    for y, x, s in zip(stylised, photograph, painting):
+        content = distance_by_hand(channels(y, 0.5, 2), channels(x, 0.5, 2)) / 8  # Z = 2 · 2 · 2
+        first = distance_by_hand(gram_by_hand(channels(y)), gram_by_hand(channels(s)))
+        second = distance_by_hand(gram_by_hand(channels(y, 0.5, 2)), gram_by_hand(channels(s, 0.5, 2)))
+        totals.append(7.0 * (first + 0.25 * second) + 2.0 * content)
+    assert terms.total.item() == pytest.approx(sum(totals) / 2, rel=1e-5)
+
+
+def test_normalised_loss_divides_every_term_by_the_size_of_its_target(three):
+    stylised, photograph, painting = three
+    loss = tiny_loss("normalised")
+    terms = loss(stylised, photograph, loss.style_targets(painting))
+    totals = []
+    for y, x, s in zip(stylised, photograph, painting):
+        content = distance_by_hand(channels(y, 0.5, 2), channels(x, 0.5, 2)) / norm_by_hand(channels(x, 0.5, 2))
+        style = []
+        for factor, count in ((1.0, 3), (0.5, 2)):
+            target = gram_by_hand(channels(s, factor, count))
+            style.append(distance_by_hand(gram_by_hand(channels(y, factor, count)), target) / norm_by_hand(target))
+        totals.append(7.0 * (style[0] + 0.25 * style[1]) / 1.25 + 2.0 * content)
+    assert terms.total.item() == pytest.approx(sum(totals) / 2, rel=1e-5)
+
+
+def test_normalised_loss_does_not_depend_on_the_scale_of_the_features(three):
+    stylised, photograph, painting = three
+    loss = tiny_loss("normalised")
+    plain = loss(stylised, photograph, loss.style_targets(painting))
+    scaled = loss(30 * stylised, 30 * photograph, loss.style_targets(30 * painting))
+    torch.testing.assert_close(scaled.total, plain.total)
+
+
+@pytest.mark.parametrize("kind", ["paper", "normalised"])
+def test_loss_of_a_picture_against_itself_is_zero(kind, random_vgg, make_picture):
+    loss, picture = PerceptualLoss(random_vgg, LossConfig(kind)), make_picture(64, 64, 0, count=2)
+    terms = loss(picture, picture, loss.style_targets(picture))
+    assert terms.total.item() == pytest.approx(0, abs=1e-8)
+    other = loss(make_picture(64, 64, 5, count=2), picture, loss.style_targets(picture))
+    assert other.total.item() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["paper", "normalised"])
+def test_black_target_gives_a_finite_loss(kind, three):
+    loss = tiny_loss(kind)
+    terms = loss(three[0], torch.zeros(2, 3, 2, 2), loss.style_targets(torch.zeros(2, 3, 2, 2)))
+    assert math.isfinite(terms.total.item())
+
+
+@pytest.mark.parametrize("kind", ["paper", "normalised"])
+def test_a_small_step_down_the_gradient_lowers_the_loss(kind, random_vgg, make_picture):
+    loss = PerceptualLoss(random_vgg, LossConfig(kind))
+    targets = loss.style_targets(make_picture(48, 48, 1))
+    content = make_picture(48, 48, 2)
+    y = make_picture(48, 48, 3).requires_grad_()
+    before = loss(y, content, targets).total
+    before.backward()
+    after = loss((y - 0.1 * y.grad / y.grad.norm()).detach(), content, targets).total
+    assert after < before
+
+
+def test_losses_are_float32_under_bfloat16_autocast(random_vgg, make_picture):
+    loss, picture = PerceptualLoss(random_vgg), make_picture(64, 64, 0)
+    painting, content = make_picture(64, 64, 1), make_picture(64, 64, 2)
+    exact = loss(picture, content, loss.style_targets(painting))
+    with torch.autocast("cpu", torch.bfloat16):
+        grams = loss.style_targets(painting)
+        terms = loss(picture, content, grams)
+    assert {t.dtype for t in (terms.total, terms.content, *terms.style.values(), *grams.values())} == {torch.float32}
+    torch.testing.assert_close(terms.total, exact.total, rtol=0.1, atol=0.05)
+
+
+def test_gram_matrix_is_not_rounded_by_autocast():
+    features = torch.rand(1, 8, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        under = gram_matrix(features)
+    assert torch.equal(under, gram_matrix(features))
+
+
+def test_half_precision_features_do_not_overflow_in_the_gram_matrix():
+    features = torch.full((1, 2, 64, 64), 200.0, dtype=torch.float16)  # Σ of squares is 1.6e8
+    torch.testing.assert_close(gram_matrix(features), torch.full((1, 2, 2), 20_000.0))
+
+
+def test_targets_carry_no_gradient(random_vgg, make_picture):
+    loss, picture = PerceptualLoss(random_vgg), make_picture(32, 32, 0).requires_grad_()
+    assert not any(gram.requires_grad for gram in loss.style_targets(picture).values())
+    assert not any(target.requires_grad for target in loss.content_targets(picture).values())
+
+
+def test_total_variation_of_a_ramp_is_its_slope():
+    ramp = 0.25 * torch.arange(8.0).expand(1, 3, 5, 8)
+    assert total_variation(ramp).item() == pytest.approx(0.25)
+    assert total_variation(ramp.transpose(2, 3)).item() == pytest.approx(0.25)
+    assert total_variation(torch.full((1, 3, 4, 4), 0.5)).item() == 0
+
+
+def test_saturation_penalty_by_hand():
+    logits = torch.tensor([0.0, 3.5, -3.5, 4.5, -5.5])
+    assert saturation_penalty(logits).item() == pytest.approx((0 + 0 + 0 + 1 + 4) / 5)
+
+
+def test_layers_are_read_shallow_first_and_once():
+    config = LossConfig(style_layers={"relu4_3": 1.0, "relu1_2": 1.0}, content_layers=("relu3_3", "relu1_2"))
+    assert config.layers == ("relu1_2", "relu3_3", "relu4_3")
+
+
+def test_unknown_kind_of_loss_is_refused():
+    with pytest.raises(ValueError, match="'paper' or 'normalised', not 'gatys'"):
+        LossConfig("gatys")
