@@ -61,9 +61,10 @@ class TrainingConfig:
     style_weight: float = option(5.0, "λ_s")
     content_weight: float = option(1.0, "λ_c")
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
+    compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
     tv_weight: float = option(0.0, "weight of total variation")
     pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
-    peak_weight: float = option(0.1, "weight of activations beyond 5 σ")
+    peak_weight: float = option(1.0, "weight of activations beyond 5 σ")
     saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
     # network
     tnet_width: int = option(32, "channels of the TNet's first layer")
@@ -86,7 +87,10 @@ class TrainingConfig:
     def loss_config(self) -> LossConfig:
         """The run's loss."""
         layers = dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu4_3": self.relu4_3_weight}
-        return LossConfig(self.loss, self.style_weight, self.content_weight, {k: w for k, w in layers.items() if w > 0})
+        layers = {layer: weight for layer, weight in layers.items() if weight > 0}
+        return LossConfig(
+            self.loss, self.style_weight, self.content_weight, style_layers=layers, compression=self.compression
+        )
 
     def check(self) -> None:
         """Refuse what cannot be trained.
