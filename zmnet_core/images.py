@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
         raise PictureError(f"'{path}' is not a picture that Pillow can read.") from None
     except Image.DecompressionBombError as error:
         raise PictureError(f"'{path}': {error}") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
         if isinstance(error, PictureError):
             raise
         raise PictureError(f"'{path}' is damaged: {error}.") from error
@@ -92,17 +93,20 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
 
 def to_picture(image: Image.Image) -> Picture:
     """A PIL image of any mode as RGB, with its alpha and profile set aside."""
-    profile = image.info.get("icc_profile")
+    mode, profile = image.mode, image.info.get("icc_profile")
     alpha = None
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        invisible = image.info.get("transparency")
+        if invisible is not None:
+            alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
+        image = _eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         alpha = None if alpha.getextrema() == (255, 255) else alpha
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _eight_bits(image)
     if image.mode == "CMYK":
         image, profile = _cmyk_to_rgb(image, profile), None
-    if image.mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr"):
+    if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
         profile = None  # a profile of one channel, or of another space, does not fit RGB
     return Picture(image.convert("RGB"), alpha, profile)
 
@@ -125,7 +129,7 @@ def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
                 return converted
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile says nothing about the picture: convert as if it had none
     return image.convert("RGB")
 
@@ -136,7 +140,7 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
     The file appears whole or not at all.
 
     Raises:
-        PictureError: the suffix is another, or the disk refuses.
+        PictureError: the suffix is another, the picture too large for it, or the disk refuses.
     """
     path = Path(path)
     kind = WRITABLE.get(path.suffix.lower())
@@ -157,7 +161,7 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
     try:
         with replacing(path) as temporary:
             image.save(temporary, kind, **options)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: larger than the format allows
         raise PictureError(f"'{path}' could not be written: {error}.") from error
     return path
 

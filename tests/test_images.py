@@ -1,0 +1,383 @@
+"""Pictures in and out, with real files of every kind Pillow writes."""
+
+import io
+import random
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from zmnet_core.errors import PictureError
+from zmnet_core.images import (
+    SUFFIXES,
+    Picture,
+    find_pictures,
+    fit_short_side,
+    read_picture,
+    to_picture,
+    to_pil,
+    to_tensor,
+    write_picture,
+)
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture(scope="module")
+def photo(make_picture) -> Image.Image:
+    """An RGB picture, 30 wide and 20 high, no two corners alike."""
+    return to_pil(make_picture(20, 30, 3)[0])
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(width: int, height: int, depth: int, colour: int, rows: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file put together by hand, for what Pillow does not write."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    whole = (struct.pack(">I", len(b)) + name + b + struct.pack(">I", zlib.crc32(name + b)) for name, b in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(whole)
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16", "PA"])
+def test_every_mode_becomes_rgb_of_the_same_size(photo, mode):
+    image = photo.convert("L").convert("I").convert(mode) if mode in ("I;16", "F") else Image.new(mode, photo.size)
+    picture = to_picture(image)
+    assert picture.rgb.mode == "RGB" and picture.size == photo.size
+    assert to_tensor(image).shape == (3, 20, 30)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tif"])
+def test_lossless_file_is_read_to_the_bit(tmp_path, photo, suffix):
+    photo.save(tmp_path / f"a{suffix}")
+    picture = read_picture(tmp_path / f"a{suffix}")
+    assert np.array_equal(picture.rgb, photo)
+    assert picture.alpha is None and picture.icc_profile is None
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".jp2"])
+def test_lossy_file_is_read_nearly(tmp_path, photo, suffix):
+    photo.resize((120, 80)).save(tmp_path / f"a{suffix}")
+    difference = np.asarray(read_picture(tmp_path / f"a{suffix}").rgb, float) - np.asarray(photo.resize((120, 80)), float)
+    assert abs(difference).mean() < 12
+
+
+def test_sixteen_bit_grey_is_scaled_and_not_cut(tmp_path):
+    values = np.array([[0, 128, 257], [20_000, 40_000, 65_535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "grey.png")
+    red = np.asarray(read_picture(tmp_path / "grey.png").rgb)[..., 0]
+    assert np.abs(red - values / 65_535 * 255).max() <= 0.5
+
+
+def test_sixteen_bit_grey_with_a_transparent_value_keeps_both(tmp_path):
+    row = b"\0" + struct.pack(">4H", 0, 20_000, 40_000, 65_535)
+    (tmp_path / "a.png").write_bytes(png(4, 1, 16, 0, row, (b"tRNS", struct.pack(">H", 20_000))))
+    picture = read_picture(tmp_path / "a.png")
+    assert np.asarray(picture.rgb)[0, :, 0].tolist() == [0, 78, 156, 255]
+    assert np.asarray(picture.alpha)[0].tolist() == [255, 0, 255, 255]
+
+
+def test_float_picture_is_read_in_0_to_1():
+    values = np.array([[0.0, 0.25, 1.0]], np.float32)
+    assert np.asarray(to_picture(Image.fromarray(values)).rgb)[0, :, 1].tolist() == [0, 64, 255]
+
+
+def test_float_picture_with_nan_is_refused():
+    with pytest.raises(PictureError, match="NaN or infinite"):
+        to_picture(Image.fromarray(np.array([[0.0, np.nan]], np.float32)))
+
+
+@pytest.mark.parametrize("profile", [None, b"not a profile", SRGB], ids=["none", "broken", "of another space"])
+def test_cmyk_becomes_rgb_whatever_its_profile(tmp_path, profile):
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "a.tif", icc_profile=profile)
+    picture = read_picture(tmp_path / "a.tif")
+    red, green, blue = picture.rgb.getpixel((4, 4))
+    assert red > 200 and green < 80 and blue < 80
+    assert picture.icc_profile is None, "a CMYK profile kept beside RGB numbers"
+
+
+def test_palette_with_transparency_keeps_colours_and_alpha(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "a.png", transparency=1)
+    picture = read_picture(tmp_path / "a.png")
+    assert [picture.rgb.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (0, 0, 255)]
+    assert [picture.alpha.getpixel((x, 0)) for x in (0, 1)] == [255, 0]
+
+
+@pytest.mark.parametrize("mode, colour", [("LA", (90, 40)), ("RGBA", (90, 90, 90, 40))])
+def test_alpha_is_set_aside_and_does_not_darken_the_colour(tmp_path, mode, colour):
+    Image.new(mode, (5, 4), colour).save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.rgb.getpixel((0, 0)) == (90, 90, 90)
+    assert picture.alpha.mode == "L" and picture.alpha.getextrema() == (40, 40)
+
+
+def test_alpha_that_is_opaque_everywhere_is_none(photo):
+    image = photo.copy()
+    image.putalpha(255)
+    assert to_picture(image).alpha is None
+
+
+def test_picture_of_one_pixel_is_read(tmp_path):
+    Image.new("RGB", (1, 1), (1, 2, 3)).save(tmp_path / "a.png")
+    assert to_tensor(read_picture(tmp_path / "a.png").rgb).mul(255).flatten().tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_stands_the_picture_upright(tmp_path, photo, orientation):
+    undo = {
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = photo
+    for step in undo.get(orientation, []):
+        stored = stored.transpose(step)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_picture(tmp_path / "a.png").rgb, photo)
+
+
+def test_first_frame_of_an_animation_is_read(tmp_path):
+    frames = [Image.new("RGB", (9, 7), colour) for colour in ("red", "blue", "lime")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert read_picture(tmp_path / "a.gif").rgb.getpixel((3, 3)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_profile_of_a_grey_picture_is_not_kept_for_rgb(tmp_path, mode):
+    image = Image.fromarray(np.zeros((4, 4), np.uint16)) if mode == "I;16" else Image.new(mode, (4, 4), 7 if mode == "L" else (7, 8))
+    image.save(tmp_path / "a.png", icc_profile=b"a grey profile")
+    with Image.open(tmp_path / "a.png") as opened:
+        assert opened.mode == mode and "icc_profile" in opened.info
+    assert read_picture(tmp_path / "a.png").icc_profile is None
+
+
+# Refusing --------------------------------------------------------------------------------------
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(PictureError, match="there is no picture '.*none.jpg'"):
+        read_picture(tmp_path / "none.jpg")
+
+
+def test_folder_in_place_of_a_picture_is_named(tmp_path):
+    with pytest.raises(PictureError, match="is a folder"):
+        read_picture(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"Dear Sir or Madam,", b"", b"\xff\xd8\xff"], ids=["text", "empty", "start of a JPEG"])
+def test_file_that_is_no_picture_is_refused_by_name(tmp_path, content):
+    (tmp_path / "letter.jpg").write_bytes(content)
+    with pytest.raises(PictureError, match="letter.jpg' is not a picture that Pillow can read"):
+        read_picture(tmp_path / "letter.jpg")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_truncated_file_is_refused_and_not_half_grey(tmp_path, make_picture, kind):
+    whole = encoded(to_pil(make_picture(80, 80, 0)[0]), kind)
+    (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PictureError, match="half' is (damaged|not a picture)"):
+        read_picture(tmp_path / "half")
+
+
+def test_header_that_promises_too_many_pixels_is_refused_before_decoding(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 1, 0, b""))
+    with pytest.raises(PictureError, match="bomb.png"):
+        read_picture(tmp_path / "bomb.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about EXIF
+def test_broken_bytes_give_a_picture_or_a_picture_error_and_nothing_else(tmp_path, photo):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    wholes = [
+        encoded(photo, "JPEG", exif=exif, icc_profile=SRGB),
+        encoded(photo, "PNG", exif=exif, icc_profile=SRGB),
+        encoded(photo.quantize(16), "GIF"),
+        encoded(photo, "WEBP", exif=exif),
+        encoded(photo, "BMP"),
+        encoded(photo.convert("CMYK"), "JPEG", icc_profile=SRGB),
+    ]
+    dice, refused = random.Random(1), 0
+    for round_ in range(600):
+        broken = bytearray(wholes[round_ % len(wholes)])
+        for _ in range(dice.choice((1, 2, 8))):
+            broken[dice.randrange(min(len(broken), dice.choice((60, 400, 10**9))))] = dice.choice((0, 255, dice.randrange(256)))
+        (tmp_path / "broken").write_bytes(broken)
+        try:
+            assert read_picture(tmp_path / "broken").rgb.mode == "RGB"
+        except PictureError as error:
+            refused += 1
+            assert "broken'" in str(error)
+    assert refused > 50
+
+
+def test_exif_with_text_for_a_number_is_a_picture_error(tmp_path, photo):
+    # Pillow packs EXIF anew when it turns a picture, and fails on such a tag with struct.error.
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "abc"
+    whole = encoded(photo, "JPEG", exif=exif)
+    assert whole.count(b"\x01\x0e\x00\x02") == 1
+    (tmp_path / "a.jpg").write_bytes(whole.replace(b"\x01\x0e\x00\x02", b"\x01\x44\x00\x02"))
+    with pytest.raises(PictureError, match="a.jpg' is damaged"):
+        read_picture(tmp_path / "a.jpg")
+
+
+# Finding ---------------------------------------------------------------------------------------
+
+
+def test_pictures_of_a_folder_are_found_in_order_and_nothing_else(tmp_path, photo):
+    (tmp_path / "sub").mkdir()
+    for name in ("b.png", "a.JPG", "sub/c.webp", ".hidden.png"):
+        photo.save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "folder.png").mkdir()
+    assert [p.relative_to(tmp_path).as_posix() for p in find_pictures(tmp_path)] == ["a.JPG", "b.png", "sub/c.webp"]
+
+
+def test_path_of_one_picture_is_that_picture(tmp_path, photo):
+    photo.save(tmp_path / "a.png")
+    assert find_pictures(tmp_path / "a.png") == [tmp_path / "a.png"]
+
+
+def test_empty_folder_is_refused_naming_what_was_looked_for(tmp_path):
+    with pytest.raises(PictureError, match="holds no picture") as error:
+        find_pictures(tmp_path)
+    assert all(suffix in str(error.value) for suffix in SUFFIXES)
+
+
+def test_missing_folder_is_refused_by_name(tmp_path):
+    with pytest.raises(PictureError, match="there is no file or folder '.*nowhere'"):
+        find_pictures(tmp_path / "nowhere")
+
+
+# Writing ---------------------------------------------------------------------------------------
+
+
+def test_png_comes_back_to_the_bit_with_alpha_and_profile(tmp_path, photo):
+    alpha = photo.getchannel("R")
+    write_picture(Picture(photo, alpha, SRGB), tmp_path / "new" / "a.png")
+    picture = read_picture(tmp_path / "new" / "a.png")
+    assert np.array_equal(picture.rgb, photo) and np.array_equal(picture.alpha, alpha)
+    assert picture.icc_profile == SRGB
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".JPEG"])
+def test_profile_survives_a_round_trip(tmp_path, photo, suffix):
+    path = write_picture(Picture(photo, None, SRGB), tmp_path / f"a{suffix}")
+    assert read_picture(path).icc_profile == SRGB
+
+
+def test_transparent_pixels_are_white_in_a_jpeg(tmp_path):
+    alpha = Image.new("L", (32, 32), 0)
+    path = write_picture(Picture(Image.new("RGB", (32, 32), "black"), alpha), tmp_path / "a.jpg")
+    assert min(low for low, _ in read_picture(path).rgb.getextrema()) > 250
+
+
+def test_webp_keeps_alpha(tmp_path, photo):
+    alpha = Image.new("L", photo.size, 40)
+    assert read_picture(write_picture(Picture(photo, alpha), tmp_path / "a.webp")).alpha.getextrema() == (40, 40)
+
+
+def test_quality_changes_the_size_of_a_jpeg(tmp_path, make_picture):
+    picture = Picture(to_pil(make_picture(64, 64, 0)[0]))
+    coarse, fine = (write_picture(picture, tmp_path / f"{q}.jpg", quality=q) for q in (20, 95))
+    assert 2 * coarse.stat().st_size < fine.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.tiff", "a"])
+def test_suffix_that_cannot_be_written_is_refused_with_the_list(tmp_path, photo, name):
+    with pytest.raises(PictureError, match="must be one of .jpg, .jpeg, .png, .webp"):
+        write_picture(Picture(photo), tmp_path / name)
+
+
+@pytest.mark.parametrize("name, size", [("a.jpg", (1, 70_000)), ("a.webp", (1, 17_000))])
+def test_picture_too_large_for_its_format_leaves_the_old_file(tmp_path, name, size):
+    (tmp_path / name).write_bytes(b"the old file")
+    with pytest.raises(PictureError, match="could not be written"):
+        write_picture(Picture(Image.new("RGB", size)), tmp_path / name)
+    assert (tmp_path / name).read_bytes() == b"the old file"
+    assert [p.name for p in tmp_path.iterdir()] == [name], "a temporary file was left"
+
+
+def test_path_that_the_disk_refuses_is_a_picture_error(tmp_path, photo):
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "folder.png").mkdir()
+    for path in (tmp_path / "file" / "a.png", tmp_path / "folder.png"):
+        with pytest.raises(PictureError, match="could not be written"):
+            write_picture(Picture(photo), path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.png"]
+
+
+def test_writing_over_the_file_that_was_read_works(tmp_path, photo):
+    path: Path = tmp_path / "a.png"
+    photo.save(path)
+    write_picture(read_picture(path), path)
+    assert np.array_equal(read_picture(path).rgb, photo)
+
+
+# Tensors ---------------------------------------------------------------------------------------
+
+
+def test_all_256_levels_come_back_from_a_tensor():
+    levels = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).convert("RGB")
+    tensor = to_tensor(levels)
+    assert tensor.dtype == torch.float32 and tensor.min() == 0 and tensor.max() == 1
+    assert np.array_equal(to_pil(tensor), levels)
+
+
+def test_channels_rows_and_columns_are_where_they_belong():
+    image = Image.new("RGB", (3, 2))
+    image.putpixel((2, 1), (255, 0, 51))
+    tensor = to_tensor(image)
+    assert tensor.shape == (3, 2, 3)
+    assert tensor[:, 1, 2].tolist() == pytest.approx([1.0, 0.0, 0.2])
+    assert tensor.count_nonzero() == 2
+
+
+def test_values_outside_0_to_1_are_clipped_and_others_rounded():
+    tensor = torch.tensor([-0.3, 1.7, 100.4 / 255, 100.6 / 255]).expand(3, 1, 4)
+    assert np.asarray(to_pil(tensor))[0, :, 0].tolist() == [0, 255, 100, 101]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_nan_and_infinity_are_refused_and_not_painted_black(bad):
+    tensor = torch.zeros(3, 4, 4)
+    tensor[1, 2, 3] = bad
+    with pytest.raises(PictureError, match="NaN or infinite"):
+        to_pil(tensor)
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.one_of(st.none(), st.integers(1, 90)), st.integers(1, 40))
+def test_short_side_is_what_was_asked_and_the_aspect_is_kept(width, height, size, least):
+    fitted = fit_short_side(Image.new("RGB", (width, height)), size, least)
+    short = max(size or min(width, height), least)
+    assert min(fitted.size) == short
+    scale = short / min(width, height)
+    assert abs(fitted.width - width * scale) <= 0.5 and abs(fitted.height - height * scale) <= 0.5
+
+
+def test_picture_that_fits_already_is_not_resampled(photo):
+    assert fit_short_side(photo, 20) is photo
+    assert fit_short_side(photo, None) is photo
