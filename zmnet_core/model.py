@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -179,7 +181,10 @@ class ZMNet(
                     local_files_only=local_files_only,
                 )
             )
-        model = cls(**kwargs)
+        try:
+            model = cls(**kwargs)
+        except (TypeError, ValueError) as error:
+            raise WrongModelError(f"the config.json of '{model_id}' describes no model of this version: {error}.") from error
         model.load_weights(file)
         return model.eval().requires_grad_(False)
 
@@ -208,7 +213,14 @@ class ZMNet(
             for wanted in ("config.json", WEIGHTS):
                 if not (Path(name) / wanted).is_file():
                     raise WeightsNotFoundError(f"the folder '{name}' has no {wanted}: it is not a saved ZM-Net.")
-        return super().from_pretrained(name, **kwargs)
+        try:
+            return super().from_pretrained(name, **kwargs)
+        except json.JSONDecodeError as error:
+            raise WrongModelError(f"the config.json of '{name}' is not JSON: {error}.") from error
+        except (HfHubHTTPError, EntryNotFoundError, HFValidationError, OfflineModeIsEnabled) as error:
+            raise WeightsNotFoundError(
+                f"there is no folder '{name}', and the Hugging Face Hub gave no model of that name: {error}"
+            ) from error
 
     def load_weights(self, file: str | os.PathLike[str]) -> None:
         """Load a safetensors file of exactly this model's tensors.

@@ -80,15 +80,15 @@ class Style:
         Weights are divided by their sum.
 
         Raises:
-            ValueError: no style, a different number of weights, or weights that sum to zero.
+            ValueError: no style, a different number of weights, or weights without a finite sum that is not zero.
             WrongModelError: the styles are of different models.
         """
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
         if not styles or len(shares) != len(styles):
             raise ValueError(f"{len(shares)} weights for {len(styles)} styles: give one weight a style.")
         total = sum(shares)
-        if not abs(total) > 1e-8:  # also catches NaN
-            raise ValueError(f"the weights {shares} sum to {total:g}; a mean needs a sum that is not zero.")
+        if not 1e-8 < abs(total) < float("inf"):  # also catches NaN
+            raise ValueError(f"the weights {shares} sum to {total:g}; a mean needs a sum that is finite and not zero.")
         mixed = (shares[0] / total) * styles[0]
         for style, share in zip(styles[1:], shares[1:]):
             mixed = mixed + (share / total) * style
@@ -165,3 +165,5 @@ class Style:
                 return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""))
         except SafetensorError as error:
             raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise WrongModelError(f"'{path}' is a damaged style file ({type(error).__name__}: {error}).") from error

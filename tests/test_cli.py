@@ -1,0 +1,227 @@
+"""The `zmnet` command on real files, good and bad, with the bundled model."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from zmnet_core.cli import app
+from zmnet_core.demo import PICTURES
+
+PHOTO = PICTURES / "contents" / "chelsea.jpg"
+PAINTING = PICTURES / "styles" / "irises-van-gogh.jpg"
+OTHER = PICTURES / "styles" / "composition-kandinsky.jpg"
+
+
+def zmnet(*arguments, status=0):
+    """Run the command in this process; its whole output."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == status, result.output + repr(result.exception)
+    return " ".join(result.output.split())
+
+
+def pixels(path):
+    return np.asarray(Image.open(path).convert("RGB")).astype(float)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small real photograph in a folder of its own."""
+    path = tmp_path / "in" / "cat.png"
+    path.parent.mkdir()
+    Image.open(PHOTO).resize((120, 81)).save(path)
+    return path
+
+
+def test_stylize_writes_a_picture_of_the_photographs_size(photo, tmp_path):
+    out = tmp_path / "out.jpg"
+    assert str(out) in zmnet("stylize", photo, "--style", PAINTING, "-o", out)
+    assert Image.open(out).size == (120, 81)
+    assert np.abs(pixels(out) - pixels(photo)).mean() > 5
+
+
+def test_stylize_matches_the_library(photo, tmp_path):
+    from zmnet_core import ZMNet
+
+    zmnet("stylize", photo, "--style", PAINTING, "-o", tmp_path / "out.png")
+    expected = ZMNet.from_pretrained("zmnet-base").stylize(Image.open(photo), Image.open(PAINTING))
+    assert np.array_equal(pixels(tmp_path / "out.png"), np.asarray(expected).astype(float))
+
+
+def test_a_style_file_gives_what_its_painting_gives(photo, tmp_path):
+    style = tmp_path / "style.safetensors"
+    zmnet("encode", PAINTING, "-o", style)
+    assert style.stat().st_size < 16_000
+    zmnet("stylize", photo, "--style", PAINTING, "-o", tmp_path / "a.png")
+    zmnet("stylize", photo, "--style", style, "-o", tmp_path / "b.png")
+    assert np.array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
+
+
+def test_blend_of_one_and_zero_is_the_first_style(photo, tmp_path):
+    zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "a.png")
+    zmnet("stylize", photo, "-s", PAINTING, "-s", OTHER, "--blend", "1,0", "-o", tmp_path / "b.png")
+    zmnet("stylize", photo, "-s", PAINTING, "-s", OTHER, "-o", tmp_path / "c.png")
+    assert np.array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
+    assert np.abs(pixels(tmp_path / "a.png") - pixels(tmp_path / "c.png")).mean() > 1
+
+
+def test_strength_zero_is_nearer_to_the_photograph_than_one(photo, tmp_path):
+    for strength in ("0", "1"):
+        zmnet("stylize", photo, "-s", OTHER, "--strength", strength, "-o", tmp_path / f"{strength}.png")
+    near, far = (np.abs(pixels(tmp_path / f"{s}.png") - pixels(photo)).mean() for s in ("0", "1"))
+    assert near < far
+
+
+def test_layers_and_colour_change_the_picture(photo, tmp_path):
+    zmnet("stylize", photo, "-s", OTHER, "-o", tmp_path / "all.png")
+    for name, flags in {"layers": ["--layers", "colour"], "keep": ["--keep-colour"], "size": ["--style-size", "128"]}.items():
+        zmnet("stylize", photo, "-s", OTHER, *flags, "-o", tmp_path / f"{name}.png")
+        assert np.abs(pixels(tmp_path / f"{name}.png") - pixels(tmp_path / "all.png")).mean() > 0.5
+
+
+def test_a_folder_goes_to_a_folder_and_bad_files_are_named(photo, tmp_path):
+    folder = photo.parent
+    (folder / "sub").mkdir()
+    shutil.copy(photo, folder / "sub" / "cat.png")
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    output = zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "out", status=1)
+    assert "broken.jpg" in output and "2 pictures" in output and "1 skipped" in output
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png")) == [
+        "cat.png",
+        "sub/cat.png",
+    ]
+
+
+def test_alpha_profile_and_orientation_survive(tmp_path):
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.open(PHOTO).resize((96, 64)).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize((96, 64)))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90° to see it upright
+    image.save(tmp_path / "in.png", icc_profile=profile, exif=exif)
+    zmnet("stylize", tmp_path / "in.png", "-s", PAINTING, "-o", tmp_path / "out.png")
+    out = Image.open(tmp_path / "out.png")
+    assert out.size == (64, 96)
+    assert out.info["icc_profile"] == profile
+    assert np.array_equal(np.asarray(out.getchannel("A")), np.rot90(np.asarray(image.getchannel("A")), -1))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: Image.fromarray((np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16)), id="16-bit"),
+        pytest.param(lambda: Image.open(PHOTO).resize((64, 48)).convert("CMYK"), id="cmyk"),
+        pytest.param(lambda: Image.open(PHOTO).resize((64, 48)).convert("P"), id="palette"),
+        pytest.param(lambda: Image.open(PHOTO).resize((64, 48)).convert("RGBA"), id="rgba"),
+        pytest.param(lambda: Image.new("RGB", (1, 1), "red"), id="1x1"),
+        pytest.param(lambda: Image.new("L", (3, 40), 128), id="3x40"),
+        pytest.param(lambda: Image.linear_gradient("L").resize((10_000, 20)), id="10000x20"),
+    ],
+)
+def test_odd_pictures_are_stylised_and_can_be_the_style(make, photo, tmp_path):
+    image = make()
+    path = tmp_path / ("in.jpg" if image.mode == "CMYK" else "in.png")
+    image.save(path)
+    zmnet("stylize", path, "-s", PAINTING, "-o", tmp_path / "out.png")
+    assert Image.open(tmp_path / "out.png").size == image.size
+    zmnet("stylize", photo, "-s", path, "-o", tmp_path / "styled.png")
+    assert Image.open(tmp_path / "styled.png").size == (120, 81)
+
+
+def test_the_photograph_is_never_overwritten(photo):
+    before = photo.read_bytes()
+    assert "overwrite" in zmnet("stylize", photo, "-s", PAINTING, "-o", photo, status=1)
+    assert "overwrite" in zmnet("stylize", photo.parent, "-s", PAINTING, "-o", photo.parent, status=1)
+    assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["nowhere.jpg", "-s", PAINTING, "-o", "o.png"], "no file or folder 'nowhere.jpg'"),
+        ([PHOTO, "-s", "nowhere.jpg", "-o", "o.png"], "no picture 'nowhere.jpg'"),
+        ([PHOTO, "-s", "nowhere.safetensors", "-o", "o.png"], "no style file"),
+        ([PHOTO, "-s", PAINTING, "-o", "o.txt"], "ends in .jpg"),
+        ([PHOTO, "-s", PAINTING, "-o", "o.png", "-m", "zmnet-giant"], "there is no model 'zmnet-giant'"),
+        ([PHOTO, PAINTING, "-s", PAINTING, "-o", "o.png"], "need a folder"),
+    ],
+)
+def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in zmnet("stylize", *arguments, status=1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--blend", "1,2"], "2 weights for 1 styles"),
+        (["--blend", "nan"], "not finite"),
+        (["--blend", "a"], "not a list of numbers"),
+        (["--blend", "0"], "sum to zero"),
+        (["--strength", "2"], "2"),
+        (["--layers", "sky"], "no group 'sky'"),
+        (["--layers", ""], "no group ''"),
+        (["--tile", "30"], "multiple of 4"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(flags, message, tmp_path):
+    assert message in zmnet("stylize", PHOTO, "-s", PAINTING, *flags, "-o", tmp_path / "o.png", status=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    assert f"'{tmp_path}' holds no picture" in zmnet("stylize", tmp_path, "-s", PAINTING, "-o", tmp_path / "o", status=1)
+
+
+def test_a_style_of_another_model_is_refused(tmp_path):
+    import torch
+
+    from zmnet_core import Style, ZMNet
+
+    model = ZMNet.from_pretrained("zmnet-base")
+    foreign = Style(torch.zeros(1, 2, model.tnet.channels), model.tnet.sites, "0" * 64)
+    foreign.save(tmp_path / "foreign.safetensors")
+    message = zmnet("stylize", PHOTO, "-s", tmp_path / "foreign.safetensors", "-o", tmp_path / "o.png", status=1)
+    assert "another model" in message
+
+
+def test_demo_writes_a_sheet_and_prints_its_path(tmp_path):
+    out = tmp_path / "sheet.png"
+    assert str(out) in zmnet("demo", "-o", out).replace(" ", "")
+    width, height = Image.open(out).size
+    assert width > 2000 and height > 1000
+
+
+def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(f"{PHOTO}\t{PAINTING}\n{PICTURES / 'contents' / 'coffee.jpg'}\t{OTHER}\n")
+    output = zmnet("evaluate", "--pairs", pairs, "--data", "/", "--size", 128, "-o", tmp_path / "report")
+    assert "photograph" in output and "colour transfer" in output and "zm-net" in output
+    report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
+    assert report["summary"]["photograph"]["content"]["median"] == 0
+    assert report["pairs"] == 2 and len(report["scores"]["zm-net"]) == 2
+    assert Image.open(tmp_path / "report" / "sheet.jpg").size[0] > 4 * 192
+
+
+def test_evaluate_says_which_file_is_missing(tmp_path):
+    message = zmnet("evaluate", "--data", tmp_path, "-o", tmp_path / "report", status=1)
+    assert "which is not there" in message and "--data" in message
+
+
+def test_help_does_not_import_torch():
+    code = "import sys, zmnet_core.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.slow
+def test_bench_prints_ratios():
+    output = zmnet("bench", "--repeat", 1, "--no-large")
+    assert "apply 256" in output and "encode_style" in output and "ratio" in output

@@ -1,0 +1,288 @@
+"""`ZMNet`: what a user calls, and a model's identity in files."""
+
+import json
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import load_file
+
+from zmnet_core.errors import WeightsNotFoundError, WrongModelError
+from zmnet_core.files import half, write_json, write_tensors
+from zmnet_core.model import ZMNet
+from zmnet_core.pnet import KINDS
+from zmnet_core.style import Style
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    """The tiny model, saved."""
+    model.save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+@pytest.fixture
+def contents(make_picture):
+    return make_picture(40, 52, seed=1, count=2)
+
+
+# Encode, apply ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_painting_to_picture_in_three_calls(make_model, make_picture, contents, kind):
+    model = make_model(kind)
+    stylised = model.apply(contents, model.encode_style(make_picture(50, 60, 7), size=48))
+    assert stylised.shape == contents.shape
+    assert 0 <= stylised.min() and stylised.max() <= 1
+    assert stylised.std() > 0.01
+
+
+def test_two_styles_give_two_pictures(model, contents, make_picture):
+    one, other = (model.apply(contents, model.encode_style(make_picture(64, 64, seed), size=None)) for seed in (7, 8))
+    assert (one - other).abs().mean() > 0.005
+
+
+def test_one_style_a_picture_is_applied_in_order(model, contents, make_picture):
+    styles = model.encode_style(torch.cat([make_picture(64, 64, 7), make_picture(64, 64, 8)]), size=None)
+    together = model.apply(contents, styles)
+    for i in range(2):
+        alone = model.apply(contents[i : i + 1], styles[i])
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-5)
+
+
+def test_strength_1_is_the_style(model, contents, style):
+    assert torch.equal(model.apply(contents, style, strength=1.0), model.apply(contents, style))
+
+
+def test_strength_0_is_the_contents_own_style(model, contents, style):
+    own = model.encode_style(contents)
+    assert torch.equal(model.apply(contents, style, strength=0.0), model.apply(contents, own))
+
+
+def test_strength_between_is_a_walk_in_the_space_of_styles(model, contents, style):
+    own = model.encode_style(contents)
+    between = Style(own.values + 0.3 * (style.values - own.values), style.sites, style.fingerprint)
+    torch.testing.assert_close(model.apply(contents, style, strength=0.3), model.apply(contents, between), rtol=0, atol=1e-5)
+
+
+def test_own_statistics_frozen_give_the_same_picture(model, contents, style):
+    for strength in (1.0, 0.4):
+        statistics = model.measure(contents, style, strength)
+        frozen = model.apply(contents, style, strength, statistics)
+        torch.testing.assert_close(frozen, model.apply(contents, style, strength), rtol=0, atol=1e-4)
+
+
+def test_frozen_statistics_of_another_picture_are_used(model, contents, style, make_picture):
+    statistics = model.measure(make_picture(40, 52, 5) * 0.3, style)
+    assert not torch.allclose(model.apply(contents, style, statistics=statistics), model.apply(contents, style), atol=1e-3)
+
+
+def test_paintings_are_looked_at_with_the_short_side_asked_for(model, make_picture):
+    painting = make_picture(60, 90, 3)
+    small = torch.nn.functional.interpolate(painting, (32, 48), mode="bilinear", antialias=True, align_corners=False)
+    seen = model.encode_style(painting, size=32)
+    torch.testing.assert_close(seen.values, model.encode_style(small, size=None).values)
+    assert not torch.allclose(seen.values, model.encode_style(painting, size=None).values)
+
+
+def test_pictures_come_back_in_their_own_type(model, contents, style):
+    assert model.apply(contents.double(), style).dtype == torch.float64
+    assert model.apply(contents.bfloat16(), style).dtype == torch.bfloat16
+
+
+def test_apply_leaves_no_graph_and_no_change_behind(make_model, contents, make_picture):
+    model = make_model().requires_grad_(True)
+    before = contents.clone()
+    style = model.encode_style(make_picture(64, 64, 7), size=None)
+    assert not model.apply(contents, style).requires_grad and not style.values.requires_grad
+    assert torch.equal(contents, before)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_model_encodes_and_applies(make_model, make_picture, dtype):
+    model, content, painting = make_model(), make_picture(16, 20, 1), make_picture(24, 24, 7)
+    expected = model.apply(content, model.encode_style(painting, size=None))
+    coarse = make_model().to(dtype)
+    style = coarse.encode_style(painting, size=None)
+    assert style.values.dtype == torch.float32
+    assert (coarse.apply(content, style) - expected).abs().mean() < 0.03
+
+
+# Refusing --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (torch.rand(3, 32, 32), r"\[B, 3, H, W\] in 0..1; this tensor is \[3, 32, 32\]"),
+        (torch.rand(1, 32, 32, 3), r"\[B, 3, H, W\].*\[1, 32, 32, 3\]"),
+        (torch.rand(1, 4, 32, 32), r"\[B, 3, H, W\].*\[1, 4, 32, 32\]"),
+        (torch.rand(1, 3, 32, 15), "at least 16 px; this one is 15×32"),
+        (torch.zeros(1, 3, 32, 32, dtype=torch.uint8), "torch.uint8. Divide by 255 first"),
+    ],
+    ids=["no batch", "channels last", "alpha", "too small", "integers"],
+)
+def test_pictures_of_another_form_are_refused_saying_which(model, style, images, message):
+    for call in (model.encode_style, lambda i: model.apply(i, style), lambda i: model.measure(i, style)):
+        with pytest.raises(ValueError, match=message):
+            call(images)
+
+
+def test_smallest_picture_works(model, style, make_picture):
+    picture = make_picture(16, 16, 0)
+    assert model.apply(picture, style).shape == picture.shape
+    assert model.encode_style(picture, size=None).values.isfinite().all()
+
+
+def test_another_number_of_styles_than_pictures_is_refused(model, contents, make_picture):
+    styles = model.encode_style(make_picture(64, 64, 7, count=3), size=None)
+    with pytest.raises(ValueError, match="3 styles for 2 pictures"):
+        model.apply(contents, styles)
+
+
+def test_style_of_another_model_is_refused_saying_which(make_model, contents, style):
+    other = make_model(seed=5)
+    with pytest.raises(WrongModelError, match=f"model {style.fingerprint[:8]}.*another model than {other.fingerprint[:8]}"):
+        other.apply(contents, style)
+
+
+# Identity --------------------------------------------------------------------------------------
+
+
+def test_fingerprint_survives_half_precision_and_saving(make_model, folder):
+    model = make_model()
+    fingerprint = model.fingerprint
+    assert len(fingerprint) == 64
+    assert ZMNet.from_pretrained(folder).fingerprint == fingerprint
+    assert model.half().fingerprint == fingerprint
+    assert model.float().fingerprint == fingerprint
+
+
+def test_fingerprint_changes_with_any_weight_of_the_tnet(model):
+    seen = {model.fingerprint}
+    for parameter in model.tnet.parameters():
+        parameter.view(-1)[0] += 0.5
+        seen.add(model.fingerprint)
+    assert len(seen) == 1 + len(list(model.tnet.parameters()))
+
+
+def test_fingerprint_does_not_depend_on_the_pnet(model):
+    before = model.fingerprint
+    for parameter in model.pnet.parameters():
+        parameter.add_(1)
+    assert model.fingerprint == before
+
+
+def test_fingerprint_follows_weights_that_are_loaded(make_model, folder):
+    other = make_model(seed=9)
+    before = other.fingerprint
+    other.load_weights(folder / "model.safetensors")
+    assert other.fingerprint != before
+    assert other.fingerprint == ZMNet.from_pretrained(folder).fingerprint
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_saved_model_comes_back_to_the_bit(make_model, tmp_path, contents, make_picture, kind):
+    model = make_model(kind)
+    model.save_pretrained(tmp_path)
+    loaded = ZMNet.from_pretrained(tmp_path)
+    assert loaded.config == model.config
+    assert loaded.state_dict().keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in loaded.state_dict().items())
+    painting = make_picture(48, 48, 7)
+    expected = model.apply(contents, model.encode_style(painting, size=None))
+    assert torch.equal(loaded.apply(contents, loaded.encode_style(painting, size=None)), expected)
+
+
+def test_loaded_model_is_ready_to_use(folder):
+    loaded = ZMNet.from_pretrained(folder)
+    assert not loaded.training and not any(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_half_precision_file_is_loaded_as_float32(folder, model):
+    write_tensors(folder / "model.safetensors", half(model.state_dict()))
+    loaded = ZMNet.from_pretrained(folder)
+    assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float32}
+    assert all(torch.equal(t, model.state_dict()[n].half().float()) for n, t in loaded.state_dict().items())
+    assert loaded.fingerprint == model.fingerprint
+
+
+def test_keys_that_are_missing_unknown_or_of_another_shape_are_named(folder):
+    state = load_file(folder / "model.safetensors")
+    del state["tnet.c9.bias"]
+    state["tnet.c10.bias"] = torch.zeros(3)
+    state["tnet.out.weight"] = torch.zeros(3, 16, 9, 9)
+    write_tensors(folder / "model.safetensors", state)
+    with pytest.raises(WrongModelError) as error:
+        ZMNet.from_pretrained(folder)
+    for line in (
+        "missing: tnet.c9.bias",
+        "unknown: tnet.c10.bias",
+        "wrong shape: tnet.out.weight is [3, 16, 9, 9], expected [3, 8, 9, 9]",
+    ):
+        assert line in str(error.value)
+
+
+def test_weights_of_another_width_are_refused_and_not_loaded_in_part(make_model, tmp_path):
+    narrow, wide = make_model(), ZMNet({"width": 16}, {"kind": "conv", "width": 8})
+    wide.save_pretrained(tmp_path)
+    before = {name: tensor.clone() for name, tensor in narrow.state_dict().items()}
+    with pytest.raises(WrongModelError, match="and .* more"):
+        narrow.load_weights(tmp_path / "model.safetensors")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in narrow.state_dict().items())
+
+
+def test_truncated_weights_are_refused_by_name(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(WrongModelError, match="model.safetensors' cannot be read as safetensors"):
+        ZMNet.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_missing_file_of_a_saved_model_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(WeightsNotFoundError, match=f"has no {name}: it is not a saved ZM-Net"):
+        ZMNet.from_pretrained(folder)
+
+
+def test_unknown_name_says_what_there_is():
+    with pytest.raises(WeightsNotFoundError, match="no model 'zmnet-typo'. Bundled models: .*org/zmnet-20k"):
+        ZMNet.from_pretrained("zmnet-typo")
+
+
+def test_hub_id_that_cannot_be_had_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsNotFoundError, match="nobody/zmnet-nothing"):
+        ZMNet.from_pretrained("nobody/zmnet-nothing", cache_dir=tmp_path)
+
+
+def test_model_of_a_newer_version_asks_for_an_update(folder):
+    config = json.loads((folder / "config.json").read_text())
+    write_json(folder / "config.json", config | {"schema": 2})
+    with pytest.raises(WrongModelError, match="schema 2, this version of zmnet reads 1: update zmnet"):
+        ZMNet.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{",
+        '{"schema": 1, "tnet": {"widht": 8}, "pnet": {"kind": "conv"}}',
+        '{"schema": 1, "tnet": {"width": 8}, "pnet": {"kind": "rnn"}}',
+    ],
+    ids=["broken JSON", "unknown option", "unknown PNet"],
+)
+def test_config_that_describes_no_model_is_refused_by_name(folder, config):
+    (folder / "config.json").write_text(config)
+    with pytest.raises(WrongModelError, match=r"config\.json"):
+        ZMNet.from_pretrained(folder)
+
+
+def test_config_says_what_the_network_is(folder, model):
+    expected = {"schema": 1, "tnet": {"width": 8}, "pnet": {"kind": "conv", "width": 8}}
+    assert json.loads((folder / "config.json").read_text()) == model.config == expected

@@ -1,0 +1,253 @@
+"""`Style`: a vector space with a file format that refuses what is not its own."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from zmnet_core.errors import WrongModelError
+from zmnet_core.files import replacing, write_json, write_tensors
+from zmnet_core.style import Style
+from zmnet_core.tnet import LAYER_GROUPS, din_sites
+
+SITES = din_sites(4)
+CHANNELS = sum(site.channels for site in SITES)
+WEIGHTS = st.floats(-3, 3)
+
+
+def style_of(seed: int, count: int = 1, name: str = "", fingerprint: str = "f" * 64) -> Style:
+    values = torch.randn(count, 2, CHANNELS, generator=torch.Generator().manual_seed(seed))
+    return Style(values, SITES, fingerprint, name)
+
+
+def rewritten(source: Path, target: Path, **changes: str | None) -> Path:
+    """The style file with other metadata; None removes an entry."""
+    with safe_open(source, "pt") as file:
+        metadata = {**file.metadata(), **changes}
+    save_file(load_file(source), target, {key: value for key, value in metadata.items() if value is not None})
+    return target
+
+
+@pytest.fixture
+def a() -> Style:
+    return style_of(1, name="a")
+
+
+@pytest.fixture
+def b() -> Style:
+    return style_of(2, name="b")
+
+
+@pytest.fixture
+def saved(a, tmp_path) -> Path:
+    return a.save(tmp_path / "a.safetensors")
+
+
+# Arithmetic ------------------------------------------------------------------------------------
+
+
+@given(WEIGHTS, WEIGHTS)
+def test_sums_and_multiples_are_those_of_the_values(p, q):
+    a, b = style_of(1), style_of(2)
+    torch.testing.assert_close((p * a + b * q).values, p * a.values + q * b.values)
+    torch.testing.assert_close((a - b).values, a.values - b.values)
+
+
+@given(st.lists(st.floats(0.1, 5), min_size=1, max_size=4), st.floats(0.1, 10))
+def test_blend_is_the_weighted_mean_whatever_the_weights_sum_to(weights, factor):
+    styles = [style_of(seed) for seed in range(len(weights))]
+    expected = sum(w * s.values for w, s in zip(weights, styles)) / sum(weights)
+    torch.testing.assert_close(Style.blend(styles, weights).values, expected)
+    torch.testing.assert_close(Style.blend(styles, [factor * w for w in weights]).values, expected)
+
+
+def test_blend_without_weights_is_the_mean(a, b):
+    torch.testing.assert_close(Style.blend([a, b]).values, (a.values + b.values) / 2)
+
+
+def test_blend_of_one_style_with_itself_is_that_style(a):
+    torch.testing.assert_close(Style.blend([a, a], [0.3, 0.9]).values, a.values)
+
+
+def test_names_tell_how_a_style_was_mixed(a, b):
+    assert (0.7 * a + 0.3 * b).name == "0.7 a + 0.3 b"
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 2.0, 3.0], []])
+def test_blend_needs_one_weight_a_style(a, b, weights):
+    with pytest.raises(ValueError, match=f"{len(weights)} weights for 2 styles"):
+        Style.blend([a, b], weights)
+
+
+def test_blend_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="0 styles"):
+        Style.blend([])
+
+
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0]])
+def test_blend_with_weights_that_have_no_mean_is_refused(a, b, weights):
+    with pytest.raises(ValueError, match="weights .* sum to"):
+        Style.blend([a, b], weights)
+
+
+def test_styles_of_two_models_are_not_added(a):
+    other = style_of(3, fingerprint="0" * 64)
+    with pytest.raises(WrongModelError, match="cannot be added.*another model than 00000000"):
+        a + other
+    with pytest.raises(WrongModelError):
+        Style.blend([a, other])
+
+
+@pytest.mark.parametrize("wrong", ["text", None, torch.ones(2)])
+def test_arithmetic_with_what_is_no_style_is_a_type_error(a, wrong):
+    with pytest.raises(TypeError):
+        a + wrong
+    if not isinstance(wrong, torch.Tensor):
+        with pytest.raises(TypeError):
+            a * wrong
+
+
+def test_walk_goes_from_the_start_through_the_style_and_beyond(a, b):
+    assert torch.equal(a.walk(b, 0.0).values, b.values)
+    assert torch.equal(a.walk(b, 1.0).values, a.values)
+    torch.testing.assert_close(a.walk(b, 0.25).values, b.values + 0.25 * (a.values - b.values))
+    torch.testing.assert_close(a.walk(b, 1.5).values, b.values + 1.5 * (a.values - b.values))
+
+
+# Layer groups ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("groups", [("detail",), ("colour",), ("texture",), ("detail", "texture"), ()])
+def test_only_leaves_its_groups_and_makes_the_others_a_plain_norm(a, groups):
+    kept, start = a.only(*groups), 0
+    for site in SITES:
+        here = (slice(None), slice(None), slice(start, start + site.channels))
+        if any(site.layer in LAYER_GROUPS[group] for group in groups):
+            assert torch.equal(kept.values[here], a.values[here]), site.name
+        else:
+            assert (kept.values[here][:, 0] == 1).all() and (kept.values[here][:, 1] == 0).all(), site.name
+        start += site.channels
+    assert kept.fingerprint == a.fingerprint and kept.sites == a.sites
+
+
+def test_all_groups_together_are_the_whole_style(a):
+    assert torch.equal(a.only(*LAYER_GROUPS).values, a.values)
+
+
+def test_unknown_group_is_refused_with_the_list(a):
+    with pytest.raises(ValueError, match="no layer group color; there are detail, colour, texture"):
+        a.only("color", "detail")
+
+
+# Several in one --------------------------------------------------------------------------------
+
+
+def test_several_styles_are_counted_picked_and_walked_through():
+    several = style_of(1, count=3)
+    assert len(several) == 3
+    assert several[1].values.shape == (1, 2, CHANNELS)
+    assert torch.equal(several[1].values[0], several.values[1])
+    assert len(several[1:]) == 2
+    assert [len(one) for one in several] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(2, CHANNELS), (1, 2, CHANNELS + 1), (1, 3, CHANNELS)])
+def test_values_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=rf"shape \[N, 2, {CHANNELS}\], not"):
+        Style(torch.zeros(shape), SITES, "f")
+
+
+def test_to_changes_the_type_of_the_values_only(a):
+    half = a.to(torch.float16)
+    assert half.values.dtype == torch.float16 and a.values.dtype == torch.float32
+    assert (half.name, half.sites, half.fingerprint) == (a.name, a.sites, a.fingerprint)
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_file_gives_back_every_bit(tmp_path, count):
+    style = style_of(5, count, name="Pappeln, „Monet“ ☂\n2")
+    loaded = Style.load(style.save(tmp_path / "new" / "s.safetensors"))
+    assert torch.equal(loaded.values, style.values)
+    assert (loaded.sites, loaded.fingerprint, loaded.name) == (style.sites, style.fingerprint, style.name)
+    assert len(loaded + style) == count
+
+
+def test_style_of_the_paper_takes_12_kilobytes(tmp_path):
+    sites = din_sites(32)
+    path = Style(torch.zeros(1, 2, 1568), sites, "f" * 64).save(tmp_path / "s.safetensors")
+    assert 3136 * 4 < path.stat().st_size < 14_000
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no style file '.*none.safetensors'"):
+        Style.load(tmp_path / "none.safetensors")
+
+
+def test_safetensors_file_of_something_else_is_refused(tmp_path):
+    write_tensors(tmp_path / "other.safetensors", {"values": torch.zeros(1, 2, 3)})
+    with pytest.raises(WrongModelError, match="other.safetensors' is not a ZM-Net style"):
+        Style.load(tmp_path / "other.safetensors")
+
+
+def test_file_of_a_newer_version_asks_for_an_update(saved, tmp_path):
+    with pytest.raises(WrongModelError, match="style schema 2, this version reads 1: update zmnet"):
+        Style.load(rewritten(saved, tmp_path / "new.safetensors", schema="2"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"sites": None},
+        {"sites": "not JSON"},
+        {"sites": json.dumps([["c9", 1]])},
+        {"sites": json.dumps([["c9", 1, 3]])},
+        {"fingerprint": None},
+    ],
+    ids=["no sites", "sites no JSON", "a site without channels", "fewer channels", "no fingerprint"],
+)
+def test_damaged_description_is_refused_naming_the_file(saved, tmp_path, damage):
+    with pytest.raises(WrongModelError, match="bad.safetensors"):
+        Style.load(rewritten(saved, tmp_path / "bad.safetensors", **damage))
+
+
+@pytest.mark.parametrize("left", [0, 5, 200, -1])
+def test_truncated_file_is_refused(saved, left):
+    saved.write_bytes(saved.read_bytes()[:left])
+    with pytest.raises(WrongModelError, match="a.safetensors' is not a whole safetensors file"):
+        Style.load(saved)
+
+
+def test_file_of_other_bytes_is_refused(saved):
+    saved.write_bytes(struct.pack("<Q", 40) + b"{not the header of any safetensors file}")
+    with pytest.raises(WrongModelError, match="not a whole safetensors file"):
+        Style.load(saved)
+
+
+def test_interrupted_write_leaves_the_old_file_and_no_other(saved, a):
+    with pytest.raises(KeyboardInterrupt), replacing(saved) as temporary:
+        temporary.write_bytes(b"half of the new fi")
+        raise KeyboardInterrupt
+    assert torch.equal(Style.load(saved).values, a.values)
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_write_that_fails_leaves_the_old_json(tmp_path):
+    write_json(tmp_path / "config.json", {"width": 32})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "config.json", {"width": object()})
+    assert json.loads((tmp_path / "config.json").read_text()) == {"width": 32}
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_file_can_be_read_by_others_as_the_umask_allows(saved, tmp_path):
+    (tmp_path / "plain").write_text("")
+    assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
