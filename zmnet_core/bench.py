@@ -29,16 +29,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform ==
 """
 
 
-def median_seconds(run: Callable[[], object], repeat: int, device: torch.device) -> float:
-    """Median wall time of a call, after one that warms up."""
-    times = []
+def time_in_turn(runs: list[Callable[[], object]], repeat: int, device: torch.device) -> list[list[float]]:
+    """Wall times of several calls made in turn (A B A B …), after one round that warms up.
+
+    In turn, because a machine's speed drifts: what is compared is then measured side by side.
+    """
+    times: list[list[float]] = [[] for _ in runs]
     for _ in range(repeat + 1):
-        start = time.perf_counter()
-        run()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+        for kept, run in zip(times, runs):
+            start = time.perf_counter()
+            run()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            kept.append(time.perf_counter() - start)
+    return [kept[1:] for kept in times]
 
 
 @torch.no_grad()
@@ -68,7 +72,8 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     """The lines of the table, as they are measured."""
     parameter = next(model.parameters())
     device = parameter.device
-    yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}, median of {repeat}"
+    yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    yield f"median of {repeat}; the ratio is the median of paired ratios"
     yield f"{'':22}{'ms':>9}{'floor ms':>10}{'ratio':>7}"
     painting = torch.rand(1, 3, 256, 256, device=device)
     style = model.encode_style(painting)
@@ -79,15 +84,12 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     if model.pnet.signal == "image":
         jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
     for label, network, run in jobs:
-        floor = median_seconds(bare_convolutions(network, run), repeat, device)
-        seconds = median_seconds(run, repeat, device)
-        yield f"{label:22}{seconds * 1000:9.1f}{floor * 1000:10.1f}{seconds / floor:7.2f}"
-    help_seconds = median_seconds(
-        lambda: subprocess.run([sys.executable, "-m", "zmnet_core.cli", "--help"], capture_output=True, check=True),
-        repeat,
-        device,
-    )
-    yield f"{'zmnet --help':22}{help_seconds * 1000:9.1f}"
+        taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
+        ratio = statistics.median(t / f for t, f in zip(taken, floor))
+        yield f"{label:22}{statistics.median(taken) * 1000:9.1f}{statistics.median(floor) * 1000:10.1f}{ratio:7.2f}"
+    command = [sys.executable, "-m", "zmnet_core.cli", "--help"]
+    (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
+    yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
     if large and device.type == "cpu":
         run = subprocess.run([sys.executable, "-c", _PEAK_MEMORY, name], capture_output=True, text=True, check=True)
         yield f"peak memory of the process at 4096 × 4096: {int(run.stdout) / 2**30:.1f} GiB"
