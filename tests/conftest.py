@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from accelerate.state import AcceleratorState
 from hypothesis import settings
 from torch import Tensor
 
@@ -167,9 +166,3 @@ def paintings() -> Tensor:
 def photographs() -> Tensor:
     """Three photographs, [3, 3, 128, 128]."""
     return real_pictures("content/val", 3, 128)
-
-
-@pytest.fixture
-def fresh_accelerate() -> None:
-    """Accelerate keeps its settings for the whole process; forget those of the run before."""
-    AcceleratorState._reset_state(reset_partial_state=True)

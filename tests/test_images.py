@@ -71,7 +71,9 @@ def test_lossless_file_is_read_to_the_bit(tmp_path, photo, suffix):
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".jp2"])
 def test_lossy_file_is_read_nearly(tmp_path, photo, suffix):
     photo.resize((120, 80)).save(tmp_path / f"a{suffix}")
-    difference = np.asarray(read_picture(tmp_path / f"a{suffix}").rgb, float) - np.asarray(photo.resize((120, 80)), float)
+    difference = np.asarray(read_picture(tmp_path / f"a{suffix}").rgb, float) - np.asarray(
+        photo.resize((120, 80)), float
+    )
     assert abs(difference).mean() < 12
 
 
@@ -166,7 +168,11 @@ def test_first_frame_of_an_animation_is_read(tmp_path):
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
 def test_profile_of_a_grey_picture_is_not_kept_for_rgb(tmp_path, mode):
-    image = Image.fromarray(np.zeros((4, 4), np.uint16)) if mode == "I;16" else Image.new(mode, (4, 4), 7 if mode == "L" else (7, 8))
+    image = (
+        Image.fromarray(np.zeros((4, 4), np.uint16))
+        if mode == "I;16"
+        else Image.new(mode, (4, 4), 7 if mode == "L" else (7, 8))
+    )
     image.save(tmp_path / "a.png", icc_profile=b"a grey profile")
     with Image.open(tmp_path / "a.png") as opened:
         assert opened.mode == mode and "icc_profile" in opened.info
@@ -186,7 +192,9 @@ def test_folder_in_place_of_a_picture_is_named(tmp_path):
         read_picture(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"Dear Sir or Madam,", b"", b"\xff\xd8\xff"], ids=["text", "empty", "start of a JPEG"])
+@pytest.mark.parametrize(
+    "content", [b"Dear Sir or Madam,", b"", b"\xff\xd8\xff"], ids=["text", "empty", "start of a JPEG"]
+)
 def test_file_that_is_no_picture_is_refused_by_name(tmp_path, content):
     (tmp_path / "letter.jpg").write_bytes(content)
     with pytest.raises(PictureError, match="letter.jpg' is not a picture that Pillow can read"):
@@ -223,7 +231,9 @@ def test_broken_bytes_give_a_picture_or_a_picture_error_and_nothing_else(tmp_pat
     for round_ in range(600):
         broken = bytearray(wholes[round_ % len(wholes)])
         for _ in range(dice.choice((1, 2, 8))):
-            broken[dice.randrange(min(len(broken), dice.choice((60, 400, 10**9))))] = dice.choice((0, 255, dice.randrange(256)))
+            broken[dice.randrange(min(len(broken), dice.choice((60, 400, 10**9))))] = dice.choice(
+                (0, 255, dice.randrange(256))
+            )
         (tmp_path / "broken").write_bytes(broken)
         try:
             assert read_picture(tmp_path / "broken").rgb.mode == "RGB"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zmnet_core.layers import EPS, DIN, Conv, upsample
+from zmnet_core.layers import DIN, EPS, Conv, upsample
 
 
 def activations(*shape: int, seed: int = 0) -> torch.Tensor:

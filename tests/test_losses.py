@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from zmnet_core.losses import (
     LossConfig,
     PerceptualLoss,
+    compress,
     gram_matrix,
     saturation_penalty,
     squared_distance,
@@ -111,6 +112,29 @@ def test_normalised_loss_divides_every_term_by_the_size_of_its_target(three):
             style.append(distance_by_hand(gram_by_hand(channels(y, factor, count)), target) / norm_by_hand(target))
         totals.append(7.0 * (style[0] + 0.25 * style[1]) / 1.25 + 2.0 * content)
     assert terms.total.item() == pytest.approx(sum(totals) / 2, rel=1e-5)
+
+
+def test_compression_acts_on_the_objective_and_not_on_the_terms_that_are_reported(three):
+    stylised, photograph, painting = three
+    config = LossConfig("normalised", 7.0, 2.0, {"relu1_2": 1.0, "relu2_2": 0.25}, ("relu2_2",), compression=0.3)
+    loss, plain = PerceptualLoss(TinyFeatures(), config), tiny_loss("normalised")
+    targets = loss.style_targets(painting)
+    terms, uncompressed = loss(stylised, photograph, targets), plain(stylised, photograph, targets)
+    assert all(torch.equal(terms.style[layer], uncompressed.style[layer]) for layer in terms.style)
+    totals = []
+    for first, second, content in zip(terms.style["relu1_2"], terms.style["relu2_2"], terms.content):
+        bounded = [0.3 * math.log(1 + float(error) / 0.3) for error in (first, second)]
+        totals.append(7.0 * (bounded[0] + 0.25 * bounded[1]) / 1.25 + 2.0 * float(content))
+    assert terms.total.item() == pytest.approx(sum(totals) / 2, rel=1e-5)
+
+
+def test_compression_leaves_small_errors_and_bounds_the_gradient_of_large_ones():
+    error = torch.tensor([1e-4, 1.0, 100.0], requires_grad=True)
+    compressed = compress(error, 0.5)
+    compressed.sum().backward()
+    assert compressed[0].item() == pytest.approx(1e-4, rel=1e-3)
+    assert error.grad.tolist() == pytest.approx([1 / (1 + e / 0.5) for e in (1e-4, 1.0, 100.0)], rel=1e-5)
+    assert torch.equal(compress(error, 0.0), error)
 
 
 def test_normalised_loss_does_not_depend_on_the_scale_of_the_features(three):

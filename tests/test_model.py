@@ -63,7 +63,9 @@ def test_strength_0_is_the_contents_own_style(model, contents, style):
 def test_strength_between_is_a_walk_in_the_space_of_styles(model, contents, style):
     own = model.encode_style(contents)
     between = Style(own.values + 0.3 * (style.values - own.values), style.sites, style.fingerprint)
-    torch.testing.assert_close(model.apply(contents, style, strength=0.3), model.apply(contents, between), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        model.apply(contents, style, strength=0.3), model.apply(contents, between), rtol=0, atol=1e-5
+    )
 
 
 def test_own_statistics_frozen_give_the_same_picture(model, contents, style):
@@ -75,7 +77,9 @@ def test_own_statistics_frozen_give_the_same_picture(model, contents, style):
 
 def test_frozen_statistics_of_another_picture_are_used(model, contents, style, make_picture):
     statistics = model.measure(make_picture(40, 52, 5) * 0.3, style)
-    assert not torch.allclose(model.apply(contents, style, statistics=statistics), model.apply(contents, style), atol=1e-3)
+    assert not torch.allclose(
+        model.apply(contents, style, statistics=statistics), model.apply(contents, style), atol=1e-3
+    )
 
 
 def test_paintings_are_looked_at_with_the_short_side_asked_for(model, make_picture):
@@ -143,7 +147,9 @@ def test_another_number_of_styles_than_pictures_is_refused(model, contents, make
 
 def test_style_of_another_model_is_refused_saying_which(make_model, contents, style):
     other = make_model(seed=5)
-    with pytest.raises(WrongModelError, match=f"model {style.fingerprint[:8]}.*another model than {other.fingerprint[:8]}"):
+    with pytest.raises(
+        WrongModelError, match=f"model {style.fingerprint[:8]}.*another model than {other.fingerprint[:8]}"
+    ):
         other.apply(contents, style)
 
 

@@ -16,7 +16,9 @@ def untrained(kind: str, vgg: VGG16, calibration: Tensor) -> PNet:
     torch.manual_seed(0)
     pnet = build_pnet(kind, SITES, width=16)
     if isinstance(pnet, VGGPNet):
-        pnet.vgg.load_state_dict({name: weight for name, weight in vgg.state_dict().items() if name in pnet.vgg.state_dict()})
+        pnet.vgg.load_state_dict(
+            {name: weight for name, weight in vgg.state_dict().items() if name in pnet.vgg.state_dict()}
+        )
         pnet.calibrate(pnet.features(calibration))
     return pnet
 

@@ -92,7 +92,9 @@ def test_missing_file_named_by_the_environment_is_an_error_and_no_fallback(tmp_p
 def test_file_of_another_network_is_refused_naming_the_key(tmp_path, monkeypatch):
     write_tensors(tmp_path / "other.safetensors", {"features.0.weight": torch.zeros(8, 3, 3, 3)})
     monkeypatch.setenv("ZMNET_VGG", str(tmp_path / "other.safetensors"))
-    with pytest.raises(WeightsNotFoundError, match=r"not a VGG-16: it lacks 'features\.0\.weight' with shape \(64, 3, 3, 3\)"):
+    with pytest.raises(
+        WeightsNotFoundError, match=r"not a VGG-16: it lacks 'features\.0\.weight' with shape \(64, 3, 3, 3\)"
+    ):
         load_vgg16()
 
 

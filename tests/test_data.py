@@ -1,0 +1,302 @@
+"""Training pictures: the same step gives the same pictures, and nothing unreadable stops a run."""
+
+import logging
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zmnet_core.data import (
+    CONTENT,
+    STYLE,
+    ContentBatches,
+    Pictures,
+    StyleBank,
+    StyleTargets,
+    centre_square,
+    random_crop,
+    rng,
+    split_folder,
+)
+from zmnet_core.errors import TrainingError
+from zmnet_core.files import write_tensors
+from zmnet_core.images import find_pictures, read_picture
+from zmnet_core.losses import LossConfig, PerceptualLoss
+from zmnet_core.pnet import build_pnet
+from zmnet_core.tnet import din_sites
+
+
+@pytest.fixture
+def files(picture_folder):
+    return find_pictures(picture_folder)
+
+
+@pytest.fixture(scope="module")
+def make_bank(picture_folder, random_vgg):
+    """A bank over the six pictures, with few layers so that a look is cheap."""
+    loss = PerceptualLoss(random_vgg, LossConfig(style_layers={"relu1_2": 1.0, "relu2_2": 1.0}))
+
+    def bank(variants: int, kind: str = "conv", seed: int = 4, **options: object) -> StyleBank:
+        pnet = build_pnet(kind, din_sites(8), width=8)
+        if kind == "vgg":
+            pnet.vgg.load_state_dict({k: v for k, v in random_vgg.state_dict().items() if k in pnet.vgg.state_dict()})
+        paths = options.pop("paths", find_pictures(picture_folder))
+        return StyleBank(Pictures(paths, 64), pnet, loss, 64, variants, seed, **options)
+
+    return bank
+
+
+def same(one: StyleTargets, other: StyleTargets) -> bool:
+    return torch.equal(one.features, other.features) and all(
+        torch.equal(one.grams[layer], other.grams[layer]) for layer in one.grams.keys() | other.grams.keys()
+    )
+
+
+# Random numbers --------------------------------------------------------------------------------
+
+
+def test_random_numbers_follow_seed_step_rank_and_purpose_and_nothing_else():
+    def first(*key: int) -> float:
+        return rng(*key).random()
+
+    base = first(1, 2, 3, CONTENT)
+    np.random.seed(99)
+    torch.manual_seed(99)
+    assert first(1, 2, 3, CONTENT) == base
+    others = {
+        first(2, 2, 3, CONTENT),
+        first(1, 3, 3, CONTENT),
+        first(1, 2, 4, CONTENT),
+        first(1, 2, 3, STYLE),
+        first(2, 1, 3, CONTENT),
+    }
+    assert base not in others and len(others) == 5
+
+
+# Pictures --------------------------------------------------------------------------------------
+
+
+def test_pictures_are_the_files_pixels(files):
+    pictures = Pictures(files)
+    assert len(pictures) == 6
+    for index, file in enumerate(files):
+        assert pictures[index].dtype == torch.uint8
+        assert np.array_equal(pictures[index].permute(1, 2, 0), read_picture(file).rgb)
+
+
+def test_short_side_is_resized_and_never_under_64(files, tmp_path):
+    assert [min(Pictures(files, 80)[i].shape[1:]) for i in range(6)] == [80] * 6
+    read_picture(files[0]).rgb.resize((20, 30)).save(tmp_path / "small.png")
+    assert Pictures([tmp_path / "small.png"])[0].shape == (3, 96, 64)
+
+
+def test_pictures_in_memory_are_read_once(files, tmp_path):
+    shutil.copy(files[0], tmp_path / "a.png")
+    kept = Pictures([tmp_path / "a.png"], in_memory=True)
+    before = kept[0]
+    (tmp_path / "a.png").unlink()
+    assert torch.equal(kept[0], before)
+
+
+def test_unreadable_picture_is_replaced_by_the_next_and_named_once(files, tmp_path, caplog):
+    (tmp_path / "broken.png").write_bytes(files[0].read_bytes()[:300])
+    pictures = Pictures([files[0], tmp_path / "broken.png", files[2]])
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(pictures[1], pictures[2])
+        assert torch.equal(pictures[1], pictures[2])
+    (record,) = caplog.records
+    assert "skipped" in record.message and "broken.png" in record.message
+
+
+def test_folder_without_one_readable_picture_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "a.png").write_text("no")
+    (tmp_path / "b.png").write_text("no")
+    with pytest.raises(TrainingError, match="none of the 2 pictures could be read; the first is '.*a.png'"):
+        Pictures([tmp_path / "a.png", tmp_path / "b.png"])[1]
+
+
+def test_no_pictures_at_all_are_an_error():
+    with pytest.raises(TrainingError, match="no pictures"):
+        Pictures([])
+
+
+# Crops -----------------------------------------------------------------------------------------
+
+
+def coordinates(height: int, width: int) -> torch.Tensor:
+    """A uint8 picture whose red says the column and whose green says the row."""
+    picture = torch.zeros(3, height, width, dtype=torch.uint8)
+    picture[0], picture[1] = torch.arange(width), torch.arange(height)[:, None]
+    return picture
+
+
+@given(
+    st.integers(64, 201),
+    st.integers(64, 201),
+    st.integers(16, 96),
+    st.integers(0, 10_000),
+    st.sampled_from([0.5, 0.6, 1.0]),
+)
+def test_crop_is_an_undistorted_square_from_within_the_picture(height, width, size, seed, least):
+    crop = random_crop(coordinates(height, width), size, np.random.default_rng(seed), least)
+    assert crop.shape == (3, size, size) and crop.dtype == torch.float32
+    columns, rows = 255 * crop[0], 255 * crop[1]
+    assert columns.min() > -1e-3 and columns.max() < width - 1 + 1e-3
+    assert rows.min() > -1e-3 and rows.max() < height - 1 + 1e-3
+    # Every step of a pixel in the crop is side / size pixels of the picture, the same both ways.
+    inner = slice(size // 4, size - size // 4)  # the resampling filter is cut off at the border
+    across, down = columns.diff(dim=1)[inner, inner].abs(), rows.diff(dim=0)[inner, inner].abs()
+    scale = across.median().item()
+    torch.testing.assert_close(across, torch.full_like(across, scale), rtol=0, atol=0.12 * scale)
+    assert down.median().item() == pytest.approx(scale, rel=0.05)
+    short = min(height, width)
+    assert min(short, max(size, round(least * short))) / size <= scale * 1.05
+    assert scale <= 1.05 * short / size
+
+
+def test_crops_are_mirrored_half_of_the_time_and_reach_every_corner():
+    crops = [random_crop(coordinates(80, 120), 40, np.random.default_rng(seed)) for seed in range(300)]
+    mirrored = sum(bool(crop[0, 0, 0] > crop[0, 0, -1]) for crop in crops)
+    assert 110 < mirrored < 190
+    extent = torch.stack([255 * crop[:2].flatten(1) for crop in crops])
+    assert extent[:, 0].min() < 2 and extent[:, 0].max() > 117
+    assert extent[:, 1].min() < 2 and extent[:, 1].max() > 77
+
+
+def test_crop_at_full_size_is_the_pixels_themselves():
+    picture = coordinates(64, 64)
+    crop = random_crop(picture, 64, np.random.default_rng(1))
+    assert any(torch.equal(crop, candidate) for candidate in (picture / 255, (picture / 255).flip(-1)))
+
+
+@pytest.mark.parametrize("shape, left, top", [((64, 100), 18, 0), ((101, 64), 0, 18), ((64, 64), 0, 0)])
+def test_centre_square_is_the_middle(shape, left, top):
+    square = 255 * centre_square(coordinates(*shape), 64)
+    assert square.shape == (3, 64, 64)
+    assert square[0, 0].tolist() == pytest.approx(range(left, left + 64))
+    assert square[1, :, 0].tolist() == pytest.approx(range(top, top + 64))
+
+
+# Batches ---------------------------------------------------------------------------------------
+
+
+def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
+    def batch(seed: int, step: int, rank: int) -> torch.Tensor:
+        return ContentBatches(Pictures(files), 3, 48, seed, rank)[step]
+
+    base = batch(1, 5, 0)
+    assert base.shape == (3, 3, 48, 48)
+    assert torch.equal(batch(1, 5, 0), base)
+    for other in ((2, 5, 0), (1, 6, 0), (1, 5, 1)):
+        assert not torch.equal(batch(*other), base), other
+
+
+@pytest.mark.parametrize("variants", [0, 2])
+def test_same_step_gives_the_same_paintings_and_any_other_key_others(make_bank, variants):
+    base = make_bank(variants).batch(5, 0, 2)
+    assert same(make_bank(variants).batch(5, 0, 2), base)
+    assert not same(make_bank(variants, seed=5).batch(5, 0, 2), base)
+    bank = make_bank(variants)
+    assert not all(same(bank.batch(step, 0, 2), base) for step in (6, 7, 8))
+    assert not all(same(bank.batch(5, rank, 2), base) for rank in (1, 2, 3))
+
+
+@pytest.mark.parametrize("count", [1, 6, 8])
+def test_paintings_of_a_step_are_different_ones_while_there_are_enough(make_bank, count):
+    targets = make_bank(1).batch(0, 0, count)
+    assert targets.features.shape[0] == count == targets.grams["relu1_2"].shape[0]
+    different = {tuple(gram.flatten().tolist()) for gram in targets.grams["relu1_2"]}
+    assert len(different) == count if count <= 6 else len(different) > 1
+
+
+# The bank --------------------------------------------------------------------------------------
+
+
+def test_targets_are_what_the_networks_give_of_the_painting(make_bank):
+    bank = make_bank(1, kind="vgg")
+    look = bank.look(2, 0)
+    crop = centre_square(bank.pictures[2], 64)[None]
+    torch.testing.assert_close(look.features, bank.pnet.features(crop))
+    for layer, gram in bank.loss.style_targets(crop).items():
+        torch.testing.assert_close(look.grams[layer].float(), gram, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["conv", "vgg"])
+@pytest.mark.parametrize("variant", [0, 1, 2])
+def test_kept_look_equals_a_fresh_computation(make_bank, kind, variant):
+    bank = make_bank(3, kind)
+    kept = bank.look(3, variant)
+    assert bank.look(3, variant) is kept
+    assert same(make_bank(3, kind).look(3, variant), kept)
+
+
+def test_looks_at_a_painting_are_different_crops(make_bank):
+    bank = make_bank(3)
+    looks = [bank.look(1, variant).features for variant in range(3)]
+    assert not any(torch.equal(looks[i], looks[j]) for i in range(3) for j in range(i))
+
+
+def test_cache_on_disk_gives_back_every_bit(make_bank, tmp_path):
+    written = make_bank(2, cache=tmp_path)
+    looks = {(i, v): written.look(i, v) for i in range(3) for v in range(2)}
+    stored = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")}
+    assert len(stored) == 6
+    again = make_bank(2, cache=tmp_path)
+    assert all(same(again.look(*key), look) for key, look in looks.items())
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*") if file.is_file()} == stored
+
+
+def test_cache_is_read_and_not_computed_again(make_bank, tmp_path):
+    look = make_bank(1, cache=tmp_path).look(0, 0)
+    (file,) = tmp_path.rglob("*.safetensors")
+    write_tensors(file, {"features": look.features + 1, **look.grams})
+    assert torch.equal(make_bank(1, cache=tmp_path).look(0, 0).features, look.features + 1)
+
+
+def test_painting_that_changed_is_looked_at_again(make_bank, tmp_path, files):
+    shutil.copy(files[0], tmp_path / "a.png")
+    bank = make_bank(1, paths=[tmp_path / "a.png"], cache=tmp_path / "cache")
+    before = bank.look(0, 0)
+    shutil.copy(files[3], tmp_path / "a.png")
+    after = make_bank(1, paths=[tmp_path / "a.png"], cache=tmp_path / "cache").look(0, 0)
+    assert not same(before, after)
+    assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 2
+
+
+def test_whole_painting_is_found_in_the_cache_wherever_it_stands_in_the_folder(make_bank, tmp_path, files):
+    make_bank(1, cache=tmp_path).look(4, 0)
+    make_bank(1, paths=files[4:], cache=tmp_path).look(0, 0)
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+
+
+# Held-out pictures -----------------------------------------------------------------------------
+
+
+def test_every_twentieth_picture_is_held_out(tmp_path, files):
+    for i in range(41):
+        shutil.copy(files[0], tmp_path / f"{i:02d}.png")
+    training, validation = split_folder(tmp_path, None, "--style_dir")
+    assert [f.name for f in validation] == ["00.png", "20.png", "40.png"]
+    assert len(training) == 38 and not set(training) & set(validation)
+
+
+def test_named_folder_is_held_out_whole(picture_folder, tmp_path, files):
+    shutil.copy(files[0], tmp_path / "v.png")
+    training, validation = split_folder(picture_folder, str(tmp_path), "--style_dir")
+    assert training == files and validation == [tmp_path / "v.png"]
+
+
+def test_folder_of_one_picture_cannot_be_split(tmp_path, files):
+    shutil.copy(files[0], tmp_path / "a.png")
+    with pytest.raises(TrainingError, match="--style_dir: .* holds one picture; at least two"):
+        split_folder(tmp_path, None, "--style_dir")
+
+
+@pytest.mark.parametrize("held_out", [None, "nowhere"])
+def test_missing_folder_is_named_with_its_flag(tmp_path, picture_folder, held_out):
+    folder = picture_folder if held_out else tmp_path / "nowhere"
+    with pytest.raises(TrainingError, match="--content_dir: there is no file or folder '.*nowhere'"):
+        split_folder(folder, held_out, "--content_dir")
