@@ -184,7 +184,9 @@ class ZMNet(
         try:
             model = cls(**kwargs)
         except (TypeError, ValueError) as error:
-            raise WrongModelError(f"the config.json of '{model_id}' describes no model of this version: {error}.") from error
+            raise WrongModelError(
+                f"the config.json of '{model_id}' describes no model of this version: {error}."
+            ) from error
         model.load_weights(file)
         return model.eval().requires_grad_(False)
 

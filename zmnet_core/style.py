@@ -159,7 +159,7 @@ class Style:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
                 if metadata.get("schema") != SCHEMA:
                     raise WrongModelError(
-                        f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update zmnet."
+                        f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update."
                     )
                 sites = tuple(Site(*entry) for entry in json.loads(metadata["sites"]))
                 return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""))

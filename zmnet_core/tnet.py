@@ -5,17 +5,18 @@ paper) in each of its first nine layers:
 
     layer    1       2     3      4 … 8           9     10       11
     conv     c9s1-w  d2w   d4w    R4w × 5         u2w   u w      c9s1-3
-    norm     DIN     DIN   DIN    DIN + DIN each  DIN   affine   none
+    norm     DIN     DIN   DIN    DIN + DIN each  DIN   none     none
 
 w = 32 gives the paper's 32, 64, 128 channels: 14 DIN sites, 1,568 channels, 3,136 numbers a style.
 Up-sampling is nearest + convolution and padding is reflected: neither checkerboard nor border.
+Layer 10 has no norm: an instance norm with constant γ, β so near the output would give every style
+the same mean and contrast again (measured: sepia pictures, whatever the painting).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -71,8 +72,6 @@ class TNet(nn.Module):
         self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
         self.u2w = Conv(4 * w, 2 * w, 3)
         self.uw = Conv(2 * w, w, 3)
-        self.uw_gamma = nn.Parameter(torch.ones(1, w))
-        self.uw_beta = nn.Parameter(torch.zeros(1, w))
         self.out = Conv(w, 3, 9)
 
     @property
@@ -86,31 +85,24 @@ class TNet(nn.Module):
         Args:
             content: [N, 3, H, W], 0..1, H and W ≥ 16, any parity.
             style: [N or 1, 2, C]: γ and β of every DIN site (a `Style`'s values).
-            statistics: frozen μ, 1/σ from `measure`, [N or 1, 2, C + width], else the picture's own.
+            statistics: frozen μ, 1/σ from `measure`, [N or 1, 2, C], else the picture's own.
 
         Returns:
             [N, 3, H, W], 0..1.
         """
-        return self._paint(self._logits(content, self._din(style, frozen=statistics))).clamp(0, 1)
+        return self._paint(self._logits(content, DIN(style[:, 0], style[:, 1], frozen=statistics))).clamp(0, 1)
 
     def measure(self, content: Tensor, style: Tensor) -> Tensor:
-        """The statistics of a picture under a style: [N, 2, C + width], μ and 1/σ at every norm."""
-        din = self._din(style)
+        """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site."""
+        din = DIN(style[:, 0], style[:, 1])
         self._logits(content, din)
         return din.statistics
 
     def trace(self, content: Tensor, style: Tensor) -> Trace:
         """A forward pass for training, with the values the penalties act on."""
-        din = self._din(style, watch=True)
+        din = DIN(style[:, 0], style[:, 1], watch=True)
         logits = self._logits(content, din)
         return Trace(self._paint(logits), logits, din.excess, din.peaks)
-
-    def _din(self, style: Tensor, frozen: Tensor | None = None, watch: bool = False) -> DIN:
-        # Layer 10's affine instance norm is a DIN whose γ, β do not depend on the style.
-        n = style.shape[0]
-        gamma = torch.cat((style[:, 0], self.uw_gamma.to(style.dtype).expand(n, -1)), 1)
-        beta = torch.cat((style[:, 1], self.uw_beta.to(style.dtype).expand(n, -1)), 1)
-        return DIN(gamma, beta, frozen, watch)
 
     def _logits(self, content: Tensor, din: DIN) -> Tensor:
         height, width = content.shape[-2:]
@@ -121,7 +113,7 @@ class TNet(nn.Module):
         for block in self.residual:
             x = x + din(block.conv2(din(block.conv1(x)).relu_()))
         x = din(self.u2w(upsample(x))).relu_()
-        x = din(self.uw(upsample(x))).relu_()
+        x = self.uw(upsample(x)).relu_()
         return self.out(x)[..., :height, :width]
 
     @staticmethod

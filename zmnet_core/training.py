@@ -9,108 +9,34 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
-import shutil
 import signal
+import threading
 import time
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from .checkpoints import latest_checkpoint, resume, save_checkpoint, save_model
 from .data import ContentBatches, Pictures, StyleBank, StyleTargets, centre_square, split_folder
 from .errors import TrainingError
-from .files import half, write_json, write_tensors
-from .losses import PerceptualLoss, saturation_penalty, total_variation
+from .files import write_json
+from .losses import PerceptualLoss
 from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
+from .objective import Objective
+from .optimisation import learning_rate, make_average, make_optimizer
 from .pnet import VGGPNet, trainable
 from .training_config import TrainingConfig
 from .vgg import load_vgg16
 
 logger = logging.getLogger(__name__)
-
-
-class Objective:
-    """The loss of one step, on one process."""
-
-    def __init__(self, config: TrainingConfig, perceptual: PerceptualLoss):
-        self.config, self.perceptual = config, perceptual
-
-    def __call__(
-        self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool
-    ) -> tuple[Tensor, dict[str, float | list[float]]]:
-        """Loss and what to log of it.
-
-        Args:
-            model: `ZMNet`, or accelerate's wrapper around it.
-            contents: [B, 3, H, W]; B is a multiple of the number of paintings S.
-            targets: of S paintings; each guides B / S photographs in a row.
-            identity: the targets are the photographs' own, so the photograph itself is the aim.
-        """
-        config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
-        trace = model(contents, targets.features.repeat_interleave(repeat, 0))
-        # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
-        # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
-        saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
-        loss = config.saturation_weight * saturation + config.peak_weight * excess
-        log: dict[str, float | list[float]] = {"peaks": [round(p, 1) for p in trace.peaks.tolist()]}
-        if identity:
-            pixels = pixel_loss(trace.image, contents)
-            loss, log["pixels"] = loss + config.pixel_weight * pixels, pixels.item()
-        if targets.grams:
-            grams = {layer: gram.repeat_interleave(repeat, 0) for layer, gram in targets.grams.items()}
-            terms = self.perceptual(trace.image, contents, grams)
-            loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
-            log |= {"content": terms.content.mean().item()} if not identity else {}
-            log |= {layer: error.mean().item() for layer, error in terms.style.items()} if not identity else {}
-        return loss, log | {"loss": loss.item(), "saturation": saturation.item(), "excess": excess.item()}
-
-
-def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of pixels and of their gradients: learns to keep edges sharp."""
-    image, target = image.float(), target.float()
-    difference = image - target
-    return difference.abs().mean() + difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The learning rate of a step: linear warm-up, then constant, cosine to 1 %, or × 0.1 decays."""
-    warmup = min(1.0, (step + 1) / max(1, config.lr_warmup_steps))
-    if config.lr_scheduler == "cosine":
-        progress = min(1.0, step / max(1, config.max_train_steps))
-        return config.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
-    if config.lr_scheduler == "step":
-        return config.learning_rate * warmup * 0.1 ** (step // config.lr_decay_steps)
-    return config.learning_rate * warmup
-
-
-def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW whose decay touches only the TNet's convolutions before a norm.
-
-    Their scale has no effect, so under plain Adam it grows until half precision overflows.
-    """
-    scale_free = {id(m.weight) for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n != "out"}
-    decayed = [p for p in trainable(model) if id(p) in scale_free]
-    others = [p for p in trainable(model) if id(p) not in scale_free]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
-
-
-def make_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Exponential moving average of the weights, quick at first: min(decay, (1 + n) / (10 + n))."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
-
-    return AveragedModel(model, multi_avg_fn=update)
 
 
 def build_model(config: TrainingConfig) -> ZMNet:
@@ -129,6 +55,20 @@ def unfreeze(model: ZMNet) -> None:
     model.requires_grad_(True)
     if isinstance(model.pnet, VGGPNet):
         model.pnet.vgg.requires_grad_(False)
+
+
+def compiled(wrapped: nn.Module, model: ZMNet, config: TrainingConfig, accelerator: Accelerator) -> nn.Module:
+    """torch.compile of the training pass where it works here, else the pass as it is, with a line in the log."""
+    contents = torch.rand(config.train_batch_size, 3, config.resolution, config.resolution, device=accelerator.device)
+    fast = torch.compile(wrapped)
+    try:
+        with accelerator.autocast():
+            fast(contents, model.pnet.features(contents)).image.sum().backward()
+    except Exception as error:  # compilers fail in many ways; none of them should cost the run
+        logger.warning("--compile: eager instead, since torch.compile failed (%s: %s)", type(error).__name__, error)
+        fast = wrapped
+    model.zero_grad(set_to_none=True)
+    return fast
 
 
 class Validation:
@@ -154,7 +94,7 @@ class Validation:
             scores.append(self.judge(stylised, pair))
             rows.append([pair.content, pair.painting, stylised])
         grid.parent.mkdir(parents=True, exist_ok=True)
-        contact_sheet([left + right for left, right in zip(rows[::2], rows[1::2])]).save(grid)
+        contact_sheet([left + right for left, right in zip_longest(rows[::2], rows[1::2], fillvalue=[])]).save(grid)
         return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
 
 
@@ -165,6 +105,11 @@ def train(config: TrainingConfig) -> Path:
         TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN.
     """
     config.check()
+    with StopSignal() as stop:
+        return _train(config, stop)
+
+
+def _train(config: TrainingConfig, stop: StopSignal) -> Path:
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision,
         log_with=None if config.report_to == "none" else config.report_to,
@@ -207,6 +152,8 @@ def train(config: TrainingConfig) -> Path:
     average.requires_grad_(False)
     accelerator.register_for_checkpointing(average)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    if config.compile:
+        wrapped = compiled(wrapped, model, config, accelerator)
     start = resume(accelerator, config, run)
     objective = Objective(config, perceptual)
     batches = ContentBatches(
@@ -232,7 +179,6 @@ def train(config: TrainingConfig) -> Path:
         accelerator.init_trackers(
             "zmnet", {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
         )
-    stop = StopSignal()
     started, bad_in_a_row, step = time.monotonic(), 0, start
     progress = tqdm(
         total=config.max_train_steps, initial=start, disable=not accelerator.is_local_main_process, mininterval=5
@@ -252,9 +198,11 @@ def train(config: TrainingConfig) -> Path:
         accelerator.backward(loss)
         norm = float(accelerator.clip_grad_norm_(list(trainable(model)), config.max_grad_norm))
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
-        if math.isfinite(norm):  # gradients are averaged over processes, so all of them agree here
+            group["lr"] = group["scale"] * learning_rate(config, step)
+        finite = math.isfinite(norm)  # gradients are averaged over processes, so all of them agree here
+        if finite or accelerator.scaler is not None:  # float16's scaler skips the step itself, and learns from it
             optimizer.step()
+        if finite:
             average.update_parameters(model)
             bad_in_a_row = 0
         else:
@@ -268,15 +216,16 @@ def train(config: TrainingConfig) -> Path:
         optimizer.zero_grad(set_to_none=True)
 
         done = step + 1
-        log |= {"grad_norm": norm, "lr": learning_rate(config, step)}
         progress.update()
         if done % config.logging_steps == 0:
-            record(accelerator, run, done, log | {"seconds": round(time.monotonic() - started, 1)})
+            values = {name: value.tolist() for name, value in log.items()}
+            extra = {"grad_norm": norm, "lr": learning_rate(config, step), "seconds": time.monotonic() - started}
+            record(accelerator, run, done, values | extra)
             progress.set_postfix(
-                {k: f"{v:.3f}" for k, v in log.items() if k in ("loss", "content", "relu1_2", "relu3_3")}
+                {name: f"{values[name]:.3f}" for name in ("loss", "content", "relu1_2") if name in values}
             )
         timed_out = config.max_minutes is not None and time.monotonic() - started > config.max_minutes * 60
-        last = done == config.max_train_steps or timed_out or stop.wanted
+        last = done == config.max_train_steps or agreed(accelerator, timed_out or stop.wanted)
         if accelerator.is_main_process and (last or done % config.validation_steps == 0):
             scores = validation(average.module.eval(), run / "samples" / f"{done:06d}.png")
             record(accelerator, run, done, scores)
@@ -294,13 +243,29 @@ def train(config: TrainingConfig) -> Path:
     return run
 
 
+def agreed(accelerator: Accelerator, wish: bool) -> bool:
+    """True on every process as soon as it is on one: all of them must leave the loop at the same step."""
+    if accelerator.num_processes == 1:
+        return wish
+    wishes = accelerator.gather(torch.tensor([int(wish)], device=accelerator.device))
+    return bool(wishes.any())
+
+
 class StopSignal:
-    """SIGINT and SIGTERM ask the loop to finish its step, save and end."""
+    """Inside the block, SIGINT and SIGTERM ask the loop to finish its step, save and end."""
 
     def __init__(self) -> None:
         self.wanted = False
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._ask)
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> StopSignal:
+        if threading.current_thread() is threading.main_thread():  # no other may handle signals
+            self._before = {name: signal.signal(name, self._ask) for name in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
 
     def _ask(self, number: int, frame: object) -> None:
         self.wanted = True
@@ -311,60 +276,14 @@ def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, obj
     """Append to the run's log.jsonl and to accelerate's trackers, on the main process."""
     if accelerator.is_main_process:
         with open(run / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step} | values) + "\n")
+            file.write(json.dumps({"step": step} | _rounded(values)) + "\n")
     accelerator.log({k: v for k, v in values.items() if isinstance(v, float)}, step=step)
 
 
-def save_model(model: ZMNet, folder: Path) -> None:
-    """config.json and model.safetensors (float16), as `from_pretrained` reads them."""
-    write_json(folder / "config.json", model.config)
-    write_tensors(folder / "model.safetensors", half(model.state_dict()))
+def _rounded(values: dict[str, object]) -> dict[str, object]:
+    def short(value: object) -> object:
+        if isinstance(value, list):
+            return [short(v) for v in value]
+        return float(f"{value:.5g}") if isinstance(value, float) else value
 
-
-def checkpoints(run: Path) -> list[Path]:
-    """The whole checkpoints of a run, oldest first."""
-    found = [p for p in run.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
-    return sorted(found, key=lambda p: int(p.name.removeprefix("checkpoint-")))
-
-
-def latest_checkpoint(run: Path) -> Path | None:
-    """The newest whole checkpoint, if there is one."""
-    return (checkpoints(run) or [None])[-1]
-
-
-def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path, step: int) -> None:
-    """checkpoint-N, written under another name and renamed, then the oldest beyond the limit removed."""
-    final, temporary = run / f"checkpoint-{step}", run / f".checkpoint-{step}.part"
-    if final.exists():
-        return
-    accelerator.save_state(str(temporary))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        write_json(temporary / "progress.json", {"step": step, "processes": accelerator.num_processes})
-        os.replace(temporary, final)
-        for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
-            shutil.rmtree(old)
-    accelerator.wait_for_everyone()
-
-
-def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
-    """Load the checkpoint the config names; the number of steps it has done.
-
-    Raises:
-        TrainingError: the checkpoint named does not exist, or is of another model.
-    """
-    wanted = config.resume_from_checkpoint
-    if not wanted:
-        return 0
-    checkpoint = latest_checkpoint(run) if wanted == "latest" else Path(wanted)
-    if checkpoint is None:
-        logger.warning("--resume_from_checkpoint latest: '%s' has no checkpoint yet, starting at step 0", run)
-        return 0
-    if not (checkpoint / "progress.json").is_file():
-        have = ", ".join(p.name for p in checkpoints(run)) or "none"
-        raise TrainingError(f"'{checkpoint}' is not a checkpoint. Checkpoints in '{run}': {have}.")
-    try:
-        accelerator.load_state(str(checkpoint))
-    except RuntimeError as error:
-        raise TrainingError(f"'{checkpoint}' is of another model: {error}") from error
-    return int(json.loads((checkpoint / "progress.json").read_text())["step"])
+    return {name: short(value) for name, value in values.items()}

@@ -19,6 +19,12 @@ from .losses import STYLE_LAYERS, LossConfig
 from .pnet import KINDS
 
 
+AT_LEAST_ONE = (
+    "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
+    "checkpointing_steps", "checkpoints_total_limit", "validation_steps", "validation_pairs", "logging_steps",
+)  # fmt: skip
+
+
 def option(default: object, text: str, **metadata: object) -> typing.Any:
     """A field with its help text."""
     return field(default=default, metadata={"help": text, **metadata})
@@ -81,6 +87,7 @@ class TrainingConfig:
     validation_resolution: int = option(256, "their side, px")
     logging_steps: int = option(20, "steps between lines of log.jsonl")
     mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
+    compile: bool = option(False, "torch.compile the training pass")
     seed: int = option(0, "of every random choice")
     report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, …, all, none")
 
@@ -98,6 +105,12 @@ class TrainingConfig:
         Raises:
             TrainingError: with what to change.
         """
+        for f in fields(self):
+            value, choices = getattr(self, f.name), f.metadata.get("choices")
+            if choices and value not in choices:
+                raise TrainingError(f"--{f.name} '{value}' does not exist: choose one of {', '.join(choices)}.")
+            if f.name in AT_LEAST_ONE and value < 1:
+                raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
         for name in ("content_dir", "style_dir"):
             if not getattr(self, name):
                 raise TrainingError(f"--{name} is missing: a folder of pictures.")
@@ -138,12 +151,29 @@ def parse(arguments: list[str] | None = None) -> TrainingConfig:
 def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TrainingError(f"--config '{path}' cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"'{path}' must hold lines of the form `option: value`.")
     unknown = set(content) - set(hints)
     if unknown:
-        raise TrainingError(f"'{path}' has options that do not exist: {', '.join(sorted(unknown))}.")
-    return {name: value if value is None else _plain(hints[name])(value) for name, value in content.items()}
+        raise TrainingError(f"'{path}' has options that do not exist: {', '.join(sorted(map(str, unknown)))}.")
+    options = {}
+    for name, value in content.items():
+        try:
+            options[name] = None if value is None else _converted(value, _plain(hints[name]))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"'{path}': {name} cannot be {value!r}: {error}.") from error
+    return options
+
+
+def _converted(value: object, kind: type) -> object:
+    """A YAML value in an option's type; PyYAML takes `1e-4` for text."""
+    if isinstance(value, bool) != (kind is bool):
+        raise TypeError(f"{'true or false' if kind is bool else 'a value'} is expected")
+    if kind is int and int(value) != float(value):
+        raise ValueError("a whole number is expected")
+    return kind(value)
 
 
 def _plain(hint: typing.Any) -> type:

@@ -1,0 +1,515 @@
+"""The training loop on a tiny network: resumable to the bit, and clear about what it refuses."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
+
+from zmnet_core.checkpoints import checkpoints
+from zmnet_core.data import StyleTargets
+from zmnet_core.errors import TrainingError
+from zmnet_core.images import to_pil
+from zmnet_core.losses import PerceptualLoss
+from zmnet_core.model import ZMNet
+from zmnet_core.objective import Objective, pixel_loss
+from zmnet_core.optimisation import learning_rate, make_average, make_optimizer
+from zmnet_core.pnet import trainable
+from zmnet_core.tnet import din_sites
+from zmnet_core.training import build_model, train, unfreeze
+from zmnet_core.training_config import TrainingConfig, parse
+
+pytestmark = pytest.mark.usefixtures("training_environment")
+
+
+def forget_accelerate() -> None:
+    """Accelerate keeps a run's precision for the whole process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture
+def training_environment(random_vgg_file, monkeypatch):
+    """A random VGG-16 as loss network: these tests are about the loop, not about what is learned."""
+    forget_accelerate()
+    monkeypatch.setenv("ZMNET_VGG", str(random_vgg_file))
+
+
+@pytest.fixture(scope="session")
+def make_config(picture_folder):
+    """A run of seconds; every option can be given."""
+
+    def config(run: Path, **options: object) -> TrainingConfig:
+        base = TrainingConfig(
+            content_dir=str(picture_folder),
+            style_dir=str(picture_folder),
+            output_dir=str(run),
+            resolution=64,
+            style_resolution=64,
+            train_batch_size=2,
+            max_train_steps=4,
+            checkpointing_steps=2,
+            checkpoints_total_limit=9,
+            validation_steps=100,
+            validation_pairs=2,
+            validation_resolution=64,
+            logging_steps=1,
+            lr_warmup_steps=2,
+            tnet_width=8,
+            pnet_width=8,
+            seed=3,
+        )
+        return replace(base, **options)
+
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(make_config, random_vgg_file, tmp_path_factory) -> Path:
+    """The folder of a finished run of four steps."""
+    forget_accelerate()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZMNET_VGG", str(random_vgg_file))
+        return train(make_config(tmp_path_factory.mktemp("run")))
+
+
+def log_of(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def assert_same_state(one: object, other: object, where: str = "") -> None:
+    """Nested dicts and lists of tensors and numbers, equal to the bit."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same_state(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for i, (a, b) in enumerate(zip(one, other)):
+            assert_same_state(a, b, f"{where}/{i}")
+    else:
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other, where
+
+
+def state_of(checkpoint: Path) -> dict[str, object]:
+    """Weights, their average and the optimiser's state in a checkpoint."""
+    return {
+        "weights": load_file(checkpoint / "model.safetensors"),
+        "average": torch.load(checkpoint / "custom_checkpoint_0.pkl", weights_only=True),
+        "optimiser": torch.load(checkpoint / "optimizer.bin", weights_only=True),
+    }
+
+
+# Runs ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_train_steps": 5},
+        {"max_train_steps": 5, "pnet": "vgg", "styles_per_batch": 2, "style_variants": 2, "calibration_paintings": 3},
+        {
+            "max_train_steps": 5,
+            "identity_steps": 1,
+            "identity_every": 3,
+            "lr_scheduler": "cosine",
+            "mixed_precision": "bf16",
+        },
+    ],
+    ids=["conv", "vgg with kept looks", "identity, cosine, bfloat16"],
+)
+def test_interrupted_run_ends_with_the_bits_of_one_that_was_not(make_config, tmp_path, options):
+    whole = train(make_config(tmp_path / "whole", **options))
+    resumed = train(make_config(tmp_path / "resumed", resume_from_checkpoint=str(whole / "checkpoint-2"), **options))
+    assert log_of(resumed)[0]["step"] == 3
+    assert_same_state(state_of(resumed / "checkpoint-5"), state_of(whole / "checkpoint-5"))
+    assert_same_state(load_file(resumed / "model.safetensors"), load_file(whole / "model.safetensors"))
+    with pytest.raises(AssertionError):
+        assert_same_state(state_of(whole / "checkpoint-5"), state_of(whole / "checkpoint-4"))
+
+
+def test_latest_resumes_the_newest_checkpoint(make_config, run, tmp_path):
+    os.symlink(run / "checkpoint-2", tmp_path / "checkpoint-2")
+    os.symlink(run / "checkpoint-4", tmp_path / "checkpoint-4")
+    train(make_config(tmp_path, max_train_steps=5, resume_from_checkpoint="latest"))
+    assert [line["step"] for line in log_of(tmp_path) if "loss" in line] == [5]
+
+
+def test_latest_without_a_checkpoint_starts_at_the_beginning(make_config, tmp_path):
+    train(make_config(tmp_path, max_train_steps=1, resume_from_checkpoint="latest"))
+    assert [line["step"] for line in log_of(tmp_path) if "loss" in line] == [1]
+
+
+def test_another_seed_is_another_run(make_config, run, tmp_path):
+    other = train(make_config(tmp_path, seed=4))
+    assert log_of(other)[0]["loss"] != log_of(run)[0]["loss"]
+
+
+def test_run_folder_is_a_model_with_the_averaged_weights(run, make_picture):
+    model = ZMNet.from_pretrained(run)
+    assert model.config == {"schema": 1, "tnet": {"width": 8}, "pnet": {"kind": "conv", "width": 8}}
+    style = model.encode_style(make_picture(64, 64, 0), size=None)
+    assert torch.isfinite(model.apply(make_picture(32, 48, 1), style)).all()
+    average = torch.load(run / "checkpoint-4" / "custom_checkpoint_0.pkl", weights_only=True)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, average[f"module.{name}"].half().float()), name
+
+
+def test_log_has_every_step_with_its_losses_and_the_peaks_of_every_norm(run):
+    steps = [line for line in log_of(run) if "loss" in line]
+    assert [line["step"] for line in steps] == [1, 2, 3, 4]
+    for line in steps:
+        assert len(line["peaks"]) == len(din_sites(8)) == 14 and all(peak > 1 for peak in line["peaks"])
+        for key in (
+            "content",
+            "relu1_2",
+            "relu2_2",
+            "relu3_3",
+            "relu4_3",
+            "grad_norm",
+            "saturation",
+            "excess",
+            "seconds",
+        ):
+            assert math.isfinite(line[key]), key
+    assert [line["lr"] for line in steps] == [5e-4, 1e-3, 1e-3, 1e-3]
+
+
+def test_run_ends_with_a_validation_and_its_pictures(run):
+    last = log_of(run)[-1]
+    assert last["step"] == 4 and {"val_content", "val_style", "val_total", "val_relu3_3"} <= last.keys()
+    assert (run / "samples" / "000004.png").is_file()
+
+
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_odd_number_of_validation_pairs_is_validated_too(make_config, tmp_path, pairs):
+    train(make_config(tmp_path, max_train_steps=1, validation_pairs=pairs))
+    assert math.isfinite(log_of(tmp_path)[-1]["val_total"])
+
+
+def test_settings_of_a_run_are_kept_beside_it(make_config, run):
+    assert TrainingConfig(**json.loads((run / "training_config.json").read_text())) == make_config(run)
+
+
+def test_only_the_newest_checkpoints_are_kept(make_config, tmp_path):
+    train(make_config(tmp_path, max_train_steps=3, checkpointing_steps=1, checkpoints_total_limit=2))
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
+
+
+def test_half_written_checkpoint_is_not_taken_for_one(run, tmp_path):
+    for name in (".checkpoint-9.part", "checkpoint-10", "checkpoint-2", "checkpoint-x"):
+        (tmp_path / name).mkdir()
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-10"]
+
+
+def test_time_limit_ends_the_run_with_a_checkpoint_and_a_model(make_config, tmp_path):
+    train(make_config(tmp_path, max_train_steps=1000, max_minutes=1e-6))
+    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-1"]
+    ZMNet.from_pretrained(tmp_path)
+
+
+def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_path):
+    model = build_model(make_config(tmp_path, init_from=str(run), tnet_width=32))
+    unfreeze(model)
+    assert model.training and all(parameter.requires_grad for parameter in model.parameters())
+    assert_same_state(dict(model.state_dict()), dict(ZMNet.from_pretrained(run).state_dict()))
+
+
+def test_vgg_in_a_pnet_stays_as_it_was_through_a_run(make_config, tmp_path, random_vgg):
+    train(make_config(tmp_path, max_train_steps=2, pnet="vgg", calibration_paintings=2))
+    state = load_file(tmp_path / "model.safetensors")
+    for name, weight in random_vgg.state_dict().items():
+        key = f"pnet.vgg.{name}"
+        if key in state:
+            assert torch.equal(state[key], weight.half()), name
+    assert state["pnet.spread"].float().std() > 0, "not calibrated"
+
+
+def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make_picture, tmp_path):
+    for name in ("a.png", "b.png"):  # one of the two is held out
+        to_pil(make_picture(64, 64, 1)[0]).save(tmp_path / name)
+    options = {"max_train_steps": 40, "identity_steps": 40, "learning_rate": 5e-3, "checkpointing_steps": 100}
+    train(make_config(tmp_path / "run", content_dir=str(tmp_path), **options))
+    pixels = [line["pixels"] for line in log_of(tmp_path / "run") if "pixels" in line]
+    assert sum(pixels[-5:]) < 0.8 * sum(pixels[:5])
+
+
+def test_worker_processes_that_read_photographs_change_nothing(make_config, run, tmp_path):
+    train(make_config(tmp_path, dataloader_num_workers=1))
+    assert_same_state(load_file(tmp_path / "model.safetensors"), load_file(run / "model.safetensors"))
+
+
+@pytest.mark.slow
+def test_termination_signal_ends_the_step_saves_and_leaves_a_model(make_config, tmp_path, random_vgg_file):
+    config = make_config(tmp_path, max_train_steps=100_000, checkpointing_steps=100_000)
+    script = f"from zmnet_core.training import *; train(TrainingConfig(**{vars(config)!r}))"
+    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, env=environment)
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "log.jsonl").is_file() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    (checkpoint,) = checkpoints(tmp_path)
+    assert int(checkpoint.name.removeprefix("checkpoint-")) == [line["step"] for line in log_of(tmp_path)][-1]
+    ZMNet.from_pretrained(tmp_path)
+
+
+def test_signal_handlers_are_given_back_after_a_run(make_config, tmp_path):
+    before = [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)]
+    train(make_config(tmp_path, max_train_steps=1))
+    with pytest.raises(TrainingError):
+        train(make_config(tmp_path / "bad", max_train_steps=9, learning_rate=1e30, lr_warmup_steps=0, max_bad_steps=1))
+    assert [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+# Refusing --------------------------------------------------------------------------------------
+
+
+def test_gradients_that_stay_nan_change_no_weight_and_stop_the_run(make_config, tmp_path):
+    options = {"learning_rate": 1e30, "lr_warmup_steps": 0, "max_bad_steps": 3, "checkpointing_steps": 1}
+    with pytest.raises(
+        TrainingError, match="3 steps in a row had no finite gradient. Last good checkpoint: .*checkpoint-3"
+    ):
+        train(make_config(tmp_path, max_train_steps=50, **options))
+    assert [math.isfinite(line["grad_norm"]) for line in log_of(tmp_path)] == [True, False, False]
+    first, last = (state_of(tmp_path / f"checkpoint-{step}") for step in (1, 3))
+    assert_same_state(first["weights"], last["weights"])
+
+
+def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / "pictures" / name).write_text("no picture")
+    with pytest.raises(TrainingError, match="could be read; the first is '.*.jpg'"):
+        train(make_config(tmp_path / "run", content_dir=str(tmp_path / "pictures")))
+
+
+@pytest.mark.parametrize("flag", ["content_dir", "style_dir"])
+def test_missing_folder_stops_the_run_naming_the_flag(make_config, tmp_path, flag):
+    with pytest.raises(TrainingError, match=f"--{flag}: there is no file or folder '/nowhere'"):
+        train(make_config(tmp_path, **{flag: "/nowhere"}))
+    with pytest.raises(TrainingError, match=f"--{flag} is missing"):
+        train(make_config(tmp_path, **{flag: ""}))
+
+
+def test_checkpoint_of_another_model_is_refused(make_config, run, tmp_path):
+    with pytest.raises(TrainingError, match="checkpoint-2' is of another model"):
+        train(make_config(tmp_path, tnet_width=16, resume_from_checkpoint=str(run / "checkpoint-2")))
+
+
+def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_config, run, tmp_path):
+    with pytest.raises(TrainingError, match="is not a checkpoint. Checkpoints in '.*': checkpoint-2, checkpoint-4"):
+        train(make_config(run, resume_from_checkpoint=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"train_batch_size": 4, "styles_per_batch": 3}, "--styles_per_batch 3 does not divide --train_batch_size 4"),
+        ({"resolution": 63}, "--resolution 63 is too small: 64 px at least"),
+        ({"style_resolution": 0}, "--style_resolution 0 is too small"),
+        ({"styles_per_batch": 0}, "--styles_per_batch"),
+        ({"train_batch_size": 0}, "--train_batch_size"),
+        ({"logging_steps": 0}, "--logging_steps"),
+        ({"checkpointing_steps": 0}, "--checkpointing_steps"),
+        ({"checkpoints_total_limit": 0}, "--checkpoints_total_limit"),
+        ({"validation_steps": 0}, "--validation_steps"),
+        ({"validation_pairs": 0}, "--validation_pairs"),
+        ({"lr_scheduler": "cosin"}, "--lr_scheduler.*constant, cosine, step"),
+        ({"pnet": "rnn"}, "--pnet.*conv, conv-parallel, vgg"),
+        ({"loss": "gatys"}, "--loss.*normalised, paper"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_settings_that_cannot_be_trained_are_refused_naming_the_flag(make_config, tmp_path, options, message):
+    with pytest.raises(TrainingError, match=message):
+        train(make_config(tmp_path, **options))
+
+
+# Options ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def yaml_file(tmp_path):
+    def write(text: str) -> str:
+        (tmp_path / "run.yaml").write_text(text, encoding="utf-8")
+        return str(tmp_path / "run.yaml")
+
+    return write
+
+
+def test_flag_beats_file_and_file_beats_default(yaml_file):
+    file = yaml_file("learning_rate: 0.5\nseed: 7\npictures_in_memory: true\n")
+    config = parse(["--config", file, "--seed", "0", "--no-pictures_in_memory", "--max_minutes", "1.5"])
+    assert (config.learning_rate, config.seed, config.pictures_in_memory, config.max_minutes) == (0.5, 0, False, 1.5)
+    assert config.train_batch_size == TrainingConfig().train_batch_size
+
+
+def test_no_flags_are_the_defaults():
+    assert parse([]) == TrainingConfig()
+
+
+def test_number_without_a_point_is_still_a_number(yaml_file):
+    config = parse(["--config", yaml_file("learning_rate: 1e-4\nmax_minutes: 3\nstyle_cache: null\n")])
+    assert config.learning_rate == 1e-4 and config.max_minutes == 3.0 and config.style_cache is None
+    assert isinstance(config.max_minutes, float)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("learning_rat: 1\nseed: 1\n", "run.yaml' has options that do not exist: learning_rat"),
+        ("seed: many\n", "run.yaml'.*seed"),
+        ("seed: 1.5\n", "run.yaml'.*seed"),
+        ("pictures_in_memory: maybe\n", "run.yaml'.*pictures_in_memory"),
+        ("lr_scheduler: cosin\n", "lr_scheduler.*constant, cosine, step"),
+        ("seed: [1\n", "run.yaml"),
+        ("- seed\n", "run.yaml"),
+    ],
+    ids=[
+        "unknown key",
+        "text for a number",
+        "half a seed",
+        "neither true nor false",
+        "unknown choice",
+        "not YAML",
+        "a list",
+    ],
+)
+def test_file_with_a_mistake_is_refused_naming_it(yaml_file, text, message):
+    with pytest.raises(TrainingError, match=message):
+        parse(["--config", yaml_file(text)]).check()
+
+
+def test_missing_options_file_is_named(tmp_path):
+    with pytest.raises(TrainingError, match="--config '.*none.yaml' cannot be read"):
+        parse(["--config", str(tmp_path / "none.yaml")])
+
+
+def test_configurations_that_ship_are_read(tmp_path):
+    files = sorted((Path(__file__).parent.parent / "train" / "configs").glob("*.yaml"))
+    assert files
+    for file in files:
+        replace(parse(["--config", str(file)]), content_dir="a", style_dir="b").check()
+
+
+def test_weight_zero_leaves_a_style_layer_out():
+    assert list(TrainingConfig(relu4_3_weight=0).loss_config().style_layers) == ["relu1_2", "relu2_2", "relu3_3"]
+    assert TrainingConfig(relu4_3_weight=0.3).loss_config().style_layers["relu4_3"] == 0.3
+
+
+# The step --------------------------------------------------------------------------------------
+
+
+def test_learning_rate_by_hand():
+    base = TrainingConfig(learning_rate=0.01, lr_warmup_steps=4, lr_decay_steps=10, max_train_steps=100)
+    constant = replace(base, lr_scheduler="constant")
+    assert [learning_rate(constant, step) for step in (0, 1, 3, 4, 90)] == pytest.approx(
+        [0.0025, 0.005, 0.01, 0.01, 0.01]
+    )
+    steps = replace(base, lr_scheduler="step")
+    assert [learning_rate(steps, s) for s in (4, 9, 10, 19, 20, 30)] == pytest.approx(
+        [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-5]
+    )
+    cosine = replace(base, lr_scheduler="cosine", lr_warmup_steps=0)
+    assert [learning_rate(cosine, s) for s in (0, 50, 100, 500)] == pytest.approx([0.01, 0.01 * 0.505, 0.0001, 0.0001])
+    assert learning_rate(cosine, 25) == pytest.approx(0.01 * (0.01 + 0.99 * (0.5 + math.sqrt(0.125))))
+
+
+def test_decay_acts_on_the_convolutions_before_a_norm_and_on_nothing_else(model):
+    unfreeze(model)
+    decayed, others = make_optimizer(model, TrainingConfig(weight_decay=0.25)).param_groups
+    assert decayed["weight_decay"] == 0.25 and others["weight_decay"] == 0
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    assert {names[id(parameter)] for parameter in decayed["params"]} == {
+        *(f"tnet.{layer}.weight" for layer in ("c9", "d2w", "d4w", "u2w")),
+        *(f"tnet.residual.{block}.conv{half}.weight" for block in range(5) for half in (1, 2)),
+    }
+    assert len(decayed["params"]) + len(others["params"]) == len(list(trainable(model))) == len(names)
+
+
+def test_first_layer_of_a_vgg_pnet_learns_slower_in_proportion_to_its_inputs(make_config, tmp_path):
+    train(make_config(tmp_path, max_train_steps=2, pnet="vgg", calibration_paintings=2, lr_warmup_steps=0))
+    groups = state_of(tmp_path / "checkpoint-2")["optimiser"]["param_groups"]
+    inputs = 2 * (64 + 128 + 256 + 512)  # means and deviations at the four taps
+    assert [group["lr"] for group in groups] == pytest.approx([1e-3, 1e-3, 1e-3 * 8 / inputs])
+    assert [len(group["params"]) for group in groups][2] == 1
+
+
+def test_average_of_the_weights_by_hand():
+    weights = torch.nn.Linear(1, 1, bias=False)
+    average = make_average(weights, 0.5)
+    expected = None
+    for count, value in enumerate((1.0, 3.0, -2.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)):
+        torch.nn.init.constant_(weights.weight, value)
+        average.update_parameters(weights)
+        decay = min(0.5, (1 + count) / (10 + count))
+        expected = value if count == 0 else decay * expected + (1 - decay) * value
+        assert average.module.weight.item() == pytest.approx(expected)
+
+
+def test_pixel_loss_by_hand():
+    image = torch.zeros(1, 1, 2, 3)
+    image[0, 0, 0, 1] = 0.6
+    # one pixel of six; two of the four steps across, one of the three steps down
+    assert pixel_loss(image, torch.zeros_like(image)).item() == pytest.approx(0.6 / 6 + 2 * 0.6 / 4 + 0.6 / 3)
+
+
+@pytest.fixture
+def step(model, random_vgg, make_picture):
+    """The loss of one step of two photographs, with the options given."""
+    unfreeze(model)
+    contents, two_paintings = make_picture(64, 64, 1, count=2), make_picture(64, 64, 2, count=2)
+
+    def loss(paintings=two_paintings, identity: bool = False, gram: bool = True, **options: object):
+        config = TrainingConfig(**options)
+        objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
+        grams = objective.perceptual.style_targets(paintings) if gram else {}
+        total, log = objective(model, contents, StyleTargets(paintings, grams), identity)
+        return total, {name: value.tolist() for name, value in log.items()}
+
+    return loss
+
+
+def test_objective_is_the_weighted_sum_of_what_it_logs(step):
+    total, log = step(style_weight=3.0, content_weight=2.0, peak_weight=0.7, saturation_weight=4.0, relu4_3_weight=0.5)
+    style = (log["relu1_2"] + log["relu2_2"] + log["relu3_3"] + 0.5 * log["relu4_3"]) / 3.5
+    expected = 3.0 * style + 2.0 * log["content"] + 0.7 * log["excess"] + 4.0 * log["saturation"]
+    assert total.item() == log["loss"] == pytest.approx(expected, rel=1e-4)
+    assert log["excess"] > 0
+
+
+def test_objective_of_the_warm_up_has_pixels_and_penalties_only(step):
+    total, log = step(identity=True, gram=False, pixel_weight=6.0, peak_weight=0.0, saturation_weight=0.0)
+    assert total.item() == pytest.approx(6.0 * log["pixels"], rel=1e-5)
+    assert "content" not in log and "relu1_2" not in log
+
+
+def test_total_variation_has_its_weight(step):
+    one, two, none = (step(tv_weight=weight)[0].item() for weight in (1.0, 2.0, 0.0))
+    assert two - none == pytest.approx(2 * (one - none), rel=1e-2)
+    assert one > none + 1e-3
+
+
+def test_one_painting_guides_every_photograph_of_a_batch(step, make_picture):
+    painting = make_picture(64, 64, 5)
+    (once, _), (twice, _) = step(painting), step(painting.repeat(2, 1, 1, 1))
+    assert once.item() == pytest.approx(twice.item(), rel=1e-5)
+
+
+def test_objective_reaches_every_parameter_of_the_model(step, model):
+    step()[0].backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name

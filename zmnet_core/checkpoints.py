@@ -1,0 +1,77 @@
+"""Checkpoints of a run: written under another name and renamed, so one that is there is whole."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from .errors import TrainingError
+from .files import half, write_json, write_tensors
+from .model import ZMNet
+from .training_config import TrainingConfig
+
+logger = logging.getLogger(__name__)
+
+# What accelerate calls the files of one training state, and ours beside them.
+WEIGHTS_FILE, OPTIMIZER_FILE, AVERAGE_FILE = "model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl"
+PROGRESS_FILE = "progress.json"
+
+
+def save_model(model: ZMNet, folder: Path) -> None:
+    """config.json and model.safetensors (float16), as `from_pretrained` reads them."""
+    write_json(folder / "config.json", model.config)
+    write_tensors(folder / "model.safetensors", half(model.state_dict()))
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The whole checkpoints of a run, oldest first."""
+    found = [p for p in run.glob("checkpoint-*") if p.name.removeprefix("checkpoint-").isdigit()]
+    return sorted(found, key=lambda p: int(p.name.removeprefix("checkpoint-")))
+
+
+def latest_checkpoint(run: Path) -> Path | None:
+    """The newest whole checkpoint, if there is one."""
+    return (checkpoints(run) or [None])[-1]
+
+
+def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path, step: int) -> None:
+    """checkpoint-N, written under another name and renamed, then the oldest beyond the limit removed."""
+    final, temporary = run / f"checkpoint-{step}", run / f".checkpoint-{step}.part"
+    if final.exists():
+        return
+    accelerator.save_state(str(temporary))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        write_json(temporary / PROGRESS_FILE, {"step": step, "processes": accelerator.num_processes})
+        os.replace(temporary, final)
+        for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
+            shutil.rmtree(old)
+    accelerator.wait_for_everyone()
+
+
+def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
+    """Load the checkpoint the config names; the number of steps it has done.
+
+    Raises:
+        TrainingError: the checkpoint named does not exist, or is of another model.
+    """
+    wanted = config.resume_from_checkpoint
+    if not wanted:
+        return 0
+    checkpoint = latest_checkpoint(run) if wanted == "latest" else Path(wanted)
+    if checkpoint is None:
+        logger.warning("--resume_from_checkpoint latest: '%s' has no checkpoint yet, starting at step 0", run)
+        return 0
+    if not (checkpoint / PROGRESS_FILE).is_file():
+        have = ", ".join(p.name for p in checkpoints(run)) or "none"
+        raise TrainingError(f"'{checkpoint}' is not a checkpoint. Checkpoints in '{run}': {have}.")
+    try:
+        accelerator.load_state(str(checkpoint))
+    except RuntimeError as error:
+        raise TrainingError(f"'{checkpoint}' is of another model: {error}") from error
+    return int(json.loads((checkpoint / PROGRESS_FILE).read_text())["step"])

@@ -1,0 +1,52 @@
+"""The loss of one training step: the perceptual loss and what keeps the network out of its traps."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .data import StyleTargets
+from .losses import PerceptualLoss, saturation_penalty, total_variation
+from .training_config import TrainingConfig
+
+
+class Objective:
+    """The loss of one step, on one process."""
+
+    def __init__(self, config: TrainingConfig, perceptual: PerceptualLoss):
+        self.config, self.perceptual = config, perceptual
+
+    def __call__(
+        self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss, and what to log of it (detached tensors: reading them would make a GPU wait).
+
+        Args:
+            model: `ZMNet`, or accelerate's wrapper around it.
+            contents: [B, 3, H, W]; B is a multiple of the number of paintings S.
+            targets: of S paintings; each guides B / S photographs in a row.
+            identity: the targets are the photographs' own, so the photograph itself is the aim.
+        """
+        config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
+        trace = model(contents, targets.features.repeat_interleave(repeat, 0))
+        # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
+        # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
+        saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
+        loss = config.saturation_weight * saturation + config.peak_weight * excess
+        log = {"saturation": saturation, "excess": excess, "peaks": trace.peaks}
+        if identity:
+            log["pixels"] = pixel_loss(trace.image, contents)
+            loss = loss + config.pixel_weight * log["pixels"]
+        if targets.grams:
+            grams = {layer: gram.repeat_interleave(repeat, 0) for layer, gram in targets.grams.items()}
+            terms = self.perceptual(trace.image, contents, grams)
+            loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
+            if not identity:
+                log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
+        return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
+
+
+def pixel_loss(image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of pixels and of their gradients: learns to keep edges sharp."""
+    image, target = image.float(), target.float()
+    difference = image - target
+    return difference.abs().mean() + difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
