@@ -1,0 +1,86 @@
+"""What the README shows is run as it stands."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from zmnet_core.demo import PICTURES
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with the files that the examples name."""
+    for name, source in {
+        "photo.jpg": "contents/chelsea.jpg",
+        "painting.jpg": "styles/irises-van-gogh.jpg",
+        "painting2.jpg": "styles/composition-kandinsky.jpg",
+        "a.jpg": "styles/red-boats-monet.jpg",
+        "b.jpg": "styles/autumn-flowers-hiroshige.jpg",
+        "holiday/one.jpg": "contents/coffee.jpg",
+        "holiday/two.jpg": "contents/colosseum.jpg",
+    }.items():
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        image = Image.open(PICTURES / source)
+        image.thumbnail((160, 160))
+        image.save(target)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_python_examples_run_one_after_the_other(place):
+    code = blocks("python")
+    assert len(code) == 2
+    namespace: dict[str, object] = {}
+    for block in code:
+        exec(block, namespace)  # noqa: S102 - the README's own code
+    assert Image.open(place / "stylised.png").size == Image.open(place / "photo.jpg").size
+    assert (place / "style.safetensors").stat().st_size < 16_000
+    for name in ("stylised", "between", "colours"):
+        assert namespace[name].shape == namespace["photos"].shape
+
+
+def test_command_line_examples_run(place):
+    lines = [
+        line
+        for block in blocks("sh")
+        for line in block.splitlines()
+        if line.startswith(("zmnet stylize", "zmnet encode"))
+    ]
+    assert len(lines) == 3
+    for command in (part for line in lines for part in line.split(" && ")):
+        arguments = shlex.split(command)[1:]
+        done = subprocess.run([sys.executable, "-m", "zmnet_core.cli", *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    for file in ("out.jpg", "out.png", "painting.safetensors", "restyled/one.jpg", "restyled/two.jpg"):
+        assert (place / file).is_file(), file
+
+
+def test_training_example_has_options_that_exist():
+    from zmnet_core.training_config import parse
+
+    (line,) = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("accelerate launch")]
+    config = parse(shlex.split(line)[3:])
+    assert config.content_dir == "photographs/" and config.style_dir == "paintings/"
+
+
+def test_links_lead_to_files():
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_set_up_commands_stand_in_the_readme_as_ci_reads_them():
+    assert "pip install torch==2.13.0 -e . && zmnet demo" in README
+    assert 'pip install torch==2.13.0 -e ".[test]" && pytest' in README
