@@ -129,6 +129,14 @@ def test_half_precision_activations_of_20000_do_not_overflow(dtype, frozen):
         torch.testing.assert_close(din.statistics, exact.statistics, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_style_works_on_float32_activations(dtype):
+    x, (gamma, beta) = activations(2, 3, 8, 8), (t.to(dtype) for t in gammas_and_betas(2, 3))
+    y = DIN(gamma, beta)(x)
+    assert y.dtype == torch.float32
+    torch.testing.assert_close(y, DIN(gamma.float(), beta.float())(x))
+
+
 def test_constant_plane_becomes_beta_and_not_nan():
     y = DIN(torch.full((1, 2), 5.0), torch.tensor([[0.25, -3.0]]))(torch.full((1, 2, 6, 6), 0.7))
     torch.testing.assert_close(y, torch.tensor([0.25, -3.0]).view(1, 2, 1, 1).expand(1, 2, 6, 6), rtol=0, atol=1e-3)

@@ -199,7 +199,7 @@ def test_safetensors_file_of_something_else_is_refused(tmp_path):
 
 
 def test_file_of_a_newer_version_asks_for_an_update(saved, tmp_path):
-    with pytest.raises(WrongModelError, match="style schema 2, this version reads 1: update zmnet"):
+    with pytest.raises(WrongModelError, match="style schema 2, this version reads 1: update"):
         Style.load(rewritten(saved, tmp_path / "new.safetensors", schema="2"))
 
 

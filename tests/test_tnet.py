@@ -110,6 +110,16 @@ def test_every_gamma_and_beta_changes_the_picture_but_the_betas_that_a_norm_take
         start += site.channels
 
 
+def test_residual_blocks_add_to_what_comes_in(tnet, make_picture, make_values):
+    # γ = β = 0 in every block leaves the sums' other half: what layer 3 gave.
+    content, style = make_picture(32, 32, 0), make_values(tnet)
+    channels = [site.channels for site in tnet.sites]
+    for site, part in zip(tnet.sites, style.split(channels, 2)):
+        if 4 <= site.layer <= 8:
+            part.zero_()
+    assert tnet(content, style).std((2, 3)).min() > 0.01
+
+
 def test_constant_picture_has_neither_frame_nor_checkerboard(tnet, make_values):
     y = tnet(torch.full((1, 3, 40, 52), 0.3), make_values(tnet))
     torch.testing.assert_close(y, y[..., 20:21, 20:21].expand_as(y), rtol=0, atol=2e-3)
@@ -178,6 +188,7 @@ def test_bfloat16_network_gives_the_float32_picture_roughly(tnet, make_picture, 
     coarse = TNet(8)
     coarse.load_state_dict(tnet.state_dict())
     y = coarse.bfloat16()(content.bfloat16(), style)
+    assert y.dtype == torch.float32
     assert (y - tnet(content, style)).abs().mean() < 0.03
 
 
