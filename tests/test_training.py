@@ -513,3 +513,10 @@ def test_objective_reaches_every_parameter_of_the_model(step, model):
     step()[0].backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("tracker, message", [("carrier-pigeon", "carrier-pigeon"), ("dvclive", "pip install dvclive")])
+def test_a_tracker_that_is_not_there_is_named(tracker, message, picture_folder, tmp_path):
+    config = TrainingConfig(str(picture_folder), str(picture_folder), str(tmp_path), report_to=tracker)
+    with pytest.raises(TrainingError, match=message):
+        train(config)

@@ -110,11 +110,7 @@ def train(config: TrainingConfig) -> Path:
 
 
 def _train(config: TrainingConfig, stop: StopSignal) -> Path:
-    accelerator = Accelerator(
-        mixed_precision=config.mixed_precision,
-        log_with=None if config.report_to == "none" else config.report_to,
-        project_dir=config.output_dir,
-    )
+    accelerator = make_accelerator(config)
     set_seed(config.seed)
     run = Path(config.output_dir)
     contents, held_out_contents = split_folder(config.content_dir, config.validation_content_dir, "--content_dir")
@@ -249,6 +245,26 @@ def agreed(accelerator: Accelerator, wish: bool) -> bool:
         return wish
     wishes = accelerator.gather(torch.tensor([int(wish)], device=accelerator.device))
     return bool(wishes.any())
+
+
+def make_accelerator(config: TrainingConfig) -> Accelerator:
+    """Devices, precision and trackers of a run.
+
+    Raises:
+        TrainingError: the tracker is unknown, or its package is not installed.
+    """
+    log_with = None if config.report_to == "none" else config.report_to
+    try:
+        accelerator = Accelerator(
+            mixed_precision=config.mixed_precision, log_with=log_with, project_dir=config.output_dir
+        )
+    except ValueError as error:
+        raise TrainingError(
+            f"--report_to {config.report_to}, --mixed_precision {config.mixed_precision}: {error}"
+        ) from error
+    if log_with not in (None, "all") and not accelerator.log_with:
+        raise TrainingError(f"--report_to {log_with} needs its package: pip install {log_with}.")
+    return accelerator
 
 
 class StopSignal:
