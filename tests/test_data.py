@@ -14,6 +14,7 @@ from zmnet_core.data import (
     STYLE,
     ContentBatches,
     Pictures,
+    Share,
     StyleBank,
     StyleTargets,
     centre_square,
@@ -58,7 +59,7 @@ def same(one: StyleTargets, other: StyleTargets) -> bool:
 # Random numbers --------------------------------------------------------------------------------
 
 
-def test_random_numbers_follow_seed_step_rank_and_purpose_and_nothing_else():
+def test_random_numbers_follow_seed_step_sample_and_purpose_and_nothing_else():
     def first(*key: int) -> float:
         return rng(*key).random()
 
@@ -184,8 +185,8 @@ def test_centre_square_is_the_middle(shape, left, top):
 
 
 def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
-    def batch(seed: int, step: int, rank: int) -> torch.Tensor:
-        return ContentBatches(Pictures(files), 3, 48, seed, rank)[step]
+    def batch(seed: int, step: int, process: int) -> torch.Tensor:
+        return ContentBatches(Pictures(files), 3, 48, seed, Share(process, 2))[step]
 
     base = batch(1, 5, 0)
     assert base.shape == (3, 3, 48, 48)
@@ -194,19 +195,37 @@ def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
         assert not torch.equal(batch(*other), base), other
 
 
+@pytest.mark.parametrize("processes, accumulation", [(2, 1), (3, 1), (1, 2), (2, 3)])
+def test_a_step_holds_the_same_samples_however_it_is_shared_out(files, make_bank, processes, accumulation):
+    shares = [Share(process, processes, accumulation) for process in range(processes)]
+    slots = processes * accumulation
+    whole = ContentBatches(Pictures(files), 2 * slots, 48, seed=1)[7]
+    parts = {}
+    for share in shares:
+        batches = ContentBatches(Pictures(files), 2, 48, 1, share)
+        parts |= {share.slot(part): batches[7 * accumulation + part] for part in range(accumulation)}
+    assert torch.equal(torch.cat([parts[slot] for slot in range(slots)]), whole)
+
+    for variants in (0, 2):
+        bank = make_bank(variants)
+        whole = bank.batch(7, 2 * slots)
+        shared = [bank.batch(7, 2, slot, slots).features for slot in range(slots)]
+        torch.testing.assert_close(torch.cat(shared), whole.features)
+
+
 @pytest.mark.parametrize("variants", [0, 2])
 def test_same_step_gives_the_same_paintings_and_any_other_key_others(make_bank, variants):
-    base = make_bank(variants).batch(5, 0, 2)
-    assert same(make_bank(variants).batch(5, 0, 2), base)
-    assert not same(make_bank(variants, seed=5).batch(5, 0, 2), base)
+    base = make_bank(variants).batch(5, 2)
+    assert same(make_bank(variants).batch(5, 2), base)
+    assert not same(make_bank(variants, seed=5).batch(5, 2), base)
     bank = make_bank(variants)
-    assert not all(same(bank.batch(step, 0, 2), base) for step in (6, 7, 8))
-    assert not all(same(bank.batch(5, rank, 2), base) for rank in (1, 2, 3))
+    assert not all(same(bank.batch(step, 2), base) for step in (6, 7, 8))
+    assert not same(bank.batch(5, 2, slot=1, slots=2), bank.batch(5, 2, slot=0, slots=2))
 
 
 @pytest.mark.parametrize("count", [1, 6, 8])
 def test_paintings_of_a_step_are_different_ones_while_there_are_enough(make_bank, count):
-    targets = make_bank(1).batch(0, 0, count)
+    targets = make_bank(1).batch(0, count)
     assert targets.features.shape[0] == count == targets.grams["relu1_2"].shape[0]
     different = {tuple(gram.flatten().tolist()) for gram in targets.grams["relu1_2"]}
     assert len(different) == count if count <= 6 else len(different) > 1

@@ -24,6 +24,7 @@ from zmnet_core.model import ZMNet
 from zmnet_core.objective import Objective, pixel_loss
 from zmnet_core.optimisation import learning_rate, make_average, make_optimizer
 from zmnet_core.pnet import trainable
+from zmnet_core.throughput import Stopwatch
 from zmnet_core.tnet import din_sites
 from zmnet_core.training import build_model, train, unfreeze
 from zmnet_core.training_config import TrainingConfig, parse
@@ -196,7 +197,9 @@ def test_odd_number_of_validation_pairs_is_validated_too(make_config, tmp_path, 
 
 
 def test_settings_of_a_run_are_kept_beside_it(make_config, run):
-    assert TrainingConfig(**json.loads((run / "training_config.json").read_text())) == make_config(run)
+    assert parse(["--config", str(run / "config.yaml")]) == make_config(run)
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__ and environment["command"]
 
 
 def test_only_the_newest_checkpoints_are_kept(make_config, tmp_path):
@@ -477,7 +480,7 @@ def step(model, random_vgg, make_picture):
         config = TrainingConfig(**options)
         objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
         grams = objective.perceptual.style_targets(paintings) if gram else {}
-        total, log = objective(model, contents, StyleTargets(paintings, grams), identity)
+        total, log = objective(model, contents, StyleTargets(paintings, grams), identity, Stopwatch(contents.device))
         return total, {name: value.tolist() for name, value in log.items()}
 
     return loss

@@ -42,12 +42,12 @@ def latest_checkpoint(run: Path) -> Path | None:
 def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path, step: int) -> None:
     """checkpoint-N, written under another name and renamed, then the oldest beyond the limit removed."""
     final, temporary = run / f"checkpoint-{step}", run / f".checkpoint-{step}.part"
-    if final.exists():
-        return
     accelerator.save_state(str(temporary))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        write_json(temporary / PROGRESS_FILE, {"step": step, "processes": accelerator.num_processes})
+        write_json(temporary / PROGRESS_FILE, {"step": step, "images_per_step": images_per_step(accelerator, config)})
+        if final.exists():  # the run was resumed from an earlier one and comes by here again
+            shutil.rmtree(final)
         os.replace(temporary, final)
         for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
             shutil.rmtree(old)
@@ -74,4 +74,13 @@ def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
         accelerator.load_state(str(checkpoint))
     except RuntimeError as error:
         raise TrainingError(f"'{checkpoint}' is of another model: {error}") from error
-    return int(json.loads((checkpoint / PROGRESS_FILE).read_text())["step"])
+    progress = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+    before, now = progress["images_per_step"], images_per_step(accelerator, config)
+    if before != now:
+        logger.warning("'%s' was made with %d photographs a step, this run has %d", checkpoint, before, now)
+    return int(progress["step"])
+
+
+def images_per_step(accelerator: Accelerator, config: TrainingConfig) -> int:
+    """Photographs a step, over all processes and accumulation steps."""
+    return config.train_batch_size * config.gradient_accumulation_steps * accelerator.num_processes

@@ -1,7 +1,8 @@
 """Training pictures: folders of files, random crops, and what is computed once a painting.
 
-Every random choice comes from `rng(seed, step, rank, stream)` and nothing else, so step k of a run
-is the same picture for picture whether the run was interrupted before it or not.
+Every random choice comes from `rng(seed, step, sample, stream)` and nothing else: step k of a run is
+the same picture for picture whether the run was interrupted before it or not, and however its
+batch is shared out over processes and accumulation steps (`Share`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,12 +29,34 @@ from .pnet import PNet
 
 logger = logging.getLogger(__name__)
 
-CONTENT, STYLE, VARIANT = 0, 1, 2  # streams of random numbers
+CONTENT, STYLE, CROP, VARIANT = 0, 1, 2, 3  # streams of random numbers
 
 
-def rng(seed: int, step: int, rank: int, stream: int) -> np.random.Generator:
-    """The random numbers of one purpose at one step on one process."""
-    return np.random.default_rng([seed, step, rank, stream])
+def rng(seed: int, step: int, sample: int, stream: int) -> np.random.Generator:
+    """The random numbers of one purpose for one sample of one step, over all processes."""
+    return np.random.default_rng([seed, step, sample, stream])
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of every step's samples a process draws.
+
+    A step has `processes` × `accumulation` parts of equal size; part m of process r holds the
+    samples from (m · processes + r) · size on.
+    """
+
+    process: int = 0
+    processes: int = 1
+    accumulation: int = 1
+
+    def slot(self, part: int) -> int:
+        """The place of this process's part-th batch among all batches of the step."""
+        return part * self.processes + self.process
+
+    @property
+    def slots(self) -> int:
+        """Batches a step, over all processes."""
+        return self.processes * self.accumulation
 
 
 class Pictures:
@@ -101,15 +125,22 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: 
 
 
 class ContentBatches(Dataset):
-    """The photographs of every step: `batches[step]` is [B, 3, size, size]."""
+    """The photographs of this process, batch after batch: [B, 3, size, size] each.
 
-    def __init__(self, pictures: Pictures, batch_size: int, size: int, seed: int, rank: int):
-        self.pictures, self.batch_size, self.size, self.seed, self.rank = pictures, batch_size, size, seed, rank
+    Batch k belongs to step k // accumulation.
+    """
 
-    def __getitem__(self, step: int) -> Tensor:
-        random = rng(self.seed, step, self.rank, CONTENT)
-        chosen = random.integers(0, len(self.pictures), self.batch_size)
-        return torch.stack([random_crop(self.pictures[int(i)], self.size, random) for i in chosen])
+    def __init__(self, pictures: Pictures, batch_size: int, size: int, seed: int, share: Share = Share()):
+        self.pictures, self.batch_size, self.size, self.seed, self.share = pictures, batch_size, size, seed, share
+
+    def __getitem__(self, batch: int) -> Tensor:
+        step, part = divmod(batch, self.share.accumulation)
+        first = self.share.slot(part) * self.batch_size
+        crops = []
+        for sample in range(first, first + self.batch_size):
+            random = rng(self.seed, step, sample, CONTENT)
+            crops.append(random_crop(self.pictures[int(random.integers(len(self.pictures)))], self.size, random))
+        return torch.stack(crops)
 
 
 class StyleTargets(NamedTuple):
@@ -149,13 +180,18 @@ class StyleBank:
         self.device = next(loss.vgg.parameters()).device
         self._kept: dict[tuple[int, int], StyleTargets] = {}
 
-    def batch(self, step: int, rank: int, count: int) -> StyleTargets:
-        """The targets of the `count` paintings of this step on this process."""
-        random = rng(self.seed, step, rank, STYLE)
-        chosen = random.choice(len(self.pictures), count, replace=count > len(self.pictures))
+    def batch(self, step: int, count: int, slot: int = 0, slots: int = 1) -> StyleTargets:
+        """The targets of `count` paintings: those of batch `slot` among the `slots` of this step.
+
+        The paintings of a step differ from each other, over all its batches, while there are enough.
+        """
+        total = count * slots
+        order = rng(self.seed, step, 0, STYLE).choice(len(self.pictures), total, replace=total > len(self.pictures))
+        chosen = [(int(order[sample]), sample) for sample in range(slot * count, (slot + 1) * count)]
         if self.variants == 0:
-            return self._look(torch.stack([random_crop(self.pictures[int(i)], self.size, random) for i in chosen]))
-        looks = [self.look(int(i), int(random.integers(self.variants))) for i in chosen]
+            crops = [random_crop(self.pictures[i], self.size, rng(self.seed, step, g, CROP)) for i, g in chosen]
+            return self._look(torch.stack(crops))
+        looks = [self.look(i, int(rng(self.seed, step, g, CROP).integers(self.variants))) for i, g in chosen]
         return StyleTargets(
             torch.cat([look.features for look in looks]),
             {layer: torch.cat([look.grams[layer] for look in looks]).float() for layer in looks[0].grams},

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .vgg import LAYER_ORDER, VGG16
 
@@ -99,12 +100,15 @@ class PerceptualTerms(NamedTuple):
 class PerceptualLoss(nn.Module):
     """Eq. 2 over a frozen VGG-16.
 
+    `checkpointing` trades time for memory: the loss network's activations, most of what a training
+    step keeps, are computed a second time instead.
+
     Usage: `targets = loss.style_targets(paintings)`, then `loss(stylised, contents, targets)`.
     """
 
-    def __init__(self, vgg: VGG16, config: LossConfig = LossConfig()):
+    def __init__(self, vgg: VGG16, config: LossConfig = LossConfig(), checkpointing: bool = False):
         super().__init__()
-        self.vgg, self.config = vgg, config
+        self.vgg, self.config, self.checkpointing = vgg, config, checkpointing
 
     @torch.no_grad()
     def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
@@ -119,7 +123,10 @@ class PerceptualLoss(nn.Module):
 
     def forward(self, stylised: Tensor, contents: Tensor, style_targets: dict[str, Tensor]) -> PerceptualTerms:
         """The loss of N stylised pictures against N photographs and N paintings' Gram matrices."""
-        features = self.vgg(stylised, self.config.layers)
+        if self.checkpointing:  # compute the loss network again in the backward pass, keep nothing of it
+            features = checkpoint(self.vgg, stylised, self.config.layers, use_reentrant=False)
+        else:
+            features = self.vgg(stylised, self.config.layers)
         targets = self.content_targets(contents)
         content = torch.zeros(stylised.shape[0], device=stylised.device)
         for layer in self.config.content_layers:

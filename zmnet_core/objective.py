@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .data import StyleTargets
 from .losses import PerceptualLoss, saturation_penalty, total_variation
+from .throughput import Stopwatch
 from .training_config import TrainingConfig
 
 
@@ -16,7 +17,7 @@ class Objective:
         self.config, self.perceptual = config, perceptual
 
     def __call__(
-        self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool
+        self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool, watch: Stopwatch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and what to log of it (detached tensors: reading them would make a GPU wait).
 
@@ -24,10 +25,12 @@ class Objective:
             model: `ZMNet`, or accelerate's wrapper around it.
             contents: [B, 3, H, W]; B is a multiple of the number of paintings S.
             targets: of S paintings; each guides B / S photographs in a row.
+            watch: told of the networks' and the loss's time.
             identity: the targets are the photographs' own, so the photograph itself is the aim.
         """
         config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
-        trace = model(contents, targets.features.repeat_interleave(repeat, 0))
+        with watch.part("networks"):
+            trace = model(contents, targets.features.repeat_interleave(repeat, 0))
         # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
         # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
         saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
@@ -38,7 +41,8 @@ class Objective:
             loss = loss + config.pixel_weight * log["pixels"]
         if targets.grams:
             grams = {layer: gram.repeat_interleave(repeat, 0) for layer, gram in targets.grams.items()}
-            terms = self.perceptual(trace.image, contents, grams)
+            with watch.part("loss"):
+                terms = self.perceptual(trace.image, contents, grams)
             loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
             if not identity:
                 log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}

@@ -9,30 +9,38 @@ from __future__ import annotations
 import json
 import logging
 import math
+import platform
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
+from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
 
 import torch
+import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from .checkpoints import latest_checkpoint, resume, save_checkpoint, save_model
-from .data import ContentBatches, Pictures, StyleBank, StyleTargets, centre_square, split_folder
+from .checkpoints import checkpoints, latest_checkpoint, resume, save_checkpoint, save_model
+from .data import ContentBatches, Pictures, Share, StyleBank, StyleTargets, centre_square, split_folder
 from .errors import TrainingError
-from .files import write_json
+from .files import replacing, write_json
 from .losses import PerceptualLoss
 from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
 from .objective import Objective
 from .optimisation import learning_rate, make_average, make_optimizer
 from .pnet import VGGPNet, trainable
+from .throughput import Stopwatch
 from .training_config import TrainingConfig
 from .vgg import load_vgg16
 
@@ -106,137 +114,184 @@ def train(config: TrainingConfig) -> Path:
     """
     config.check()
     with StopSignal() as stop:
-        return _train(config, stop)
+        return Trainer(config).run(stop)
 
 
-def _train(config: TrainingConfig, stop: StopSignal) -> Path:
-    accelerator = make_accelerator(config)
-    set_seed(config.seed)
-    run = Path(config.output_dir)
-    contents, held_out_contents = split_folder(config.content_dir, config.validation_content_dir, "--content_dir")
-    paintings, held_out_paintings = split_folder(config.style_dir, config.validation_style_dir, "--style_dir")
+class Trainer:
+    """One training run on this process: what it is made of, one step, the loop."""
 
-    model = build_model(config)
-    unfreeze(model)
-    model.to(accelerator.device)
-    perceptual = PerceptualLoss(load_vgg16().to(accelerator.device), config.loss_config())
-    memory = {
-        "in_memory": config.pictures_in_memory,
-        "device": accelerator.device if config.pictures_in_memory else "cpu",
-    }
-    bank = StyleBank(
-        Pictures(paintings, config.style_resolution, **memory),
-        model.pnet,
-        perceptual,
-        config.style_resolution,
-        config.style_variants,
-        config.seed,
-        config.style_cache,
-    )
-    if isinstance(model.pnet, VGGPNet) and not config.init_from:
-        count = min(len(paintings), config.calibration_paintings)
-        every = [i * len(paintings) // count for i in range(count)]
-        with accelerator.autocast():
-            looks = [
-                bank.look(i, 0).features
-                for i in tqdm(every, "calibrate", disable=not accelerator.is_local_main_process)
-            ]
-        model.pnet.calibrate(torch.cat(looks))
+    def __init__(self, config: TrainingConfig):
+        self.config = config
+        self.folder = Path(config.output_dir)
+        if checkpoints(self.folder) and not config.resume_from_checkpoint:
+            raise TrainingError(
+                f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
+                "--resume_from_checkpoint latest, or choose another --output_dir."
+            )
+        self.accelerator = accelerator = make_accelerator(config)
+        set_seed(config.seed)
+        contents, held_out_contents = split_folder(config.content_dir, config.validation_content_dir, "--content_dir")
+        paintings, held_out_paintings = split_folder(config.style_dir, config.validation_style_dir, "--style_dir")
 
-    optimizer = make_optimizer(model, config)
-    average = make_average(model, config.ema_decay)
-    average.requires_grad_(False)
-    accelerator.register_for_checkpointing(average)
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
-    if config.compile:
-        wrapped = compiled(wrapped, model, config, accelerator)
-    start = resume(accelerator, config, run)
-    objective = Objective(config, perceptual)
-    batches = ContentBatches(
-        Pictures(contents, None, **memory),
-        config.train_batch_size,
-        config.resolution,
-        config.seed,
-        accelerator.process_index,
-    )
-    loader = DataLoader(
-        batches,
-        batch_size=None,
-        sampler=range(start, config.max_train_steps),
-        num_workers=config.dataloader_num_workers,
-        persistent_workers=config.dataloader_num_workers > 0,
-    )
-
-    if accelerator.is_main_process:
-        run.mkdir(parents=True, exist_ok=True)
-        write_json(run / "training_config.json", asdict(config))
-        validation = Validation(config, held_out_contents, held_out_paintings, Judge(perceptual.vgg))
-    if config.report_to != "none":
-        accelerator.init_trackers(
-            "zmnet", {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
+        self.model = build_model(config)
+        unfreeze(self.model)
+        self.model.to(accelerator.device)
+        vgg = load_vgg16().to(accelerator.device)
+        self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
+        self.objective = Objective(config, self.perceptual)
+        memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
+        self.contents = Pictures(contents, None, *memory)
+        self.bank = StyleBank(
+            Pictures(paintings, config.style_resolution, *memory),
+            self.model.pnet,
+            self.perceptual,
+            config.style_resolution,
+            config.style_variants,
+            config.seed,
+            config.style_cache,
         )
-    started, bad_in_a_row, step = time.monotonic(), 0, start
-    progress = tqdm(
-        total=config.max_train_steps, initial=start, disable=not accelerator.is_local_main_process, mininterval=5
-    )
+        if isinstance(self.model.pnet, VGGPNet) and not config.init_from:
+            self._calibrate(self.model.pnet)
 
-    for step, photographs in enumerate(loader, start):
-        photographs = photographs.to(accelerator.device)
+        self.average = make_average(self.model, config.ema_decay)
+        self.average.requires_grad_(False)
+        accelerator.register_for_checkpointing(self.average)
+        self.wrapped, self.optimizer = accelerator.prepare(self.model, make_optimizer(self.model, config))
+        if config.compile:
+            self.wrapped = compiled(self.wrapped, self.model, config, accelerator)
+        self.share = Share(accelerator.process_index, accelerator.num_processes, config.gradient_accumulation_steps)
+        self.start = resume(accelerator, config, self.folder)
+        self.watch = Stopwatch(accelerator.device)
+        self.bad_in_a_row = 0
+        if accelerator.is_main_process:
+            begin_records(self.folder, config, self.start)
+            self.validation = Validation(config, held_out_contents, held_out_paintings, Judge(vgg))
+        if config.report_to != "none":
+            plain = {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
+            accelerator.init_trackers("zmnet", plain)
+
+    def run(self, stop: StopSignal) -> Path:
+        """The loop."""
+        config, accelerator = self.config, self.accelerator
+        photographs = self._photographs()
+        started = time.monotonic()
+        with tqdm(
+            total=config.max_train_steps,
+            initial=self.start,
+            disable=not accelerator.is_local_main_process,
+            mininterval=5,
+        ) as progress:
+            for step in range(self.start, config.max_train_steps):
+                self.watch.step(step)
+                log = self._gradients(step, photographs)
+                norm = self._update(step)
+                done = step + 1
+                progress.update()
+                if done % config.logging_steps == 0:
+                    values = {name: value.tolist() for name, value in log.items()} | {"grad_norm": norm}
+                    values |= {"lr": learning_rate(config, step), "seconds": time.monotonic() - started}
+                    record(accelerator, self.folder, done, values)
+                    shown = ("loss", "content", "relu1_2", "relu4_3")
+                    progress.set_postfix({name: f"{values[name]:.3f}" for name in shown if name in values})
+                timed_out = config.max_minutes is not None and time.monotonic() - started > config.max_minutes * 60
+                last = done == config.max_train_steps or agreed(accelerator, timed_out or stop.wanted)
+                if last or done % config.validation_steps == 0:
+                    self._validate(done, progress)
+                if last or done % config.checkpointing_steps == 0:
+                    save_checkpoint(accelerator, config, self.folder, done)
+                if last:
+                    break
+        if accelerator.is_main_process:
+            save_model(self.average.module, self.folder)
+        accelerator.end_training()
+        accelerator.wait_for_everyone()
+        return self.folder
+
+    def _photographs(self) -> Iterator[Tensor]:
+        """This process's batches of photographs from the first step on."""
+        config, parts = self.config, self.share.accumulation
+        batches = ContentBatches(self.contents, config.train_batch_size, config.resolution, config.seed, self.share)
+        loader = DataLoader(
+            batches,
+            batch_size=None,
+            sampler=range(self.start * parts, config.max_train_steps * parts),
+            num_workers=config.dataloader_num_workers,
+            persistent_workers=config.dataloader_num_workers > 0,
+        )
+        return iter(loader)
+
+    def _gradients(self, step: int, photographs: Iterator[Tensor]) -> dict[str, Tensor]:
+        """Forward and backward of one step, over its accumulation parts; what the last part has to log."""
+        config, accelerator, watch, model = self.config, self.accelerator, self.watch, self.model
         warm_up = step < config.identity_steps
         identity = warm_up or (config.identity_every > 0 and step % config.identity_every == 0)
-        with accelerator.autocast():
-            if identity:
-                own = model.pnet.features(photographs)
-                targets = StyleTargets(own, {} if warm_up else perceptual.style_targets(photographs))
-            else:
-                targets = bank.batch(step, accelerator.process_index, config.styles_per_batch)
-            loss, log = objective(wrapped, photographs, targets, identity)
-        accelerator.backward(loss)
-        norm = float(accelerator.clip_grad_norm_(list(trainable(model)), config.max_grad_norm))
-        for group in optimizer.param_groups:
-            group["lr"] = group["scale"] * learning_rate(config, step)
-        finite = math.isfinite(norm)  # gradients are averaged over processes, so all of them agree here
-        if finite or accelerator.scaler is not None:  # float16's scaler skips the step itself, and learns from it
-            optimizer.step()
-        if finite:
-            average.update_parameters(model)
-            bad_in_a_row = 0
-        else:
-            bad_in_a_row += 1
-            logger.warning("step %d skipped: the gradient is not finite (%d in a row)", step, bad_in_a_row)
-            if bad_in_a_row >= config.max_bad_steps:
-                last = latest_checkpoint(run)
-                raise TrainingError(
-                    f"{bad_in_a_row} steps in a row had no finite gradient. Last good checkpoint: {last}."
-                )
-        optimizer.zero_grad(set_to_none=True)
+        for part in range(self.share.accumulation):
+            with watch.part("data"):
+                contents = next(photographs).to(accelerator.device)
+            more = part + 1 < self.share.accumulation
+            with accelerator.no_sync(self.wrapped) if more else nullcontext(), accelerator.autocast():
+                with watch.part("targets"):
+                    if identity:
+                        own = model.pnet.features(contents)
+                        targets = StyleTargets(own, {} if warm_up else self.perceptual.style_targets(contents))
+                    else:
+                        slot, slots = self.share.slot(part), self.share.slots
+                        targets = self.bank.batch(step, config.styles_per_batch, slot, slots)
+                loss, log = self.objective(self.wrapped, contents, targets, identity, watch)
+                with watch.part("backward"):
+                    accelerator.backward(loss / self.share.accumulation)
+        return log
 
-        done = step + 1
-        progress.update()
-        if done % config.logging_steps == 0:
-            values = {name: value.tolist() for name, value in log.items()}
-            extra = {"grad_norm": norm, "lr": learning_rate(config, step), "seconds": time.monotonic() - started}
-            record(accelerator, run, done, values | extra)
-            progress.set_postfix(
-                {name: f"{values[name]:.3f}" for name in ("loss", "content", "relu1_2") if name in values}
+    def _update(self, step: int) -> float:
+        """One optimiser step, unless the gradient is not finite; the gradient's norm.
+
+        Gradients are averaged over processes by now, so all of them decide alike.
+        """
+        config, accelerator = self.config, self.accelerator
+        with self.watch.part("update"):
+            norm = float(accelerator.clip_grad_norm_(list(trainable(self.model)), config.max_grad_norm))
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["scale"] * learning_rate(config, step)
+            finite = math.isfinite(norm)
+            if finite or accelerator.scaler is not None:  # float16's scaler skips the step itself, and learns from it
+                self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            if finite:
+                self.average.update_parameters(self.model)
+        self.bad_in_a_row = 0 if finite else self.bad_in_a_row + 1
+        if not finite:
+            logger.warning("step %d skipped: the gradient is not finite (%d in a row)", step, self.bad_in_a_row)
+        if self.bad_in_a_row >= config.max_bad_steps:
+            raise TrainingError(
+                f"{self.bad_in_a_row} steps in a row had no finite gradient. "
+                f"Last good checkpoint: {latest_checkpoint(self.folder)}."
             )
-        timed_out = config.max_minutes is not None and time.monotonic() - started > config.max_minutes * 60
-        last = done == config.max_train_steps or agreed(accelerator, timed_out or stop.wanted)
-        if accelerator.is_main_process and (last or done % config.validation_steps == 0):
-            scores = validation(average.module.eval(), run / "samples" / f"{done:06d}.png")
-            record(accelerator, run, done, scores)
-            progress.write(f"step {done}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
-        if last or done % config.checkpointing_steps == 0:
-            save_checkpoint(accelerator, config, run, done)
-        if last:
-            break
+        return norm
 
-    progress.close()
-    if accelerator.is_main_process:
-        save_model(average.module, run)
-    accelerator.end_training()
-    accelerator.wait_for_everyone()
-    return run
+    def _validate(self, done: int, progress: tqdm) -> None:
+        """Score the averaged weights and say where the time went, on the main process."""
+        images = self.config.train_batch_size * self.share.slots
+        speed = self.watch.report(images)
+        if not self.accelerator.is_main_process:
+            return
+        scores = self.validation(self.average.module.eval(), self.folder / "samples" / f"{done:06d}.png")
+        record(self.accelerator, self.folder, done, scores | speed)
+        progress.write(f"step {done}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
+        shares = ", ".join(f"{k.removeprefix('share_')} {v:.0%}" for k, v in speed.items() if k.startswith("share_"))
+        if speed:
+            progress.write(f"{speed['images_per_second']:.1f} photographs a second; time: {shares}")
+
+    def _calibrate(self, pnet: VGGPNet) -> None:
+        """Normalise the input of a `vgg` PNet by the statistics of some paintings."""
+        paintings, wanted = len(self.bank.pictures), self.config.calibration_paintings
+        count = min(paintings, wanted)
+        chosen = tqdm(
+            [i * paintings // count for i in range(count)],
+            "calibrate",
+            disable=not self.accelerator.is_local_main_process,
+        )
+        with self.accelerator.autocast():
+            pnet.calibrate(torch.cat([self.bank.look(i, 0).features for i in chosen]))
 
 
 def agreed(accelerator: Accelerator, wish: bool) -> bool:
@@ -286,6 +341,33 @@ class StopSignal:
     def _ask(self, number: int, frame: object) -> None:
         self.wanted = True
         signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+
+
+def begin_records(folder: Path, config: TrainingConfig, start: int) -> None:
+    """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
+    write_json(folder / "environment.json", environment())
+    log = folder / "log.jsonl"
+    if log.is_file():
+        kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if json.loads(line)["step"] <= start]
+        with replacing(log) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def environment() -> dict[str, object]:
+    """What a figure depends on besides the options: versions, the code's commit, the command."""
+    here = Path(__file__).resolve().parent
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True)
+    packages = ("torch", "accelerate", "numpy", "pillow", "safetensors")
+    return {
+        "command": sys.argv,
+        "commit": git.stdout.strip() or None,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "packages": {name: metadata.version(name) for name in packages},
+    }
 
 
 def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, object]) -> None:

@@ -18,7 +18,6 @@ from .errors import TrainingError
 from .losses import STYLE_LAYERS, LossConfig
 from .pnet import KINDS
 
-
 AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
     "checkpointing_steps", "checkpoints_total_limit", "validation_steps", "validation_pairs", "logging_steps",
@@ -87,6 +86,8 @@ class TrainingConfig:
     validation_resolution: int = option(256, "their side, px")
     logging_steps: int = option(20, "steps between lines of log.jsonl")
     mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
+    gradient_accumulation_steps: int = option(1, "batches a step and process, their gradients averaged")
+    gradient_checkpointing: bool = option(False, "compute the loss network twice instead of keeping its activations")
     compile: bool = option(False, "torch.compile the training pass")
     seed: int = option(0, "of every random choice")
     report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, …, all, none")
