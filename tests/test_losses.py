@@ -222,3 +222,14 @@ def test_layers_are_read_shallow_first_and_once():
 def test_unknown_kind_of_loss_is_refused():
     with pytest.raises(ValueError, match="'paper' or 'normalised', not 'gatys'"):
         LossConfig("gatys")
+
+
+def test_checkpointing_changes_no_gradient(random_vgg, make_picture):
+    contents, paintings = make_picture(32, 32, 1), make_picture(32, 32, 2)
+    gradients = []
+    for checkpointing in (False, True):
+        loss = PerceptualLoss(random_vgg, LossConfig(), checkpointing)
+        image = make_picture(32, 32, 3).requires_grad_()
+        loss(image, contents, loss.style_targets(paintings)).total.backward()
+        gradients.append(image.grad)
+    assert torch.equal(*gradients)

@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
     image: Tensor  # [N, 3, H, W], not clamped: −0.05 … 1.05
     logits: Tensor  # [N, 3, H, W], before the sigmoid
-    excess: Tensor  # [sites], mean squared excess of normalised values beyond 5 σ
+    excess: Tensor  # [sites], the cost of normalised values beyond 5 σ (`DIN.excess`)
     peaks: Tensor  # [sites], largest normalised value in σ
 
 

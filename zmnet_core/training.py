@@ -188,6 +188,7 @@ class Trainer:
                 done = step + 1
                 progress.update()
                 if done % config.logging_steps == 0:
+                    log = {name: accelerator.reduce(value, "mean") for name, value in log.items()}
                     values = {name: value.tolist() for name, value in log.items()} | {"grad_norm": norm}
                     values |= {"lr": learning_rate(config, step), "seconds": time.monotonic() - started}
                     record(accelerator, self.folder, done, values)
