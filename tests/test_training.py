@@ -205,6 +205,7 @@ def test_settings_of_a_run_are_kept_beside_it(make_config, run):
 def test_only_the_newest_checkpoints_are_kept(make_config, tmp_path):
     train(make_config(tmp_path, max_train_steps=3, checkpointing_steps=1, checkpoints_total_limit=2))
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
+    assert not list(tmp_path.glob(".*")), "something half-written was left"
 
 
 def test_half_written_checkpoint_is_not_taken_for_one(run, tmp_path):
@@ -224,6 +225,13 @@ def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_
     unfreeze(model)
     assert model.training and all(parameter.requires_grad for parameter in model.parameters())
     assert_same_state(dict(model.state_dict()), dict(ZMNet.from_pretrained(run).state_dict()))
+
+
+def test_vgg_in_a_pnet_is_not_unfrozen(make_config, tmp_path):
+    model = build_model(make_config(tmp_path, pnet="vgg"))
+    unfreeze(model)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen == {f"pnet.vgg.{name}" for name in model.pnet.vgg.state_dict()}
 
 
 def test_vgg_in_a_pnet_stays_as_it_was_through_a_run(make_config, tmp_path, random_vgg):
@@ -289,6 +297,7 @@ def test_gradients_that_stay_nan_change_no_weight_and_stop_the_run(make_config, 
     assert [math.isfinite(line["grad_norm"]) for line in log_of(tmp_path)] == [True, False, False]
     first, last = (state_of(tmp_path / f"checkpoint-{step}") for step in (1, 3))
     assert_same_state(first["weights"], last["weights"])
+    assert_same_state(first["average"], last["average"])
 
 
 def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, tmp_path):
@@ -473,10 +482,13 @@ def test_pixel_loss_by_hand():
 @pytest.fixture
 def step(model, random_vgg, make_picture):
     """The loss of one step of two photographs, with the options given."""
+    model.tnet.out.weight.mul_(30)  # so that the output saturates
     unfreeze(model)
-    contents, two_paintings = make_picture(64, 64, 1, count=2), make_picture(64, 64, 2, count=2)
+    two_contents, two_paintings = make_picture(64, 64, 1, count=2), make_picture(64, 64, 2, count=2)
 
-    def loss(paintings=two_paintings, identity: bool = False, gram: bool = True, **options: object):
+    def loss(
+        paintings=two_paintings, contents=two_contents, identity: bool = False, gram: bool = True, **options: object
+    ):
         config = TrainingConfig(**options)
         objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
         grams = objective.perceptual.style_targets(paintings) if gram else {}
@@ -487,11 +499,11 @@ def step(model, random_vgg, make_picture):
 
 
 def test_objective_is_the_weighted_sum_of_what_it_logs(step):
-    total, log = step(style_weight=3.0, content_weight=2.0, peak_weight=0.7, saturation_weight=4.0, relu4_3_weight=0.5)
+    total, log = step(style_weight=3.0, content_weight=2.0, peak_weight=1e5, saturation_weight=4.0, relu4_3_weight=0.5)
     style = (log["relu1_2"] + log["relu2_2"] + log["relu3_3"] + 0.5 * log["relu4_3"]) / 3.5
-    expected = 3.0 * style + 2.0 * log["content"] + 0.7 * log["excess"] + 4.0 * log["saturation"]
+    expected = 3.0 * style + 2.0 * log["content"] + 1e5 * log["excess"] + 4.0 * log["saturation"]
     assert total.item() == log["loss"] == pytest.approx(expected, rel=1e-4)
-    assert log["excess"] > 0
+    assert 1e5 * log["excess"] > 0.01 and 4.0 * log["saturation"] > 0.01
 
 
 def test_objective_of_the_warm_up_has_pixels_and_penalties_only(step):
@@ -506,10 +518,12 @@ def test_total_variation_has_its_weight(step):
     assert one > none + 1e-3
 
 
-def test_one_painting_guides_every_photograph_of_a_batch(step, make_picture):
-    painting = make_picture(64, 64, 5)
-    (once, _), (twice, _) = step(painting), step(painting.repeat(2, 1, 1, 1))
-    assert once.item() == pytest.approx(twice.item(), rel=1e-5)
+def test_paintings_guide_as_many_photographs_in_a_row_each(step, make_picture):
+    contents = make_picture(64, 64, 1, count=4)
+    one, other = make_picture(64, 64, 5), make_picture(64, 64, 6)
+    total = step(torch.cat((one, other)), contents)[0].item()
+    assert total == pytest.approx(step(torch.cat((one, one, other, other)), contents)[0].item(), rel=1e-5)
+    assert total != pytest.approx(step(torch.cat((one, other, one, other)), contents)[0].item(), rel=1e-5)
 
 
 def test_objective_reaches_every_parameter_of_the_model(step, model):
