@@ -1,4 +1,4 @@
-"""Whole pictures: size, tiles, colour kept, transparency. PIL in, PIL out.
+"""Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
 The straight way of a picture: `Picture` → tensor → `model.apply` (in tiles if it is large) →
 keep colour → `Picture`.
@@ -6,16 +6,18 @@ keep colour → `Picture`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
-from .tiling import TILE, WHOLE_PIXELS, count_tiles, paint_tiles, small_copy
+from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
 
 if TYPE_CHECKING:
     from .model import ZMNet
@@ -32,28 +34,139 @@ def stylize_tensor(
     keep_colour: bool = False,
     tile: int | None = None,
     step: Callable[[], None] = lambda: None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
+
+    Where memory runs out, the picture is tried again in tiles, then in smaller tiles.
 
     Args:
         model, contents, style, strength: as in `ZMNet.apply`.
         keep_colour: take brightness from the stylised picture and colour from the photograph.
         tile: side of the tiles, a multiple of 4. None: in one piece up to 2048 × 2048 pixels, else
             tiles of 1024. 0: always in one piece.
-        step: called after every tile (once if there are none).
+        step: called after every tile (once if there are none). What it raises ends the work.
+        mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     height, width = contents.shape[-2:]
     if tile is None:
-        tile = TILE if height * width > WHOLE_PIXELS else 0
-    if tile == 0 or count_tiles(height, width, tile) == 1:
+        tile = automatic_tile(height, width)
+    while True:
+        try:
+            stylised = _in_tiles(model, contents, style, strength, tile, step)
+            break
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            problem = str(error)  # not the error itself: its traceback holds on to the memory
+        failed, tile = tile or max(height, width), smaller_tile(height, width, tile)
+        if tile is None:
+            raise torch.cuda.OutOfMemoryError(
+                f"memory ran out on a picture of {width} × {height} px, even in tiles "
+                f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
+            )
+    if keep_colour:
+        stylised = with_colours_of(contents.to(stylised.device), stylised)
+    return stylised if mask is None else within_mask(contents, stylised, mask)
+
+
+def automatic_tile(height: int, width: int) -> int:
+    """The side of the tiles for a picture of this size; 0: in one piece."""
+    return TILE if height * width > WHOLE_PIXELS else 0
+
+
+def count_steps(height: int, width: int, tile: int | None = None) -> int:
+    """How often `stylize_tensor` calls `step` for pictures of this size (while memory suffices)."""
+    tile = automatic_tile(height, width) if tile is None else tile
+    return count_tiles(height, width, tile) if tile else 1
+
+
+def _in_tiles(
+    model: ZMNet, contents: Tensor, style: Style, strength: float, tile: int, step: Callable[[], None]
+) -> Tensor:
+    if tile == 0 or count_tiles(*contents.shape[-2:], tile) == 1:
         stylised = model.apply(contents, style, strength)
         step()
-    else:
-        small = small_copy(contents)
-        style = model.style_for(small, style, strength)
-        statistics = model.measure(small, style)
-        stylised = paint_tiles(lambda part: model.apply(part, style, statistics=statistics), contents, tile, step)
-    return with_colours_of(contents.to(stylised.device), stylised) if keep_colour else stylised
+        return stylised
+    small = small_copy(contents)
+    style = model.style_for(small, style, strength)
+    statistics = model.measure(small, style)
+    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics), contents, tile, step)
+
+
+def stylize_each(
+    model: ZMNet,
+    contents: Tensor,
+    style: Style,
+    masks: Tensor | None = None,
+    **options: object,
+) -> Tensor:
+    """Stylise a batch picture after picture, so that memory does not grow with the batch.
+
+    Args:
+        contents: [B, 3, H, W]. One picture with several styles gives a picture a style.
+        style: one for all, or one a picture.
+        masks: [B or 1, 1, h, w].
+        options: of `stylize_tensor`.
+
+    Returns:
+        [B, 3, H, W] on the contents' device.
+    """
+    count = max(len(contents), len(style))
+    for what, number in (
+        ("pictures", len(contents)),
+        ("styles", len(style)),
+        ("masks", 1 if masks is None else len(masks)),
+    ):
+        if number not in (1, count):
+            raise ValueError(f"{number} {what} where there are {count}: give one, or {count}.")
+    result = contents.new_empty((count, *contents.shape[1:]))
+    for index in range(count):
+        result[index] = stylize_tensor(
+            model,
+            contents[index % len(contents)][None],
+            style[index % len(style)],
+            mask=None if masks is None else masks[index % len(masks)][None],
+            **options,
+        )[0]
+    return result
+
+
+def animate(
+    model: ZMNet,
+    contents: Tensor,
+    start: Style,
+    end: Style,
+    shares: Sequence[float],
+    strength: float = 1.0,
+    **options: object,
+) -> Tensor:
+    """Frames on the way from one style to another; nothing is encoded but the photograph, once.
+
+    Args:
+        contents: [1, 3, H, W], or one picture a frame.
+        start, end: the styles of the first and of the last frame.
+        shares: how much of `end` there is in each frame, 0..1.
+        strength, options: of `stylize_tensor`.
+    """
+    if strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
+        start, end = (model.style_for(small_copy(contents), style, strength) for style in (start, end))
+        strength = 1.0
+    weights = torch.tensor(list(shares), dtype=start.values.dtype, device=start.values.device)[:, None, None]
+    start.require(end.fingerprint, "there is no way between the two styles")
+    frames = replace(start, values=torch.lerp(start.values, end.values.to(start.values), weights))
+    return stylize_each(model, contents, frames, strength=strength, **options)
+
+
+def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
+    """mask · stylised + (1 − mask) · photograph; the mask [B or 1, 1, h, w] is resized to fit."""
+    mask = mask.to(stylised)
+    if mask.shape[-2:] != stylised.shape[-2:]:
+        mask = F.interpolate(mask, stylised.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
+    return torch.lerp(photograph.to(stylised), stylised, mask.clamp(0, 1))
 
 
 def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:

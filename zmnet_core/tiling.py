@@ -19,6 +19,7 @@ from .tnet import DOWNSAMPLING, RECEPTIVE_RADIUS
 OVERLAP = -(-RECEPTIVE_RADIUS // DOWNSAMPLING) * DOWNSAMPLING  # tiles start where the stride does
 WHOLE_PIXELS = 2048 * 2048  # up to here a picture goes through in one piece
 TILE = 1024
+SMALLEST_TILE = 128  # below this the overlap costs more than the tile
 MEASURE_SIDE = 1024  # long side of the small copy that the statistics are taken from
 
 
@@ -72,3 +73,19 @@ def paint_tiles(
         joined[..., keep_y, keep_x] = painted[..., inner_y, inner_x]
         step()
     return joined
+
+
+def smaller_tile(height: int, width: int, tile: int) -> int | None:
+    """The tile to try when memory ran out at `tile` (0: the whole picture); None: there is none."""
+    size, side = TILE, min(tile or max(height, width), max(height, width))
+    while size >= side:
+        size //= 2
+    return size if size >= SMALLEST_TILE else None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is a device, or the machine, saying that memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )

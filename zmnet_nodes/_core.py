@@ -1,0 +1,14 @@
+"""The only file that knows where zmnet_core is."""
+
+from importlib import import_module
+from types import ModuleType
+
+if (__package__ or "").rpartition(".")[0]:  # below a parent package: ComfyUI
+    from .. import zmnet_core
+else:  # at the top: pytest, pip
+    import zmnet_core
+
+
+def core(module: str) -> ModuleType:
+    """A module of zmnet_core, loaded when a node first needs it: ComfyUI's start stays fast."""
+    return import_module(f"{zmnet_core.__name__}.{module}")

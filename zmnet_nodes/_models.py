@@ -1,0 +1,89 @@
+"""A model, and a style with its model, in the hands of ComfyUI's memory manager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zmnet_core import Style, ZMNet
+
+ACTIVATIONS = 320  # bytes a pixel at the TNet's widest point, float32, paper's width; measured
+
+
+class LoadedModel:
+    """What travels on a ZMNET_MODEL wire."""
+
+    def __init__(self, net: ZMNet, name: str):
+        import comfy.model_management as management
+        from comfy.model_patcher import ModelPatcher
+
+        def stop_if_cancelled(*_: object) -> None:
+            management.throw_exception_if_processing_interrupted()
+
+        for module in net.modules():  # Cancel works between two convolutions, not only between two tiles
+            if not list(module.children()):
+                module.register_forward_pre_hook(stop_if_cancelled)
+        self.name = name
+        self.patcher = ModelPatcher(
+            net, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
+        )
+
+    def __repr__(self) -> str:
+        return f"ZM-Net '{self.name}'"
+
+    @property
+    def net(self) -> ZMNet:
+        """The model, wherever it is."""
+        return self.patcher.model
+
+    def ready(self, pixels: int) -> ZMNet:
+        """The model on its device, with room for pictures of so many pixels at a time."""
+        import comfy.model_management as management
+
+        management.load_models_gpu([self.patcher], memory_required=pixels * ACTIVATIONS)
+        return self.net
+
+
+@dataclass(frozen=True)
+class CarriedStyle:
+    """What travels on a ZMNET_STYLE wire: a style, and the model that made it where it is known."""
+
+    style: Style
+    model: LoadedModel | None = None
+
+    def __repr__(self) -> str:
+        return repr(self.style)
+
+    def model_or(self, model: LoadedModel | None) -> LoadedModel:
+        """The model given, else the one carried.
+
+        Raises:
+            ValueError: neither is there.
+        """
+        found = model or self.model
+        if found is None:
+            raise ValueError(
+                f"{self.style!r} was loaded from a file and carries no model: connect Load ZM-Net to the model input."
+            )
+        self.style.require(found.net.fingerprint)
+        return found
+
+    def named(self, name: str) -> CarriedStyle:
+        """The same under another name."""
+        return replace(self, style=replace(self.style, name=name))
+
+
+def progress(steps: int) -> Callable[[], None]:
+    """A step to call `steps` times: it moves the node's progress bar and obeys Cancel."""
+    import comfy.model_management as management
+    from comfy.utils import ProgressBar
+
+    bar = ProgressBar(steps)
+
+    def step() -> None:
+        bar.update(1)
+        management.throw_exception_if_processing_interrupted()
+
+    return step

@@ -1,0 +1,77 @@
+"""What the nodes' schemas have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from comfy_api.latest import io
+
+CATEGORY = "ZM-Net"
+Model = io.Custom("ZMNET_MODEL")
+StyleType = io.Custom("ZMNET_STYLE")
+
+_KNOWN = {field.name for field in dataclasses.fields(io.Schema)}
+
+
+def schema(**fields: object) -> io.Schema:
+    """An io.Schema in our category, without the fields that an older ComfyUI does not know."""
+    return io.Schema(**{name: value for name, value in {"category": CATEGORY, **fields}.items() if name in _KNOWN})
+
+
+def optional_model(id: str = "model") -> io.Input:
+    """The model socket of nodes whose STYLE usually carries its model."""
+    return Model.Input(
+        id,
+        optional=True,
+        tooltip="Not needed where the style comes from Encode Style: it carries its model. "
+        "Connect Load ZM-Net for a style loaded from a file.",
+    )
+
+
+def strength() -> io.Input:
+    """How far the pictures go towards the style."""
+    return io.Float.Input(
+        "strength",
+        default=1.0,
+        min=0.0,
+        max=1.5,
+        step=0.05,
+        display_mode=io.NumberDisplay.slider,
+        tooltip="0: nearly the photograph, 1: the style, above 1: more than the style. Another value than 1 costs a "
+        "little time: the photograph's own style is encoded too.",
+    )
+
+
+def keep_colour() -> io.Input:
+    """Brightness from the stylised picture, colour from the photograph."""
+    return io.Boolean.Input(
+        "keep_colour",
+        default=False,
+        tooltip="Take only light, dark and texture from the style; the colours stay the photograph's.",
+    )
+
+
+TILES = {"auto": None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
+
+
+def tile() -> io.Input:
+    """Side of the tiles for large pictures."""
+    return io.Combo.Input(
+        "tile",
+        options=list(TILES),
+        default="auto",
+        tooltip="Large pictures go through in tiles without seams. auto: in one piece up to 2048 x 2048 pixels, "
+        "else tiles of 1024. Smaller tiles need less memory and more time. When memory runs out, smaller tiles "
+        "are tried by themselves.",
+    )
+
+
+def chosen(value: str, options: object, what: str) -> str:
+    """The value of a drop-down, checked (not every ComfyUI does).
+
+    Raises:
+        ValueError: it is none of the options.
+    """
+    if value not in options:
+        raise ValueError(f"{what} is '{value}'; choose one of {', '.join(options)}.")
+    return value

@@ -1,0 +1,166 @@
+"""Apply ZM-Net and Animate Styles: pictures in, stylised pictures out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from ._core import core
+from ._models import CarriedStyle, LoadedModel, progress
+from ._schema import TILES, StyleType, chosen, keep_colour, optional_model, schema, strength, tile
+from ._tensors import image_of, masks, pictures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def steps_and_pixels(contents: Tensor, tile: int | None) -> tuple[int, int]:
+    """Steps of the progress bar for one picture, and the pixels that are in the network at a time."""
+    height, width = contents.shape[-2:]
+    steps = core("stylize").count_steps(height, width, tile)
+    return steps, height * width if steps == 1 else (tile or core("tiling").TILE) ** 2
+
+
+def layers(id: str, what: str, numbers: str) -> io.Input:
+    """The switch of one group of layers."""
+    return io.Boolean.Input(id, default=True, tooltip=f"Take {what} from the style (DIN layers {numbers}).")
+
+
+class ApplyZMNet(io.ComfyNode):
+    """Pictures + style → stylised pictures."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetApply",
+            display_name="Apply ZM-Net",
+            description="Restyles pictures of any size in one pass of a small network. The result has the size of the "
+            "picture; transparency is kept.",
+            search_aliases=["style transfer", "stylize", "restyle", "artistic style", "painting", "zmnet apply"],
+            inputs=[
+                io.Image.Input("image", tooltip="The photographs: one or a batch, RGB or RGBA, 16 px or more a side."),
+                StyleType.Input("style", tooltip="From Encode Style, Blend Styles or Load Style."),
+                optional_model(),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where the style goes: white stylised, black photograph, grey between. Any size; one, or "
+                    "one a picture.",
+                ),
+                strength(),
+                layers("detail", "edges and detail", "1-3"),
+                layers("colour", "colours", "4-6"),
+                layers("texture", "strokes and texture", "7-9"),
+                keep_colour(),
+                tile(),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        style: CarriedStyle,
+        model: LoadedModel | None = None,
+        mask: Tensor | None = None,
+        strength: float = 1.0,
+        detail: bool = True,
+        colour: bool = True,
+        texture: bool = True,
+        keep_colour: bool = False,
+        tile: str = "auto",
+    ) -> io.NodeOutput:
+        size = TILES[chosen(tile, TILES, "tile")]
+        contents, alpha = pictures(image)
+        model, signal = style.model_or(model), style.style
+        groups = {"detail": detail, "colour": colour, "texture": texture}
+        if not all(groups.values()):
+            signal = signal.only(*(name for name, on in groups.items() if on))
+        steps, pixels = steps_and_pixels(contents, size)
+        stylised = core("stylize").stylize_each(
+            model.ready(pixels),
+            contents,
+            signal,
+            masks(mask),
+            strength=strength,
+            keep_colour=keep_colour,
+            tile=size,
+            step=progress(steps * len(contents)),
+        )
+        return io.NodeOutput(image_of(stylised, alpha))
+
+
+class AnimateStyles(io.ComfyNode):
+    """Pictures + two styles → frames that go from one to the other."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetAnimateStyles",
+            display_name="Animate Styles",
+            description="A batch of frames that go from one style to another. Both are encoded once, before; each "
+            "frame is one pass of the network.",
+            search_aliases=["style interpolation", "morph styles", "style video", "zmnet animation"],
+            inputs=[
+                io.Image.Input(
+                    "image",
+                    tooltip="One picture: it is shown in every frame. A batch, such as a video: it keeps its length, "
+                    "and frames below is not used.",
+                ),
+                StyleType.Input("style_a", tooltip="The style of the first frame."),
+                StyleType.Input("style_b", tooltip="The style of the last frame, or of the middle one."),
+                optional_model(),
+                io.Int.Input("frames", default=24, min=2, max=4096, tooltip="Number of frames for one picture."),
+                io.Boolean.Input(
+                    "smooth", default=True, tooltip="Start and end slowly. Off: the same change from frame to frame."
+                ),
+                io.Boolean.Input(
+                    "there_and_back", default=False, tooltip="Come back to the first style, for an endless loop."
+                ),
+                strength(),
+                keep_colour(),
+                tile(),
+            ],
+            outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        style_a: CarriedStyle,
+        style_b: CarriedStyle,
+        model: LoadedModel | None = None,
+        frames: int = 24,
+        smooth: bool = True,
+        there_and_back: bool = False,
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tile: str = "auto",
+    ) -> io.NodeOutput:
+        size = TILES[chosen(tile, TILES, "tile")]
+        contents, alpha = pictures(image)
+        count = frames if len(contents) == 1 else len(contents)
+        shares = [index / max(1, count - (not there_and_back)) for index in range(count)]
+        if there_and_back:  # the last frame is one step before the first
+            shares = [1 - abs(1 - 2 * share) for share in shares]
+        if smooth:
+            shares = [(1 - math.cos(math.pi * share)) / 2 for share in shares]
+        model = style_a.model_or(model or style_b.model)
+        style_b.model_or(model)
+        steps, pixels = steps_and_pixels(contents, size)
+        stylised = core("stylize").animate(
+            model.ready(pixels),
+            contents,
+            style_a.style,
+            style_b.style,
+            shares,
+            strength=strength,
+            keep_colour=keep_colour,
+            tile=size,
+            step=progress(steps * count),
+        )
+        return io.NodeOutput(image_of(stylised, alpha))

@@ -1,0 +1,111 @@
+"""Encode Style and Encode Attribute: what guides the network becomes a style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+
+from ._core import core
+from ._models import CarriedStyle, LoadedModel, progress
+from ._schema import Model, StyleType, chosen, schema
+from ._tensors import pictures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BATCHES = ("average", "list")
+
+
+class EncodeStyle(io.ComfyNode):
+    """Paintings → style."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetEncodeStyle",
+            display_name="Encode Style",
+            description="Looks at a painting once and writes down its style: 3,136 numbers that Apply ZM-Net gives "
+            "to any picture.",
+            search_aliases=["style transfer", "painting to style", "reference image", "zmnet encode"],
+            inputs=[
+                Model.Input("model", tooltip="From Load ZM-Net."),
+                io.Image.Input("image", tooltip="A painting, or a batch of them."),
+                io.Combo.Input(
+                    "batch",
+                    options=list(BATCHES),
+                    default="average",
+                    tooltip="What a batch of paintings becomes. average: one style, their mean. list: a style each; "
+                    "the nodes after this one run once for each.",
+                ),
+                io.Int.Input(
+                    "style_size",
+                    default=256,
+                    min=64,
+                    max=1024,
+                    step=16,
+                    tooltip="Short side in pixels at which the painting is looked at. Larger: finer strokes. The "
+                    "network was trained at 256.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="",
+                    optional=True,
+                    tooltip="Carried by the style and its file, for people. May stay empty.",
+                ),
+            ],
+            outputs=[StyleType.Output(display_name="style", is_output_list=True, tooltip="Carries its model.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, model: LoadedModel, image: Tensor, batch: str = "average", style_size: int = 256, name: str = ""
+    ) -> io.NodeOutput:
+        chosen(batch, BATCHES, "batch")
+        paintings, _ = pictures(image)
+        net = model.ready(4 * style_size**2)
+        step = progress(len(paintings))
+        styles = []
+        for index, painting in enumerate(paintings):
+            label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
+            styles.append(net.encode_style(painting[None], style_size, label).to("cpu"))
+            step()
+        if batch == "average":
+            styles = [type(styles[0]).blend(styles)]
+        carried = [CarriedStyle(style, model) for style in styles]
+        return io.NodeOutput([carried[0].named(name)] if batch == "average" else carried)
+
+
+class EncodeAttribute(io.ComfyNode):
+    """Words → style, with a model that is guided by words."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetEncodeAttribute",
+            display_name="Encode Attribute",
+            description="Turns words into a style, alone or mixed: '0.5 morning + 0.5 night'. Needs a model that is "
+            "guided by words; zmnet-base is guided by pictures.",
+            search_aliases=["text to style", "word style", "time of day", "zmnet attribute"],
+            inputs=[
+                Model.Input("model", tooltip="A model whose PNet is guided by words."),
+                io.String.Input(
+                    "text",
+                    default="0.5 morning + 0.5 night",
+                    tooltip="Words or phrases joined by +, each with a weight before it if you like.",
+                ),
+            ],
+            outputs=[StyleType.Output(display_name="style", tooltip="Carries its model.")],
+        )
+
+    @classmethod
+    def execute(cls, model: LoadedModel, text: str) -> io.NodeOutput:
+        core("signals").parse_mixture(text)  # says what is wrong with the text before anything else
+        net = model.net
+        if net.pnet.signal == "image":
+            raise core("errors").WrongModelError(
+                f"{model!r} is guided by pictures (PNet of kind '{net.config['pnet']['kind']}'), so words mean "
+                "nothing to it: use Encode Style with a painting. Words need a model whose PNet is guided by words; this version "
+                f"of the pack has PNets of the kinds {', '.join(core('pnet').KINDS)}, all guided by pictures."
+            )
+        return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))

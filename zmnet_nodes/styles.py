@@ -1,0 +1,165 @@
+"""Blend Styles, Save Style, Load Style and Style Preview."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io, ui
+
+from . import _folders
+from ._core import core
+from ._models import CarriedStyle, LoadedModel, progress
+from ._schema import StyleType, optional_model, schema
+from ._tensors import image_of, pictures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BLENDED = range(1, 9)
+SWATCH = "colosseum.jpg"  # of the demo pictures
+
+
+class BlendStyles(io.ComfyNode):
+    """Styles + weights → their weighted mean."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        weights = [
+            io.Float.Input(
+                f"weight_{number}",
+                default=1.0,
+                min=-4.0,
+                max=4.0,
+                step=0.05,
+                optional=number > 2,
+                tooltip=f"Share of style_{number}. The weights are divided by their sum; a negative one leads away.",
+            )
+            for number in BLENDED
+        ]
+        sockets = [
+            StyleType.Input(f"style_{number}", optional=number > 2, tooltip="Leave unconnected what you do not need.")
+            for number in BLENDED
+        ]
+        return schema(
+            node_id="ZMNetBlendStyles",
+            display_name="Blend Styles",
+            description="The weighted mean of two to eight styles of one model. For more, blend the blends.",
+            search_aliases=["mix styles", "style interpolation", "combine styles", "zmnet blend"],
+            inputs=[*sockets, *weights],
+            outputs=[StyleType.Output(display_name="style", tooltip="Carries the model of the styles.")],
+        )
+
+    @classmethod
+    def execute(cls, **inputs: object) -> io.NodeOutput:
+        used = [number for number in BLENDED if inputs.get(f"style_{number}") is not None]
+        carried = [inputs[f"style_{number}"] for number in used]
+        weights = [inputs.get(f"weight_{number}", 1.0) for number in used]
+        mixed = core("style").Style.blend([c.style for c in carried], weights)
+        return io.NodeOutput(CarriedStyle(mixed, next((c.model for c in carried if c.model), None)))
+
+
+class SaveStyle(io.ComfyNode):
+    """Style → a small safetensors file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetSaveStyle",
+            display_name="Save Style",
+            description="Writes a style (12.5 KB) to output/zmnet_styles, where Load Style finds it. Overwrites nothing.",
+            search_aliases=["export style", "store style", "zmnet save"],
+            inputs=[
+                StyleType.Input("style"),
+                io.String.Input(
+                    "filename",
+                    default="style",
+                    tooltip="A name such as irises or monet/irises, without ending. If it is taken: irises_2, ...",
+                ),
+            ],
+            outputs=[StyleType.Output(display_name="style", tooltip="The same style, to go on with.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, style: CarriedStyle, filename: str = "style") -> io.NodeOutput:
+        path = _folders.new_style_file(filename)
+        named = style if style.style.name else style.named(path.stem)
+        named.style.save(path)
+        return io.NodeOutput(named, ui=ui.PreviewText(f"Saved {path}"))
+
+
+class LoadStyle(io.ComfyNode):
+    """A style file → style."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetLoadStyle",
+            display_name="Load Style",
+            description="A style that Save Style (or zmnet encode) wrote, from output/zmnet_styles or "
+            "models/zmnet_styles. It fits only the model that made it.",
+            search_aliases=["import style", "style file", "zmnet load style"],
+            inputs=[
+                io.Combo.Input(
+                    "style_file",
+                    options=_folders.style_names(),
+                    tooltip="Press R after saving a new style, to refresh the list.",
+                ),
+                optional_model(),
+            ],
+            outputs=[StyleType.Output(display_name="style", tooltip="Carries the model connected here, if any.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, style_file: str | None = None) -> bool | str:
+        missing = style_file is not None and style_file not in _folders.style_names()
+        return _folders.no_style(style_file) if missing else True
+
+    @classmethod
+    def fingerprint_inputs(cls, style_file: str | None = None, **_: object) -> str:
+        known = style_file is not None and style_file in _folders.style_names()
+        return _folders.stamp(_folders.style_file(style_file)) if known else "missing"
+
+    @classmethod
+    def execute(cls, style_file: str, model: LoadedModel | None = None) -> io.NodeOutput:
+        carried = CarriedStyle(core("style").Style.load(_folders.style_file(style_file)), model)
+        if model is not None:
+            carried.model_or(model)
+        return io.NodeOutput(carried)
+
+
+class StylePreview(io.ComfyNode):
+    """Style → a picture of it on the node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="ZMNetStylePreview",
+            display_name="Style Preview",
+            description="Shows what a style does, on a small sample photograph or on your own picture.",
+            search_aliases=["style swatch", "show style", "zmnet preview"],
+            inputs=[
+                StyleType.Input("style"),
+                optional_model(),
+                io.Image.Input("image", optional=True, tooltip="Shown with the style, instead of the sample."),
+                io.Int.Input("size", default=256, min=64, max=1024, step=16, tooltip="Long side in pixels."),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The swatch.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls, style: CarriedStyle, model: LoadedModel | None = None, image: Tensor | None = None, size: int = 256
+    ) -> io.NodeOutput:
+        model = style.model_or(model)
+        if image is None:
+            images, demo = core("images"), core("demo")
+            contents = images.to_tensor(images.read_picture(demo.PICTURES / "contents" / SWATCH).rgb)[None]
+        else:
+            contents = pictures(image)[0][:1]
+        contents = core("tiling").small_copy(contents, size)
+        net = model.ready(contents[0, 0].numel())
+        stylised = core("stylize").stylize_each(net, contents, style.style, step=progress(len(style.style)))
+        swatch = image_of(stylised)
+        return io.NodeOutput(swatch, ui=ui.PreviewImage(swatch, cls=cls))
