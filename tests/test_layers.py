@@ -169,7 +169,7 @@ def test_peak_and_excess_of_one_spike_by_hand():
 
 def test_patch_between_5_and_8_deviations_costs_by_its_area_alone():
     x = torch.zeros(1, 1, 20, 20)
-    x[0, 0, 3:6, 3:6] = 1.0  # 9 pixels of 400 at √(391/9) = 6.6 σ
+    x[0, 0, 3:6, 3:6] = 1000  # 9 pixels of 400 at √(391/9) = 6.6 σ
     sigma = math.sqrt(391 / 9)
     assert watched(x).excess.tolist() == pytest.approx([9 / 400 * (sigma - 5) ** 2], rel=1e-3)
 
