@@ -59,6 +59,8 @@ class ComfyUI:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy(source, target)
+        for picture in (ROOT / "zmnet_core" / "demo_pictures").rglob("*.jpg"):
+            shutil.copy(picture, base / "input")
         for package in ("train", "tests"):
             (self.packs / "neighbour" / package).mkdir(parents=True)
             (self.packs / "neighbour" / package / "__init__.py").write_text("")

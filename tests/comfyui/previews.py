@@ -1,0 +1,47 @@
+"""Make the preview pictures of example_workflows/ by running them: `python tests/comfyui/previews.py`.
+
+Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see server.py). What goes in stands on the left, what comes out on the right.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+sys.path.insert(0, str(Path(__file__).parent))
+from server import ROOT, ComfyUI, api_of, reason_to_skip
+
+CELL = 256
+DEMO = ROOT / "zmnet_core" / "demo_pictures"
+
+
+def main() -> None:
+    if reason := reason_to_skip():
+        sys.exit(reason)
+    with tempfile.TemporaryDirectory() as folder, ComfyUI(Path(folder)) as comfy:
+        info = comfy.get("/object_info")
+        for file in sorted((ROOT / "example_workflows").glob("*.json")):
+            prompt = api_of(json.loads(file.read_text()), info)
+            given = [node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"]
+            done = comfy.run(prompt)
+            saved = [id for id in prompt if prompt[id]["class_type"] in ("SaveImage", "SaveAnimatedWEBP")]
+            results = [picture for id in saved for picture in comfy.pictures(done, id)]
+            if getattr(results[0], "n_frames", 1) > 1:
+                film = results.pop()
+                for share in (0.1, 0.25, 0.5):
+                    film.seek(round(share * (film.n_frames - 1)))
+                    results.append(film.convert("RGB"))
+            pictures = [Image.open(next(DEMO.rglob(name))) for name in given] + results
+            sheet = Image.new("RGB", (CELL * len(pictures), CELL), "white")
+            for column, picture in enumerate(pictures):
+                sheet.paste(ImageOps.fit(picture.convert("RGB"), (CELL, CELL)), (CELL * column, 0))
+            sheet.save(file.with_suffix(".jpg"), quality=88)
+            print(file.with_suffix(".jpg").name)
+
+
+if __name__ == "__main__":
+    main()
