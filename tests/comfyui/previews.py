@@ -1,6 +1,6 @@
 """Make the preview pictures of example_workflows/ by running them: `python tests/comfyui/previews.py`.
 
-Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see server.py). What goes in stands on the left, what comes out on the right.
+Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py). What goes in stands on the left, what comes out on the right.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parent))
-from server import ROOT, ComfyUI, api_of, reason_to_skip
+from comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
 
 CELL = 256
 DEMO = ROOT / "zmnet_core" / "demo_pictures"

@@ -1,0 +1,307 @@
+"""The node pack in a real ComfyUI: slow, and skipped where there is none (comfy_server.py says what is wanted)."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+from comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reason_to_skip
+from PIL import Image
+
+from zmnet_core.errors import ZMNetError
+from zmnet_core.images import to_tensor
+from zmnet_core.model import ZMNet
+from zmnet_core.stylize import stylize_tensor
+from zmnet_core.tiling import small_copy
+
+_reason = reason_to_skip()
+pytestmark = [pytest.mark.slow, pytest.mark.comfyui, pytest.mark.skipif(_reason is not None, reason=str(_reason))]
+
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+LEVEL = 1 / 255 + 1e-6  # SaveImage cuts off instead of rounding
+
+
+@pytest.fixture(scope="module")
+def comfy(tmp_path_factory, make_model):
+    server = ComfyUI(tmp_path_factory.mktemp("comfyui"))
+    make_model().save_pretrained(server.base / "models" / "zmnet" / "tiny")
+    broken = server.base / "models" / "zmnet" / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{}")
+    (broken / "model.safetensors").write_bytes(b"rubbish")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def info(comfy) -> dict:
+    return comfy.get("/object_info")
+
+
+def picture(name: str) -> torch.Tensor:
+    return to_tensor(Image.open(next((ROOT / "zmnet_core" / "demo_pictures").rglob(name))))[None]
+
+
+def array(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB"), dtype=np.float64) / 255
+
+
+def assert_same(image: Image.Image, expected: torch.Tensor) -> None:
+    difference = np.abs(array(image) - expected[0].permute(1, 2, 0).double().numpy()).max()
+    assert difference <= LEVEL, f"the pictures are {difference * 255:.2f} levels apart"
+
+
+def chain(model: str = "tiny", image: str = "colosseum.jpg", **apply: object) -> dict:
+    """Load, encode, apply, save."""
+    return {
+        "load": {"class_type": "ZMNetLoad", "inputs": {"model": model}},
+        "painting": {"class_type": "LoadImage", "inputs": {"image": "irises-van-gogh.jpg"}},
+        "photo": {"class_type": "LoadImage", "inputs": {"image": image}},
+        "encode": {
+            "class_type": "ZMNetEncodeStyle",
+            "inputs": {"model": ["load", 0], "image": ["painting", 0], "batch": "average", "style_size": 256},
+        },
+        "apply": {
+            "class_type": "ZMNetApply",
+            "inputs": {
+                "image": ["photo", 0],
+                "style": ["encode", 0],
+                "strength": 1.0,
+                "detail": True,
+                "colour": True,
+                "texture": True,
+                "keep_colour": False,
+                "tile": "auto",
+                **apply,
+            },
+        },
+        "save": {"class_type": "SaveImage", "inputs": {"images": ["apply", 0], "filename_prefix": "test"}},
+    }
+
+
+# Start -----------------------------------------------------------------------------------------
+
+
+def test_the_pack_starts_beside_others_and_fast(comfy, info):
+    assert {name for name in info if name.startswith("ZMNet")} == {
+        path.name for path in (ROOT / "web" / "docs").iterdir()
+    }
+    assert "IMPORT FAILED" not in comfy.log and "Error while calling" not in comfy.log
+    line = next(line for line in comfy.log.splitlines() if "seconds:" in line and "comfyui-zm-net" in line)
+    assert float(line.split("seconds")[0].split()[-1]) < 0.3
+    assert "neighbour" in comfy.log
+
+
+def test_help_and_translations_are_served(comfy):
+    import urllib.request
+
+    with urllib.request.urlopen(f"{comfy.url}/extensions/comfyui-zm-net/docs/ZMNetApply/en.md") as page:
+        assert page.read().decode().startswith("# Apply ZM-Net")
+    translated = comfy.get("/i18n")
+    assert translated["de"]["nodeDefs"]["ZMNetApply"]["display_name"] == "ZM-Net anwenden"
+    assert "ZMNetApply" in translated["zh"]["nodeDefs"]
+    assert comfy.get("/workflow_templates")["comfyui-zm-net"]
+
+
+# Results ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_example_workflows_run(comfy, info, file):
+    try:
+        model = ZMNet.from_pretrained("zmnet-base")
+    except ZMNetError as error:
+        pytest.skip(f"needs the bundled model: {error}")
+    prompt = api_of(json.loads(file.read_text()), info)
+    done = comfy.run(prompt)
+    assert done["status"]["status_str"] == "success", done["status"]
+    saved = {
+        id: comfy.pictures(done, id)
+        for id in prompt
+        if prompt[id]["class_type"].startswith("Save") and "images" in done["outputs"].get(id, {})
+    }
+    assert saved
+    expected = library_results(model, prompt)
+    for id, images in saved.items():
+        if id in expected:
+            assert_same(images[0], expected[id])
+
+
+def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
+    """What the library alone gives for every Save Image of a prompt."""
+
+    def value(link: list) -> object:
+        node = prompt[link[0]]
+        given = {k: value(v) if isinstance(v, list) else v for k, v in node["inputs"].items()}
+        kind = node["class_type"]
+        if kind == "LoadImage":
+            return picture(given["image"])
+        if kind == "ZMNetLoad":
+            return model
+        if kind == "ZMNetEncodeStyle":
+            return model.encode_style(given["image"], given["style_size"])
+        if kind == "ZMNetBlendStyles":
+            numbers = [n for n in range(1, 9) if f"style_{n}" in given]
+            blend = type(given["style_1"]).blend
+            return blend([given[f"style_{n}"] for n in numbers], [given[f"weight_{n}"] for n in numbers])
+        if kind == "SolidMask":
+            return torch.full((1, 1, given["height"], given["width"]), given["value"])
+        if kind == "FeatherMask":  # as ComfyUI does it, on the left only
+            mask = given["mask"].clone()
+            for x in range(given["left"]):
+                mask[..., x] *= (x + 1.0) / given["left"]
+            return mask
+        assert kind == "ZMNetApply"
+        groups = [name for name in ("detail", "colour", "texture") if given[name]]
+        style = given["style"].only(*groups)
+        return stylize_tensor(
+            model, given["image"], style, given["strength"], given["keep_colour"], mask=given.get("mask")
+        )
+
+    return {id: value(node["inputs"]["images"]) for id, node in prompt.items() if node["class_type"] == "SaveImage"}
+
+
+def test_lists_of_styles_give_lists_of_pictures(comfy):
+    prompt = chain()
+    prompt["second"] = {"class_type": "LoadImage", "inputs": {"image": "red-boats-monet.jpg"}}
+    prompt["both"] = {"class_type": "ImageBatch", "inputs": {"image1": ["painting", 0], "image2": ["second", 0]}}
+    prompt["encode"]["inputs"].update(image=["both", 0], batch="list")
+    assert len(comfy.pictures(comfy.run(prompt), "save")) == 2
+
+
+def test_transparency_stays(comfy):
+    prompt = chain(strength=0.9)
+    prompt["mask"] = {"class_type": "SolidMask", "inputs": {"value": 0.25, "width": 64, "height": 64}}
+    prompt["join"] = {"class_type": "JoinImageWithAlpha", "inputs": {"image": ["photo", 0], "alpha": ["mask", 0]}}
+    prompt["apply"]["inputs"]["image"] = ["join", 0]
+    (saved,) = comfy.pictures(comfy.run(prompt), "save")
+    assert saved.mode == "RGBA" and saved.getchannel("A").getextrema() == (191, 191)
+
+
+def test_styles_are_saved_listed_and_loaded(comfy, make_model):
+    prompt = chain()
+    prompt["keep"] = {"class_type": "ZMNetSaveStyle", "inputs": {"style": ["encode", 0], "filename": "van gogh/irises"}}
+    done = comfy.run(prompt)
+    assert "irises.safetensors" in done["outputs"]["keep"]["text"][0]
+    name = "van gogh/irises.safetensors"
+    listed = comfy.get("/object_info/ZMNetLoadStyle")["ZMNetLoadStyle"]["input"]["required"]["style_file"]
+    assert name in (listed[1].get("options") or listed[0])
+    second = chain()
+    second["encode"] = {"class_type": "ZMNetLoadStyle", "inputs": {"style_file": name}}
+    second["apply"]["inputs"]["model"] = ["load", 0]
+    model = make_model()
+    expected = model.apply(picture("colosseum.jpg"), model.encode_style(picture("irises-van-gogh.jpg")))
+    assert_same(comfy.pictures(comfy.run(second), "save")[0], expected)
+    second["apply"]["inputs"].pop("model")
+    assert "connect Load ZM-Net" in error_of(comfy.run(second))
+
+
+def test_previews_are_shown(comfy, make_model):
+    prompt = chain()
+    prompt["show"] = {"class_type": "ZMNetStylePreview", "inputs": {"style": ["encode", 0], "size": 128}}
+    (shown,) = comfy.pictures(comfy.run(prompt), "show")
+    model = make_model()
+    sample = small_copy(picture("colosseum.jpg"), 128)
+    assert_same(shown, model.apply(sample, model.encode_style(picture("irises-van-gogh.jpg"))))
+
+
+# Behaviour -------------------------------------------------------------------------------------
+
+
+def test_a_second_run_is_cached_and_a_changed_model_is_not(comfy, make_model):
+    prompt = chain(strength=0.8)
+    comfy.run(prompt)
+    again = events(comfy.run(prompt))["execution_cached"]["nodes"]
+    assert {"load", "encode", "apply"} <= set(again)
+    file = comfy.base / "models" / "zmnet" / "tiny" / "config.json"
+    file.touch()
+    after = events(comfy.run(prompt))["execution_cached"]["nodes"]
+    assert not {"load", "encode", "apply"} & set(after) and "photo" in after
+
+
+def test_cancel_works_within_a_second(comfy):
+    model = "zmnet-base" if (ROOT / "zmnet_core/weights/zmnet-base/model.safetensors").is_file() else "tiny"
+    prompt = chain(model, strength=0.61)
+    prompt["big"] = {
+        "class_type": "ImageScale",
+        "inputs": {
+            "image": ["photo", 0],
+            "upscale_method": "bilinear",
+            "width": 2400,
+            "height": 2400,
+            "crop": "disabled",
+        },
+    }
+    prompt["many"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["big", 0], "amount": 4}}
+    prompt["apply"]["inputs"].update(image=["many", 0], tile="512")
+    prompt_id = comfy.queue(prompt)
+    time.sleep(5)
+    start = time.monotonic()
+    comfy.post("/interrupt")
+    done = comfy.wait(prompt_id)
+    assert "execution_interrupted" in events(done)
+    assert time.monotonic() - start < 1.0
+
+
+def test_bad_inputs_are_refused_in_words(comfy):
+    with pytest.raises(Refused, match="no ZM-Net model 'moon'.*Searched.*Found.*tiny"):
+        comfy.queue(chain("moon"))
+    with pytest.raises(Refused, match="strength"):
+        comfy.queue(chain(strength=7))
+    assert "safetensors" in error_of(comfy.run(chain("broken")))
+    prompt = chain()
+    prompt["words"] = {"class_type": "ZMNetEncodeAttribute", "inputs": {"model": ["load", 0], "text": "0.5 morning"}}
+    prompt["apply"]["inputs"]["style"] = ["words", 0]
+    assert "guided by pictures" in error_of(comfy.run(prompt))
+    prompt = chain()
+    prompt["tiny"] = {
+        "class_type": "ImageScale",
+        "inputs": {"image": ["photo", 0], "upscale_method": "bilinear", "width": 8, "height": 40, "crop": "disabled"},
+    }
+    prompt["apply"]["inputs"]["image"] = ["tiny", 0]
+    assert "at least 16 px" in error_of(comfy.run(prompt))
+
+
+def test_memory_returns(comfy):
+    def run(strength: float) -> int:
+        prompt = chain(strength=strength)
+        prompt["big"] = {
+            "class_type": "ImageScale",
+            "inputs": {
+                "image": ["photo", 0],
+                "upscale_method": "bilinear",
+                "width": 768,
+                "height": 768,
+                "crop": "disabled",
+            },
+        }
+        prompt["apply"]["inputs"]["image"] = ["big", 0]
+        comfy.run(prompt)
+        return comfy.memory()
+
+    run(0.71), run(0.72)
+    before = run(0.73)
+    for index in range(5):
+        after = run(0.74 + index / 100)
+    assert after - before < 60e6
+
+
+def test_progress_is_told_per_tile(comfy):
+    websocket = pytest.importorskip("websocket", reason="needs websocket-client")
+    socket = websocket.create_connection(f"ws://127.0.0.1:{comfy.port}/ws?clientId=tests", timeout=60)
+    prompt_id = comfy.queue(chain(tile="256", strength=0.55))
+    heard = []
+    while True:
+        message = socket.recv()
+        if isinstance(message, str):
+            message = json.loads(message)
+            if message["type"] == "progress" and message["data"].get("node") == "apply":
+                heard.append((message["data"]["value"], message["data"]["max"]))
+            if message["type"] == "executing" and message["data"]["node"] is None:
+                break
+    socket.close()
+    comfy.wait(prompt_id)
+    assert heard and heard[-1][0] == heard[-1][1]

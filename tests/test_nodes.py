@@ -1,0 +1,371 @@
+"""The ComfyUI nodes' own logic, without ComfyUI (tests/comfyui has the tests with it)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from comfy_standin import Interrupted, StandIn, install
+
+from zmnet_core.errors import WrongModelError
+from zmnet_core.stylize import stylize_each, stylize_tensor
+from zmnet_core.tiling import smaller_tile
+
+ROOT = Path(__file__).resolve().parent.parent
+NODE_IDS = {
+    "ZMNetLoad",
+    "ZMNetEncodeStyle",
+    "ZMNetEncodeAttribute",
+    "ZMNetApply",
+    "ZMNetBlendStyles",
+    "ZMNetSaveStyle",
+    "ZMNetLoadStyle",
+    "ZMNetAnimateStyles",
+    "ZMNetStylePreview",
+}
+
+
+@pytest.fixture
+def comfy(tmp_path, monkeypatch) -> StandIn:
+    return install(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def nodes(comfy) -> SimpleNamespace:
+    """The node classes by node id."""
+    found = importlib.import_module("zmnet_nodes").NODES
+    yield SimpleNamespace(**{node.define_schema().node_id: node for node in found})
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zmnet_nodes"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def loaded(nodes, comfy, model, tmp_path):
+    """A tiny model as Load ZM-Net gives it."""
+    model.save_pretrained(tmp_path / "models" / "zmnet" / "tiny")
+    return nodes.ZMNetLoad.execute("tiny").result[0]
+
+
+@pytest.fixture
+def painting(make_picture) -> torch.Tensor:
+    return make_picture(64, 64, seed=7).movedim(1, -1)
+
+
+@pytest.fixture
+def photo(make_picture) -> torch.Tensor:
+    return make_picture(48, 64, seed=1).movedim(1, -1)
+
+
+@pytest.fixture
+def carried(nodes, loaded, painting):
+    return nodes.ZMNetEncodeStyle.execute(loaded, painting).result[0][0]
+
+
+def result(nodes, name, *args, **inputs):
+    return getattr(nodes, name).execute(*args, **inputs).result[0]
+
+
+# Schemas ---------------------------------------------------------------------------------------
+
+
+def test_node_ids_are_those_that_workflows_hold(nodes):
+    assert set(vars(nodes)) == NODE_IDS
+
+
+@pytest.mark.parametrize("node_id", sorted(NODE_IDS))
+def test_every_input_is_explained(nodes, node_id):
+    schema = getattr(nodes, node_id).define_schema()
+    assert schema.category == "ZM-Net" and schema.description and schema.display_name
+    assert all(given.options.get("tooltip") or given.id == "style" for given in schema.inputs)
+    assert all(out.id is None and out.options["display_name"] for out in schema.outputs)
+
+
+@pytest.mark.parametrize("node_id", sorted(NODE_IDS))
+def test_every_node_has_a_help_page_that_names_its_inputs(nodes, node_id):
+    page = (ROOT / "web" / "docs" / node_id / "en.md").read_text()
+    schema = getattr(nodes, node_id).define_schema()
+    assert page.startswith(f"# {schema.display_name}\n")
+    for given in schema.inputs:
+        assert given.id in page or re.sub(r"[2-7]$", "8", given.id) in page
+
+
+@pytest.mark.parametrize("language", ["de", "zh"])
+def test_translations_fit_the_schemas(nodes, language):
+    translated = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text())
+    assert set(translated) == NODE_IDS
+    for node_id, texts in translated.items():
+        schema = getattr(nodes, node_id).define_schema()
+        assert set(texts["inputs"]) == {given.id for given in schema.inputs}
+        assert set(texts["outputs"]) == {str(index) for index in range(len(schema.outputs))}
+
+
+def test_importing_the_nodes_loads_no_network(tmp_path):
+    import subprocess
+
+    code = (
+        "import sys; sys.path[:0] = ['.', 'tests/comfyui']\n"
+        "import torch, pathlib, comfy_standin\n"
+        "patch = type('P', (), {'setitem': lambda s, d, k, v: d.__setitem__(k, v), 'delitem': lambda s, d, k: None})()\n"
+        f"comfy_standin.install(patch, pathlib.Path({str(tmp_path)!r}))\n"
+        "import zmnet_nodes; [node.define_schema() for node in zmnet_nodes.NODES]\n"
+        "print([name for name in ('zmnet_core.model', 'huggingface_hub') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Load ------------------------------------------------------------------------------------------
+
+
+def test_load_says_what_was_searched_found_and_wanted(nodes, loaded, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no ZM-Net model 'moon'") as caught:
+        nodes.ZMNetLoad.execute("moon")
+    for said in (str(tmp_path / "models" / "zmnet"), "tiny", "config.json and model.safetensors", "hub_id"):
+        assert said in str(caught.value)
+    assert nodes.ZMNetLoad.validate_inputs("moon") == str(caught.value)
+    assert nodes.ZMNetLoad.validate_inputs("tiny") is True
+
+
+def test_a_broken_model_is_an_error_at_use_only(nodes, loaded, tmp_path):
+    (tmp_path / "models" / "zmnet" / "tiny" / "model.safetensors").write_bytes(b"rubbish")
+    assert "tiny" in nodes.ZMNetLoad.define_schema().inputs[0].options["options"]
+    with pytest.raises(WrongModelError, match="safetensors"):
+        nodes.ZMNetLoad.execute("tiny")
+
+
+def test_load_runs_again_when_the_file_changed(nodes, loaded, tmp_path):
+    before = nodes.ZMNetLoad.fingerprint_inputs("tiny", "", precision="auto")
+    assert nodes.ZMNetLoad.fingerprint_inputs("tiny", "") == before
+    file = tmp_path / "models" / "zmnet" / "tiny" / "model.safetensors"
+    file.write_bytes(file.read_bytes() + b" ")
+    assert nodes.ZMNetLoad.fingerprint_inputs("tiny", "") != before
+    assert nodes.ZMNetLoad.fingerprint_inputs("gone", "") == "missing"
+
+
+def test_load_in_half_precision(nodes, loaded, photo, painting):
+    half = nodes.ZMNetLoad.execute("tiny", precision="float16").result[0]
+    assert half.net.tnet.out.weight.dtype == torch.float16
+    carried = nodes.ZMNetEncodeStyle.execute(half, painting).result[0][0]
+    out = result(nodes, "ZMNetApply", photo, carried, model=loaded)  # the same model to a style, in either precision
+    assert out.dtype == torch.float32 and out.isfinite().all()
+
+
+# Encode ----------------------------------------------------------------------------------------
+
+
+def test_a_batch_of_paintings_is_averaged_or_listed(nodes, loaded, make_picture):
+    batch = make_picture(64, 80, seed=3, count=3).movedim(1, -1)
+    listed = nodes.ZMNetEncodeStyle.execute(loaded, batch, "list", name="monet").result[0]
+    (mean,) = nodes.ZMNetEncodeStyle.execute(loaded, batch, "average", name="monet").result[0]
+    assert [entry.style.name for entry in listed] == ["monet 1", "monet 2", "monet 3"]
+    assert mean.style.name == "monet"
+    values = torch.stack([entry.style.values for entry in listed]).mean(0)
+    torch.testing.assert_close(mean.style.values, values)
+
+
+def test_encode_equals_the_library(carried, loaded, painting):
+    expected = loaded.net.encode_style(painting.movedim(-1, 1))
+    torch.testing.assert_close(carried.style.values, expected.values)
+    assert carried.model is loaded
+
+
+def test_words_are_refused_by_a_model_of_pictures(nodes, loaded):
+    with pytest.raises(WrongModelError, match="guided by pictures .*kind 'conv'.*words"):
+        nodes.ZMNetEncodeAttribute.execute(loaded, "0.5 morning + 0.5 night")
+    with pytest.raises(ValueError, match="there is no attribute"):
+        nodes.ZMNetEncodeAttribute.execute(loaded, " ")
+
+
+# Apply -----------------------------------------------------------------------------------------
+
+
+def test_apply_equals_the_library(nodes, carried, photo):
+    out = result(nodes, "ZMNetApply", photo, carried, strength=0.7)
+    expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style, 0.7)
+    torch.testing.assert_close(out.movedim(-1, 1), expected)
+
+
+def test_apply_keeps_alpha_and_leaves_its_input_alone(nodes, carried, photo):
+    rgba = torch.cat((photo, torch.rand(1, 48, 64, 1)), -1)
+    before = rgba.clone()
+    out = result(nodes, "ZMNetApply", rgba, carried)
+    assert torch.equal(out[..., 3:], rgba[..., 3:]) and torch.equal(rgba, before)
+    torch.testing.assert_close(out[..., :3], result(nodes, "ZMNetApply", photo, carried))
+
+
+def test_apply_takes_batches_grey_and_half_pictures(nodes, comfy, carried, photo):
+    batch = torch.cat((photo, photo.flip(1), photo.flip(2)))
+    out = result(nodes, "ZMNetApply", batch, carried)
+    torch.testing.assert_close(out[1:2], result(nodes, "ZMNetApply", photo.flip(1), carried), atol=1e-4, rtol=0)
+    assert comfy.steps[1] == [3, 3]
+    assert result(nodes, "ZMNetApply", photo[..., :1].half(), carried).shape == photo.shape
+
+
+def test_mask_mixes_softly_at_any_size(nodes, carried, photo):
+    full = result(nodes, "ZMNetApply", photo, carried)
+    for level in (0.0, 0.25, 1.0):
+        out = result(nodes, "ZMNetApply", photo, carried, mask=torch.full((1, 7, 9), level))
+        torch.testing.assert_close(out, level * full + (1 - level) * photo)
+    with pytest.raises(ValueError, match="2 masks where there are 3"):
+        result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried, mask=torch.ones(2, 8, 8))
+
+
+def test_layers_switch_off(nodes, carried, photo):
+    out = result(nodes, "ZMNetApply", photo, carried, texture=False)
+    expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style.only("detail", "colour"))
+    torch.testing.assert_close(out.movedim(-1, 1), expected)
+
+
+def test_tiles_move_the_progress_bar(nodes, comfy, carried, make_picture):
+    result(nodes, "ZMNetApply", make_picture(300, 520, seed=2).movedim(1, -1), carried, tile="256")
+    assert comfy.steps[-1] == [6, 6]
+
+
+def test_cancel_stops_inside_the_network(nodes, comfy, carried, photo):
+    comfy.cancelled = True
+    with pytest.raises(Interrupted):
+        result(nodes, "ZMNetApply", photo, carried)
+
+
+@pytest.mark.parametrize(
+    "image, said",
+    [
+        (torch.rand(1, 8, 64, 3), "at least 16 px"),
+        (torch.rand(64, 64, 3), r"an IMAGE is \[batch"),
+        (torch.rand(1, 64, 64, 2), "1, 3 or 4 channels"),
+        (torch.full((1, 64, 64, 3), torch.nan), "NaN"),
+    ],
+)
+def test_apply_refuses_what_is_no_picture(nodes, carried, image, said):
+    with pytest.raises(ValueError, match=said):
+        result(nodes, "ZMNetApply", image, carried)
+
+
+def test_apply_refuses_an_unknown_tile(nodes, carried, photo):
+    with pytest.raises(ValueError, match="tile is '3'; choose one of auto"):
+        result(nodes, "ZMNetApply", photo, carried, tile="3")
+
+
+# Out of memory ---------------------------------------------------------------------------------
+
+
+def test_smaller_tiles_when_memory_runs_out(model, style, make_picture, monkeypatch):
+    picture, most = make_picture(320, 320, seed=4), 300 * 330
+    real = type(model).apply
+
+    def apply(self, contents, *args, **options):
+        if contents[0, 0].numel() > most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(self, contents, *args, **options)
+
+    monkeypatch.setattr(type(model), "apply", apply)
+    expected = stylize_tensor(model, picture, style, tile=128)
+    assert torch.equal(stylize_tensor(model, picture, style), expected)
+    most = 10
+    with pytest.raises(torch.cuda.OutOfMemoryError, match=r"320 × 320 px, even in tiles of 128 px"):
+        stylize_tensor(model, picture, style)
+
+
+def test_other_errors_are_not_taken_for_memory(model, style, make_picture, monkeypatch):
+    def apply(*_, **__):
+        raise RuntimeError("the kernel is broken")
+
+    monkeypatch.setattr(type(model), "apply", apply)
+    with pytest.raises(RuntimeError, match="kernel is broken"):
+        stylize_tensor(model, make_picture(320, 320, seed=4), style)
+
+
+def test_tiles_shrink_to_128():
+    assert [smaller_tile(3000, 2000, tile) for tile in (0, 1024, 512, 256, 128)] == [1024, 512, 256, 128, None]
+    assert smaller_tile(300, 200, 0) == 256 and smaller_tile(120, 100, 0) is None
+
+
+# Blend, animate, save, load, preview -----------------------------------------------------------
+
+
+@pytest.fixture
+def other(nodes, loaded, make_picture):
+    return nodes.ZMNetEncodeStyle.execute(loaded, make_picture(64, 64, seed=8).movedim(1, -1)).result[0][0]
+
+
+def test_blend_divides_by_the_sum_and_skips_what_is_not_there(nodes, carried, other):
+    out = result(nodes, "ZMNetBlendStyles", style_1=carried, style_4=other, weight_1=1.0, weight_4=3.0, weight_2=9.0)
+    torch.testing.assert_close(out.style.values, 0.25 * carried.style.values + 0.75 * other.style.values)
+    assert out.model is carried.model
+    with pytest.raises(ValueError, match="sum to 0"):
+        result(nodes, "ZMNetBlendStyles", style_1=carried, style_2=other, weight_1=0.0, weight_2=0.0)
+
+
+def test_animation_goes_from_a_to_b(nodes, comfy, carried, other, photo):
+    frames = result(nodes, "ZMNetAnimateStyles", photo, carried, other, frames=5)
+    assert len(frames) == 5 and comfy.steps[-1] == [5, 5]
+    torch.testing.assert_close(frames[:1], result(nodes, "ZMNetApply", photo, carried))
+    torch.testing.assert_close(frames[-1:], result(nodes, "ZMNetApply", photo, other))
+
+
+def test_animation_there_and_back_meets_b_in_the_middle(nodes, carried, other, photo):
+    frames = result(nodes, "ZMNetAnimateStyles", photo, carried, other, frames=6, there_and_back=True, strength=0.5)
+    torch.testing.assert_close(frames[3:4], result(nodes, "ZMNetApply", photo, other, strength=0.5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(frames[2], frames[4], atol=1e-4, rtol=0)
+
+
+def test_animation_keeps_the_length_of_a_video(nodes, carried, other, photo):
+    video = torch.cat((photo, photo.flip(1), photo.flip(2)))
+    assert len(result(nodes, "ZMNetAnimateStyles", video, carried, other, frames=9)) == 3
+
+
+def test_saved_styles_load_and_nothing_is_overwritten(nodes, carried, photo, tmp_path):
+    for _ in range(2):
+        nodes.ZMNetSaveStyle.execute(carried, "monet/irises")
+    names = nodes.ZMNetLoadStyle.define_schema().inputs[0].options["options"]
+    assert names == ["monet/irises.safetensors", "monet/irises_2.safetensors"]
+    back = result(nodes, "ZMNetLoadStyle", names[0])
+    assert torch.equal(back.style.values, carried.style.values) and back.style.name == "irises"
+    with pytest.raises(ValueError, match="connect Load ZM-Net to the model input"):
+        result(nodes, "ZMNetApply", photo, back)
+    with_model = result(nodes, "ZMNetApply", photo, back, model=carried.model)
+    torch.testing.assert_close(with_model, result(nodes, "ZMNetApply", photo, carried))
+
+
+@pytest.mark.parametrize("name", ["", "../up", "/etc/passwd", "a/../../b", "folder/", "a:b"])
+def test_save_stays_in_its_folder(nodes, carried, name):
+    with pytest.raises(ValueError, match="is no name for a style file"):
+        nodes.ZMNetSaveStyle.execute(carried, name)
+
+
+def test_load_style_says_what_was_searched_and_found(nodes, carried, tmp_path):
+    nodes.ZMNetSaveStyle.execute(carried, "irises")
+    message = nodes.ZMNetLoadStyle.validate_inputs("moon.safetensors")
+    for said in ("'moon.safetensors'", str(tmp_path / "output" / "zmnet_styles"), "irises.safetensors", "Save Style"):
+        assert said in message
+    with pytest.raises(FileNotFoundError, match="no style file 'moon.safetensors'"):
+        nodes.ZMNetLoadStyle.execute("moon.safetensors")
+
+
+def test_a_style_of_another_model_is_refused(nodes, carried, make_model, photo, tmp_path):
+    make_model(seed=5).save_pretrained(tmp_path / "models" / "zmnet" / "stranger")
+    stranger = nodes.ZMNetLoad.execute("stranger").result[0]
+    with pytest.raises(WrongModelError, match="made by another model"):
+        result(nodes, "ZMNetApply", photo, carried, model=stranger)
+
+
+def test_preview_is_shown_on_the_node(nodes, carried, photo):
+    done = nodes.ZMNetStylePreview.execute(carried, size=64)
+    assert max(done.result[0].shape[1:3]) == 64 and done.ui["images"] is done.result[0]
+    assert nodes.ZMNetStylePreview.execute(carried, image=photo).result[0].shape == photo.shape
+
+
+# The library's side ----------------------------------------------------------------------------
+
+
+def test_a_batch_is_worked_through_picture_by_picture(model, style, make_picture):
+    seen, batch = [], make_picture(48, 48, seed=6, count=4)
+    model.tnet.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    assert stylize_each(model, batch, style).shape == batch.shape
+    assert seen == [1, 1, 1, 1]
