@@ -111,7 +111,7 @@ def test_importing_the_nodes_loads_no_network(tmp_path):
     code = (
         "import sys; sys.path[:0] = ['.', 'tests/comfyui']\n"
         "import torch, pathlib, comfy_standin\n"
-        "patch = type('P', (), {'setitem': lambda s, d, k, v: d.__setitem__(k, v), 'delitem': lambda s, d, k: None})()\n"
+        "patch = type('P', (), {'setitem': lambda s, d, k, v: d.update({k: v}), 'delitem': lambda s, d, k: None})()\n"
         f"comfy_standin.install(patch, pathlib.Path({str(tmp_path)!r}))\n"
         "import zmnet_nodes; [node.define_schema() for node in zmnet_nodes.NODES]\n"
         "print([name for name in ('zmnet_core.model', 'huggingface_hub') if name in sys.modules])"

@@ -60,7 +60,8 @@ class ComfyUI:
             elif source.exists():
                 shutil.copy(source, target)
         for picture in (ROOT / "zmnet_core" / "demo_pictures").rglob("*.jpg"):
-            shutil.copy(picture, base / "input")
+            # As PNG under the old name: ComfyUI's JPEG decoder is another than Pillow's, a few levels away.
+            Image.open(picture).save(base / "input" / picture.name, "PNG")
         for package in ("train", "tests"):
             (self.packs / "neighbour" / package).mkdir(parents=True)
             (self.packs / "neighbour" / package / "__init__.py").write_text("")

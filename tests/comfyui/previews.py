@@ -1,6 +1,7 @@
 """Make the preview pictures of example_workflows/ by running them: `python tests/comfyui/previews.py`.
 
-Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py). What goes in stands on the left, what comes out on the right.
+Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py). What goes in stands on the left, what comes out on the
+right.
 """
 
 from __future__ import annotations
