@@ -79,7 +79,8 @@ def test_strength_zero_is_nearer_to_the_photograph_than_one(photo, tmp_path):
 
 def test_layers_and_colour_change_the_picture(photo, tmp_path):
     zmnet("stylize", photo, "-s", OTHER, "-o", tmp_path / "all.png")
-    for name, flags in {"layers": ["--layers", "colour"], "keep": ["--keep-colour"], "size": ["--style-size", "128"]}.items():
+    variants = {"layers": ["--layers", "colour"], "keep": ["--keep-colour"], "size": ["--style-size", "128"]}
+    for name, flags in variants.items():
         zmnet("stylize", photo, "-s", OTHER, *flags, "-o", tmp_path / f"{name}.png")
         assert np.abs(pixels(tmp_path / f"{name}.png") - pixels(tmp_path / "all.png")).mean() > 0.5
 
@@ -179,7 +180,8 @@ def test_bad_options_are_refused_before_any_work(flags, message, tmp_path):
 
 
 def test_an_empty_folder_is_named(tmp_path):
-    assert f"'{tmp_path}' holds no picture" in zmnet("stylize", tmp_path, "-s", PAINTING, "-o", tmp_path / "o", status=1)
+    message = zmnet("stylize", tmp_path, "-s", PAINTING, "-o", tmp_path / "o", status=1)
+    assert f"'{tmp_path}' holds no picture" in message
 
 
 def test_a_style_of_another_model_is_refused(tmp_path):

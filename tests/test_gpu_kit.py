@@ -33,7 +33,8 @@ def data(tmp_path, picture_folder, random_vgg_file):
 
 
 def run_kit(data, out, run, minutes, steps):
-    environment = os.environ | {"ZMNET_RUN_DIR": str(run), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"ZMNET_RUN_DIR": str(run), "PATH": path}
     command = ["bash", "train/gpu_run.sh", "train/configs/gpu-base.yaml", minutes, data, out, *SMALL]
     command += ["--max_train_steps", str(steps)]
     done = subprocess.run([str(c) for c in command], cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -219,14 +219,14 @@ def test_half_precision_file_is_loaded_as_float32(folder, model):
 
 def test_keys_that_are_missing_unknown_or_of_another_shape_are_named(folder):
     state = load_file(folder / "model.safetensors")
-    del state["tnet.c9.bias"]
+    del state["tnet.c9.weight"]
     state["tnet.c10.bias"] = torch.zeros(3)
     state["tnet.out.weight"] = torch.zeros(3, 16, 9, 9)
     write_tensors(folder / "model.safetensors", state)
     with pytest.raises(WrongModelError) as error:
         ZMNet.from_pretrained(folder)
     for line in (
-        "missing: tnet.c9.bias",
+        "missing: tnet.c9.weight",
         "unknown: tnet.c10.bias",
         "wrong shape: tnet.out.weight is [3, 16, 9, 9], expected [3, 8, 9, 9]",
     ):

@@ -50,7 +50,7 @@ class Trace(NamedTuple):
 
     image: Tensor  # [N, 3, H, W], not clamped: −0.05 … 1.05
     logits: Tensor  # [N, 3, H, W], before the sigmoid
-    excess: Tensor  # [sites], the cost of normalised values beyond 5 σ (`DIN.excess`)
+    excess: Tensor  # [sites], mean squared excess of normalised values beyond 5 σ
     peaks: Tensor  # [sites], largest normalised value in σ
 
 
@@ -66,11 +66,11 @@ class TNet(nn.Module):
         w = width
         self.width = width
         self.sites = din_sites(width)
-        self.c9 = Conv(3, w, 9)
-        self.d2w = Conv(w, 2 * w, 3, stride=2)
-        self.d4w = Conv(2 * w, 4 * w, 3, stride=2)
+        self.c9 = Conv(3, w, 9, bias=False)
+        self.d2w = Conv(w, 2 * w, 3, stride=2, bias=False)
+        self.d4w = Conv(2 * w, 4 * w, 3, stride=2, bias=False)
         self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
-        self.u2w = Conv(4 * w, 2 * w, 3)
+        self.u2w = Conv(4 * w, 2 * w, 3, bias=False)
         self.uw = Conv(2 * w, w, 3)
         self.out = Conv(w, 3, 9)
 
@@ -111,7 +111,8 @@ class TNet(nn.Module):
         x = din(self.d2w(x)).relu_()
         x = din(self.d4w(x)).relu_()
         for block in self.residual:
-            x = x + din(block.conv2(din(block.conv1(x)).relu_()))
+            # β of the second site would add a constant to x that every later norm takes away again.
+            x = x + din(block.conv2(din(block.conv1(x)).relu_()), shift=False)
         x = din(self.u2w(upsample(x))).relu_()
         x = self.uw(upsample(x)).relu_()
         return self.out(x)[..., :height, :width]

@@ -204,8 +204,8 @@ class Trainer:
                     break
         if accelerator.is_main_process:
             save_model(self.average.module, self.folder)
-        accelerator.end_training()
         accelerator.wait_for_everyone()
+        accelerator.end_training()  # closes trackers and the process group
         return self.folder
 
     def _photographs(self) -> Iterator[Tensor]:

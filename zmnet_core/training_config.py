@@ -116,9 +116,8 @@ class TrainingConfig:
             if not getattr(self, name):
                 raise TrainingError(f"--{name} is missing: a folder of pictures.")
         if self.train_batch_size % self.styles_per_batch:
-            raise TrainingError(
-                f"--styles_per_batch {self.styles_per_batch} does not divide --train_batch_size {self.train_batch_size}."
-            )
+            batch, styles = self.train_batch_size, self.styles_per_batch
+            raise TrainingError(f"--styles_per_batch {styles} does not divide --train_batch_size {batch}.")
         for name in ("resolution", "style_resolution", "validation_resolution"):
             if getattr(self, name) < 64:
                 raise TrainingError(f"--{name} {getattr(self, name)} is too small: 64 px at least.")
