@@ -275,6 +275,15 @@ def test_cache_is_read_and_not_computed_again(make_bank, tmp_path):
     assert torch.equal(make_bank(1, cache=tmp_path).look(0, 0).features, look.features + 1)
 
 
+def test_damaged_cache_file_is_made_anew(make_bank, tmp_path, caplog):
+    expected = make_bank(1, cache=tmp_path).look(0, 0)
+    (file,) = tmp_path.rglob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:100])
+    assert same(make_bank(1, cache=tmp_path).look(0, 0), expected)
+    assert "damaged" in caplog.text
+    assert same(make_bank(1, cache=tmp_path).look(0, 0), expected)
+
+
 def test_painting_that_changed_is_looked_at_again(make_bank, tmp_path, files):
     shutil.copy(files[0], tmp_path / "a.png")
     bank = make_bank(1, paths=[tmp_path / "a.png"], cache=tmp_path / "cache")

@@ -292,3 +292,22 @@ def test_config_that_describes_no_model_is_refused_by_name(folder, config):
 def test_config_says_what_the_network_is(folder, model):
     expected = {"schema": 1, "tnet": {"width": 8}, "pnet": {"kind": "conv", "width": 8}}
     assert json.loads((folder / "config.json").read_text()) == model.config == expected
+
+
+def test_long_pictures_are_looked_at_in_their_middle(model, make_picture):
+    long = make_picture(32, 400, 1)
+    middle = long[..., 136:264]
+    assert torch.equal(model.encode_style(long, size=None).values, model.encode_style(middle, size=None).values)
+    tall = long.transpose(2, 3)
+    assert torch.equal(
+        model.encode_style(tall, size=None).values, model.encode_style(tall[:, :, 136:264], size=None).values
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_pictures_that_are_not_numbers_are_refused(model, style, make_picture, value):
+    picture = make_picture(32, 32, 1)
+    picture[0, 1, 3, 5] = value
+    for call in (lambda: model.encode_style(picture), lambda: model.apply(picture, style)):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            call()

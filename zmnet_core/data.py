@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -202,10 +203,8 @@ class StyleBank:
         key = (index, variant)
         if key not in self._kept:
             file = self._cache_file(index, variant) if self.cache else None
-            if file and file.is_file():
-                tensors = load_file(file, str(self.device))
-                found = StyleTargets(tensors.pop("features"), tensors)
-            else:
+            found = self._read(file) if file else None
+            if found is None:
                 picture = self.pictures[index]
                 if variant == 0:
                     crop = centre_square(picture, self.size)
@@ -218,9 +217,21 @@ class StyleBank:
             self._kept[key] = found
         return self._kept[key]
 
+    def _read(self, file: Path) -> StyleTargets | None:
+        """A look from the cache; None if it is not there, or damaged (then it is made again)."""
+        try:
+            tensors = load_file(file, str(self.device))
+            return StyleTargets(tensors.pop("features"), tensors)
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, KeyError) as error:
+            logger.warning("'%s' is damaged and made anew: %s", file, error)
+            return None
+
     def _cache_file(self, index: int, variant: int) -> Path:
         recipe = [self.size, index * bool(variant), variant, self.seed * bool(variant), self.pictures.short_side]
         recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
+        recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
         digest = hashlib.sha256(self.pictures.paths[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 

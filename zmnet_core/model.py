@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 
@@ -70,14 +71,14 @@ class ZMNet(
         """γ, β of paintings: one style a picture.
 
         Args:
-            images: [N, 3, H, W], 0..1.
+            images: [N, 3, H, W], 0..1; of pictures longer than 4 : 1 the middle.
             size: short side the paintings are looked at with; strokes are learned at this scale.
                 None: as they are.
             name: carried by the style, for people.
         """
         if self.pnet.signal != "image":
             raise WrongModelError("this model is guided by vectors, not by pictures: use encode_attribute.")
-        images = self._checked(images)
+        images = middle(self._checked(images))
         if size is not None and min(images.shape[-2:]) != size:
             scale = size / min(images.shape[-2:])
             shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
@@ -273,11 +274,15 @@ class ZMNet(
             raise ValueError(
                 f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first."
             )
+        if not torch.isfinite(images).all():
+            raise ValueError("the pictures hold NaN or infinite values.")
         return images.to(self._parameter.device)
 
     def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
+        if not math.isfinite(strength):
+            raise ValueError(f"the strength is {strength}; 0 is the photograph, 1 the style, up to 1.5 beyond it.")
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(contents.device)
@@ -286,6 +291,14 @@ class ZMNet(
             values = style.values.expand_as(own.values)
             style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
         return style
+
+
+def middle(images: Tensor, longest: int = 4) -> Tensor:
+    """[N, 3, H, W] cut from the centre to at most `longest` : 1."""
+    height, width = images.shape[-2:]
+    limit = longest * min(height, width)
+    top, left = max(0, height - limit) // 2, max(0, width - limit) // 2
+    return images[..., top : top + limit, left : left + limit]
 
 
 def bundled_models() -> list[str]:

@@ -210,11 +210,10 @@ def stylize_picture(
 def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: str = "") -> Style:
     """A painting's style; the painting is looked at with a short side of `size` pixels.
 
-    A long painting (more than 4 : 1) is looked at in its middle.
+    A painting longer than 4 : 1 is looked at in its middle.
     """
-    image = fit_short_side(painting, size, least=16)
-    longest = 4 * min(image.size)
-    if max(image.size) > longest:
-        left, top = (max(0, side - longest) // 2 for side in image.size)
-        image = image.crop((left, top, left + min(image.width, longest), top + min(image.height, longest)))
+    longest = 4 * min(painting.size)
+    left, top = (max(0, side - longest) // 2 for side in painting.size)
+    box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
+    image = fit_short_side(painting.crop(box), size, least=16)
     return model.encode_style(to_tensor(image)[None], size=None, name=name)

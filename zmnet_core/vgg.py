@@ -8,6 +8,7 @@ normalised by ImageNet's mean and standard deviation; that happens inside, so in
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -54,6 +55,11 @@ class VGG16(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
+
+    @cached_property
+    def fingerprint(self) -> float:
+        """Tells one set of weights from another."""
+        return float(sum(p.double().abs().sum() for p in self.parameters()))
 
     def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Activations of an [N, 3, H, W] picture in 0..1 at the named layers; stops at the deepest."""
