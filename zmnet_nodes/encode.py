@@ -105,7 +105,7 @@ class EncodeAttribute(io.ComfyNode):
         if net.pnet.signal == "image":
             raise core("errors").WrongModelError(
                 f"{model!r} is guided by pictures (PNet of kind '{net.config['pnet']['kind']}'), so words mean "
-                "nothing to it: use Encode Style with a painting. Words need a model whose PNet is guided by words; "
-                f"this version of the pack has PNets of the kinds {', '.join(core('pnet').KINDS)}, all guided by pictures."
+                "nothing to it: use Encode Style with a painting. Words need a PNet that is guided by words; "
+                f"the kinds of this version, {', '.join(core('pnet').KINDS)}, are all guided by pictures."
             )
         return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))
