@@ -99,9 +99,10 @@ def test_gradients_do_not_depend_on_how_the_batch_is_shared_out(launch, tmp_path
     shapes = {"two": (2, 1), "three": (3, 1), "parts": (1, 3)} if identity_steps == 0 else {"three": (3, 1)}
     for name, shape in shapes.items():
         finish(launch(tmp_path / name, *shape, identity_steps=identity_steps))
-        # At step 2 the weights differ already: Adam's first step is ± the learning rate, also where
-        # a gradient is rounding noise.
-        for step, tolerance in ((1, 1e-5), (2, 1e-3)):
+        # What is left is float32 rounding, which another batch size does in another order (1e-5 to
+        # 1e-4 of the gradient's norm was seen). At step 2 the weights differ already: Adam's first
+        # step is ± the learning rate, also where a gradient is rounding noise.
+        for step, tolerance in ((1, 3e-4), (2, 1e-2)):
             expected = gradients(tmp_path / "one", step)
             assert (gradients(tmp_path / name, step) - expected).norm() < tolerance * expected.norm(), (name, step)
         for shared, alone in zip(norms(tmp_path / name), norms(tmp_path / "one")):
