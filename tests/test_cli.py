@@ -168,7 +168,7 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--blend", "a"], "not a list of numbers"),
         (["--blend", "0"], "sum to zero"),
         (["--strength", "2"], "1.5"),
-        (["--strength", "nan"], "finite"),
+        (["--strength", "nan"], "1.5"),
         (["--layers", "sky"], "no group 'sky'"),
         (["--layers", ""], "no group ''"),
         (["--tile", "30"], "multiple of 4"),

@@ -148,8 +148,6 @@ def stylize(
         raise typer.BadParameter(f"{len(weights)} weights for {len(style)} styles", param_hint="--blend")
     if weights and abs(sum(weights)) < 1e-6:
         raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
-    if not math.isfinite(strength):
-        raise typer.BadParameter(f"{strength} is not finite", param_hint="--strength")
     if tile is not None and (tile < 0 or tile % 4):
         raise typer.BadParameter("a multiple of 4", param_hint="--tile")
 
