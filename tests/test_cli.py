@@ -143,6 +143,19 @@ def test_the_photograph_is_never_overwritten(photo):
     assert photo.read_bytes() == before
 
 
+def test_the_painting_is_never_overwritten(photo, tmp_path):
+    painting = tmp_path / "painting.jpg"
+    shutil.copy(PAINTING, painting)
+    assert "overwrite" in zmnet("stylize", photo, "-s", painting, "-o", painting, status=1)
+    assert painting.read_bytes() == PAINTING.read_bytes()
+
+
+def test_version_is_printed():
+    from zmnet_core import __version__
+
+    assert __version__ in zmnet("--version")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

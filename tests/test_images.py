@@ -391,3 +391,17 @@ def test_short_side_is_what_was_asked_and_the_aspect_is_kept(width, height, size
 def test_picture_that_fits_already_is_not_resampled(photo):
     assert fit_short_side(photo, 20) is photo
     assert fit_short_side(photo, None) is photo
+
+
+def test_orientation_is_applied_to_pictures_given_in_memory():
+    image, exif = Image.linear_gradient("L").resize((96, 64)).convert("RGB"), Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif)
+    assert to_picture(Image.open(file)).size == (64, 96)
+
+
+@pytest.mark.parametrize("other", ["photo.jpg", None, 3])
+def test_what_is_no_picture_is_refused_by_name(other):
+    with pytest.raises(TypeError, match=f"not {type(other).__name__}"):
+        to_picture(other)

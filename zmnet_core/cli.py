@@ -26,6 +26,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+def show_version(wanted: bool) -> None:
+    """Print the version and exit."""
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"zmnet {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Restyle photographs with any painting, in real time (ZM-Net)."""
+
+
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Bundled name, folder, or Hugging Face Hub id.")]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
 StyleSizeOption = Annotated[
@@ -114,7 +131,7 @@ def stylize(
         str | None, typer.Option(help="Weights of several styles, e.g. 0.7,0.3; equal if left out.")
     ] = None,
     strength: Annotated[
-        float, typer.Option(min=0, max=1.5, help="0 is the photograph, 1 the style, up to 1.5 beyond it.")
+        float, typer.Option(min=0, max=1.5, help="0 is close to the photograph, 1 the style, up to 1.5 beyond it.")
     ] = 1.0,
     layers: Annotated[
         str | None, typer.Option(help="Only these layer groups: detail,colour,texture (Fig. 7 of the paper).")
@@ -151,7 +168,7 @@ def stylize(
     if tile is not None and (tile < 0 or tile % 4):
         raise typer.BadParameter("a multiple of 4", param_hint="--tile")
 
-    jobs = plan_outputs(contents, output)
+    jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
     mixed = Style.blend([load_style(network, file, style_size) for file in style], weights)
     if set(groups) != set(LAYER_GROUPS):
@@ -175,8 +192,10 @@ def stylize(
         raise typer.Exit(1)
 
 
-def plan_outputs(contents: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Where each photograph's result goes; nothing may land on a photograph or on another result.
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+    """Where each photograph's result goes; nothing may land on an input or on another result.
+
+    Inputs are the photographs and the files in `keep`.
 
     Raises:
         PictureError: no photographs, or a result would overwrite something it must not.
@@ -200,12 +219,14 @@ def plan_outputs(contents: list[Path], output: Path) -> list[tuple[Path, Path]]:
         jobs = []
         for file, name in found:
             jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
-    inputs = {file.resolve() for file, _ in found}
+    inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
     taken: set[Path] = set()
     for file, target in jobs:
         place = target.resolve()
         if place in inputs:
-            raise PictureError(f"the result of '{file}' would overwrite the photograph '{target}': choose another -o.")
+            raise PictureError(
+                f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
+            )
         if place in taken:
             raise PictureError(
                 f"two photographs would both be written to '{target}': stylise their folders one by one."

@@ -73,7 +73,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     try:
         with Image.open(path) as image:
             image.load()
-            return to_picture(ImageOps.exif_transpose(image))
+            return to_picture(image)
     except FileNotFoundError:
         raise PictureError(f"there is no picture '{path}'.") from None
     except IsADirectoryError:
@@ -89,7 +89,14 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
 
 
 def to_picture(image: Image.Image) -> Picture:
-    """A PIL image of any mode as RGB, with its alpha and profile set aside."""
+    """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
+
+    Raises:
+        TypeError: something else than a PIL image.
+    """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
+    image = ImageOps.exif_transpose(image)
     mode, profile = image.mode, image.info.get("icc_profile")
     alpha = None
     if mode.startswith("I;16") or mode in ("I", "F"):

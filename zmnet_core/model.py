@@ -99,8 +99,8 @@ class ZMNet(
         Args:
             contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
             style: one style for all, or one for each of the B.
-            strength: 0 gives (nearly) the photograph, 1 the style, up to 1.5 more than the style:
-                a walk in DIN space from the photograph's own style to the painting's.
+            strength: 0 gives the photograph as the network repaints it in its own style, 1 the style,
+                up to 1.5 more than the style: a walk in DIN space between the two.
             statistics: frozen μ, 1/σ from `measure`.
 
         Returns:
