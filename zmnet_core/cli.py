@@ -55,20 +55,17 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: object, **kwargs: object) -> None:
-        import torch
-
         from .errors import ZMNetError
+        from .tiling import out_of_memory
 
         try:
             command(*args, **kwargs)
         except (ZMNetError, FileNotFoundError) as error:
             fail(str(error))
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
-        except RuntimeError as error:
-            if "allocate memory" not in str(error):
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not out_of_memory(error):
                 raise
-            fail(f"out of memory ({error}). Try --tile 512 or a smaller --size.")
+            fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
 
     return run
 

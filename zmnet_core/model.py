@@ -23,13 +23,12 @@ from .images import to_picture
 from .pnet import build_pnet
 from .style import Style
 from .stylize import encode_painting, stylize_picture
-from .tnet import TNet, Trace
+from .tnet import MIN_SIDE, TNet, Trace
 
 SCHEMA = 1
 WEIGHTS = "model.safetensors"
 BUNDLED = Path(__file__).parent / "weights"
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
-MIN_SIDE = 16
 
 
 class ZMNet(

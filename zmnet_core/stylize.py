@@ -18,6 +18,7 @@ from torch import Tensor
 from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
+from .tnet import MIN_SIDE
 
 if TYPE_CHECKING:
     from .model import ZMNet
@@ -196,8 +197,8 @@ def stylize_picture(
     """
     content = fit_short_side(photograph.rgb, size)
     wanted = content.size
-    if min(wanted) < 16:  # the TNet's smallest picture; aspect does not matter at one pixel
-        content = content.resize([max(16, side) for side in wanted], Image.Resampling.NEAREST)
+    if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
+        content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
     stylised = to_pil(stylize_tensor(model, to_tensor(content)[None], style, strength, keep_colour, tile, step)[0])
     if stylised.size != wanted:
         stylised = stylised.resize(wanted, Image.Resampling.BOX)
@@ -215,5 +216,5 @@ def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: 
     longest = 4 * min(painting.size)
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
-    image = fit_short_side(painting.crop(box), size, least=16)
+    image = fit_short_side(painting.crop(box), size, least=MIN_SIDE)
     return model.encode_style(to_tensor(image)[None], size=None, name=name)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .tnet import DOWNSAMPLING, RECEPTIVE_RADIUS
+from .tnet import DOWNSAMPLING, MIN_SIDE, RECEPTIVE_RADIUS
 
 OVERLAP = -(-RECEPTIVE_RADIUS // DOWNSAMPLING) * DOWNSAMPLING  # tiles start where the stride does
 WHOLE_PIXELS = 2048 * 2048  # up to here a picture goes through in one piece
@@ -49,7 +49,7 @@ def small_copy(contents: Tensor, side: int = MEASURE_SIDE) -> Tensor:
     scale = side / max(height, width)
     if scale >= 1:
         return contents
-    shape = [max(16, round(height * scale)), max(16, round(width * scale))]
+    shape = [max(MIN_SIDE, round(height * scale)), max(MIN_SIDE, round(width * scale))]
     return F.interpolate(contents, shape, mode="bilinear", antialias=True, align_corners=False)
 
 

@@ -25,6 +25,7 @@ from .layers import DIN, Conv, ResidualConvs, upsample
 RESIDUAL_BLOCKS = 5
 DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
 LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6), "texture": (7, 8, 9)}  # Fig. 7
+MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
 DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
 RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound
 
