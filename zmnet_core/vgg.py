@@ -105,7 +105,7 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
     except SafetensorError as error:
         raise WeightsNotFoundError(f"{path} cannot be read as safetensors ({error}).") from error
     network.load_state_dict(state)
-    return network.eval()
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def _find_weights() -> Path:
