@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zmnet_core.layers import DIN, EPS, Conv, upsample
+from zmnet_core.layers import DIN, EPS, Conv, UpsampleConv
 
 
 def activations(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -178,6 +178,17 @@ def test_convolution_of_a_constant_picture_shows_no_border():
         torch.testing.assert_close(y, y[..., 4:5, 4:5].expand_as(y))
 
 
-def test_upsampling_repeats_every_pixel_twice_each_way():
-    x = activations(1, 2, 3, 5)
-    assert torch.equal(upsample(x), x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (3, 5), (8, 8)])
+def test_upsampling_convolution_is_a_convolution_of_every_pixel_repeated_twice(size, bias):
+    x = activations(2, 3, *size).double().requires_grad_()
+    conv = UpsampleConv(3, 5, bias=bias).double()
+    large = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    plain = F.conv2d(F.pad(large, (1, 1, 1, 1), mode="reflect"), conv.weight, conv.bias)
+    torch.testing.assert_close(conv(x), plain)
+
+    by_name = {"x": x, "weight": conv.weight}
+    probe = torch.rand_like(plain)
+    fast = torch.autograd.grad((conv(x) * probe).sum(), list(by_name.values()))
+    slow = torch.autograd.grad((plain * probe).sum(), list(by_name.values()))
+    torch.testing.assert_close(fast, slow)

@@ -1,7 +1,7 @@
 """`zmnet bench`: what a model costs, as ratios to the bare convolutions of the same shapes.
 
-The floor of a network is the time of its convolutions alone, on ready-padded inputs, one after the
-other, in the same process: what is above it is this library's doing.
+The floor of a network is the time of its convolutions alone, on ready-padded (and up-sampled) inputs,
+one after the other, in the same process: what is above it is this library's doing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .layers import UpsampleConv
 from .model import ZMNet
 
 _PEAK_MEMORY = """
@@ -51,7 +52,8 @@ def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable
     calls: list[tuple[Tensor, nn.Conv2d]] = []
 
     def note(conv: nn.Conv2d, inputs: tuple[Tensor]) -> None:
-        padded = F.pad(inputs[0], [p for p in reversed(conv.padding) for _ in (0, 1)])
+        x = F.interpolate(inputs[0], scale_factor=2) if isinstance(conv, UpsampleConv) else inputs[0]
+        padded = F.pad(x, [p for p in reversed(conv.padding) for _ in (0, 1)])
         calls.append((torch.rand_like(padded), conv))
 
     hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]

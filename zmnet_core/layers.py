@@ -112,6 +112,26 @@ class ResidualConvs(nn.Module):
         self.conv2 = Conv(channels, channels, 3, bias=False)
 
 
-def upsample(x: Tensor) -> Tensor:
-    """Twice the height and width by repetition; with the convolution after it, no checkerboard."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+class UpsampleConv(Conv):
+    """Nearest up-sampling to twice the size, then a 3 × 3 convolution; in one, on the small planes.
+
+    Of the nine pixels under the kernel some are copies of each other: for an output pixel of an even
+    row the three rows are two (i − 1 and i, twice), of an odd row as well (i, twice, and i + 1), and
+    so for the columns. Adding the weights of the copies gives four 2 × 2 kernels, one for each place
+    in a 2 × 2 block of the output: 16 multiplications instead of 36, and the large planes are written once.
+    Reflected borders of the large planes are repeated borders of the small ones.
+    """
+
+    # [place, tap, row of the 3 × 3 kernel]; the odd row of a window comes before the even one of the next.
+    _FOLD = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True):
+        super().__init__(inputs, outputs, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] → [N, outputs, 2H, 2W]."""
+        fold = self._FOLD.to(self.weight)
+        kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, fold, fold).flatten(0, 2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(4)
+        blocks = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+        return F.pixel_shuffle(blocks, 2)[..., 1:-1, 1:-1]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import DIN, Conv, ResidualConvs, upsample
+from .layers import DIN, Conv, ResidualConvs, UpsampleConv
 
 RESIDUAL_BLOCKS = 5
 DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
@@ -71,8 +71,8 @@ class TNet(nn.Module):
         self.d2w = Conv(w, 2 * w, 3, stride=2, bias=False)
         self.d4w = Conv(2 * w, 4 * w, 3, stride=2, bias=False)
         self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
-        self.u2w = Conv(4 * w, 2 * w, 3, bias=False)
-        self.uw = Conv(2 * w, w, 3)
+        self.u2w = UpsampleConv(4 * w, 2 * w, bias=False)
+        self.uw = UpsampleConv(2 * w, w)
         self.out = Conv(w, 3, 9)
 
     @property
@@ -114,8 +114,8 @@ class TNet(nn.Module):
         for block in self.residual:
             # β of the second site would add a constant to x that every later norm takes away again.
             x = x + din(block.conv2(din(block.conv1(x)).relu_()), shift=False)
-        x = din(self.u2w(upsample(x))).relu_()
-        x = self.uw(upsample(x)).relu_()
+        x = din(self.u2w(x)).relu_()
+        x = self.uw(x).relu_()
         return self.out(x)[..., :height, :width]
 
     @staticmethod
