@@ -311,3 +311,18 @@ def test_pictures_that_are_not_numbers_are_refused(model, style, make_picture, v
     for call in (lambda: model.encode_style(picture), lambda: model.apply(picture, style)):
         with pytest.raises(ValueError, match="NaN or infinite"):
             call()
+
+
+def test_pictures_in_0_to_255_are_refused(model, contents, style):
+    with pytest.raises(ValueError, match="Divide by 255"):
+        model.apply(contents * 255, style)
+
+
+def test_a_negative_strength_is_refused(model, contents, style):
+    with pytest.raises(ValueError, match="the strength is -0.5"):
+        model.apply(contents, style, strength=-0.5)
+
+
+def test_a_network_without_channels_is_refused():
+    with pytest.raises(ValueError, match="not -1"):
+        ZMNet({"width": -1})

@@ -163,7 +163,7 @@ def stylize(
     if weights and abs(sum(weights)) < 1e-6:
         raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
     if tile is not None and (tile < 0 or tile % 4):
-        raise typer.BadParameter("a multiple of 4", param_hint="--tile")
+        raise typer.BadParameter("0 (in one piece), or a positive multiple of 4", param_hint="--tile")
 
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)

@@ -273,14 +273,19 @@ class ZMNet(
             raise ValueError(
                 f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first."
             )
-        if not torch.isfinite(images).all():
+        low, high = (float(value) for value in torch.aminmax(images))
+        if not math.isfinite(high - low):
             raise ValueError("the pictures hold NaN or infinite values.")
+        if low < -1 or high > 2:  # resampling may leave 0..1 a little
+            raise ValueError(
+                f"pictures are in 0..1; this tensor goes from {low:.3g} to {high:.3g}. Divide by 255 first?"
+            )
         return images.to(self._parameter.device)
 
     def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
-        if not math.isfinite(strength):
+        if not (math.isfinite(strength) and strength >= 0):
             raise ValueError(f"the strength is {strength}; 0 is the photograph, 1 the style, up to 1.5 beyond it.")
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")

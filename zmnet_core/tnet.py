@@ -64,6 +64,8 @@ class TNet(nn.Module):
 
     def __init__(self, width: int = 32):
         super().__init__()
+        if width < 1:
+            raise ValueError(f"the TNet's width is the number of channels of its first layer, not {width}.")
         w = width
         self.width = width
         self.sites = din_sites(width)
