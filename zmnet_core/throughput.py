@@ -13,8 +13,9 @@ import torch
 class Stopwatch:
     """Wall time by part of the step.
 
-    On a GPU, work is only queued where it is called; so every `every`-th step is measured with the
-    device brought to a halt at each border, and the others run free.
+    On a GPU, work is only queued where it is called; so one step in `every` is measured with the
+    device brought to a halt at each border, and the others run free. Which one moves on from time
+    to time: a fixed one would always, or never, meet the steps that recur with the same period.
 
     Args:
         device: where the step computes.
@@ -29,7 +30,7 @@ class Stopwatch:
 
     def step(self, step: int) -> None:
         """A new step begins."""
-        self._running = step % self.every == 0
+        self._running = step % self.every == step // self.every % self.every
         self._steps += self._running
 
     @contextmanager
