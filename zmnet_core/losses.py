@@ -90,11 +90,15 @@ def compress(error: Tensor, epsilon: float) -> Tensor:
 
 
 class PerceptualTerms(NamedTuple):
-    """Each term per picture, before λ: content [N] and style {layer: [N]}; total is a scalar."""
+    """Each term per picture, before λ: content [N] and style {layer: [N]}.
+
+    `each` is the loss of each picture, [N]; `total` their mean.
+    """
 
     total: Tensor
     content: Tensor
     style: dict[str, Tensor]
+    each: Tensor
 
 
 class PerceptualLoss(nn.Module):
@@ -121,13 +125,22 @@ class PerceptualLoss(nn.Module):
         """Activations of the photographs at the content layers."""
         return self.vgg(contents, self.config.content_layers)
 
-    def forward(self, stylised: Tensor, contents: Tensor, style_targets: dict[str, Tensor]) -> PerceptualTerms:
-        """The loss of N stylised pictures against N photographs and N paintings' Gram matrices."""
+    def forward(
+        self,
+        stylised: Tensor,
+        contents: Tensor,
+        style_targets: dict[str, Tensor],
+        content_targets: dict[str, Tensor] | None = None,
+    ) -> PerceptualTerms:
+        """The loss of N stylised pictures against N photographs and N paintings' Gram matrices.
+
+        `content_targets` of the same photographs are computed here unless they are given.
+        """
         if self.checkpointing:  # compute the loss network again in the backward pass, keep nothing of it
             features = checkpoint(self.vgg, stylised, self.config.layers, use_reentrant=False)
         else:
             features = self.vgg(stylised, self.config.layers)
-        targets = self.content_targets(contents)
+        targets = content_targets or self.content_targets(contents)
         content = torch.zeros(stylised.shape[0], device=stylised.device)
         for layer in self.config.content_layers:
             error = squared_distance(features[layer], targets[layer])
@@ -147,8 +160,8 @@ class PerceptualLoss(nn.Module):
         weighted = sum(weights[layer] * compress(error, self.config.compression) for layer, error in style.items())
         if self.config.kind == "normalised":
             weighted = weighted / sum(weights.values())
-        total = self.config.style_weight * weighted.mean() + self.config.content_weight * content.mean()
-        return PerceptualTerms(total, content, style)
+        each = self.config.style_weight * weighted + self.config.content_weight * content
+        return PerceptualTerms(each.mean(), content, style, each)
 
 
 def saturation_penalty(logits: Tensor, limit: float = 3.5) -> Tensor:

@@ -20,7 +20,8 @@ from .errors import WeightsNotFoundError
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
 
 # (activation, index of its convolution in torchvision's numbering, outputs); None is a max pool.
-_PLAN: tuple[tuple[str, int, int] | None, ...] = (
+Plan = tuple[tuple[str, int, int] | None, ...]
+_PLAN: Plan = (
     ("relu1_1", 0, 64), ("relu1_2", 2, 64), None,
     ("relu2_1", 5, 128), ("relu2_2", 7, 128), None,
     ("relu3_1", 10, 256), ("relu3_2", 12, 256), ("relu3_3", 14, 256), None,
@@ -30,21 +31,27 @@ LAYER_CHANNELS = {entry[0]: entry[2] for entry in _PLAN if entry is not None}
 LAYER_ORDER = tuple(LAYER_CHANNELS)
 
 
-class VGG16(nn.Module):
-    """VGG-16 up to and including layer `last`, frozen.
+class VGG(nn.Module):
+    """A VGG network up to and including layer `last`, frozen; subclasses say which.
 
     Args:
         last: the deepest activation that is computed, "relu1_1" … "relu4_3".
     """
 
+    name: str
+    plan: Plan
+    mean_rgb: tuple[float, float, float]  # subtracted from pictures in 0..1
+    std_rgb: tuple[float, float, float]  # and divided by
+
     def __init__(self, last: str = "relu4_3"):
         super().__init__()
-        if last not in LAYER_CHANNELS:
-            raise ValueError(f"VGG-16 has no layer '{last}' here; choose one of {', '.join(LAYER_ORDER)}.")
+        names = [entry[0] for entry in self.plan if entry is not None]
+        if last not in names:
+            raise ValueError(f"{self.name} has no layer '{last}' here; choose one of {', '.join(names)}.")
         self.last = last
         self.features = nn.ModuleDict()
         inputs = 3
-        for entry in _PLAN:
+        for entry in self.plan:
             if entry is None:
                 continue
             name, index, outputs = entry
@@ -52,8 +59,8 @@ class VGG16(nn.Module):
             inputs = outputs
             if name == last:
                 break
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(self.mean_rgb).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(self.std_rgb).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, and what tensor cores want
 
@@ -67,7 +74,7 @@ class VGG16(nn.Module):
         wanted = set(layers)
         found: dict[str, Tensor] = {}
         x = (image - self.mean) / self.std
-        for entry in _PLAN:
+        for entry in self.plan:
             if entry is None:
                 x = nn.functional.max_pool2d(x, 2)
                 continue
@@ -79,7 +86,14 @@ class VGG16(nn.Module):
                 found[name] = x
                 if len(found) == len(wanted):
                     return found
-        raise ValueError(f"this VGG-16 ends at {self.last}; it cannot give {', '.join(sorted(wanted - set(found)))}.")
+        raise ValueError(f"this {self.name} ends at {self.last}; it cannot give {', '.join(sorted(wanted - set(found)))}.")
+
+
+class VGG16(VGG):
+    """VGG-16, with torchvision's normalisation."""
+
+    name, plan = "VGG-16", _PLAN
+    mean_rgb, std_rgb = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def load_vgg16(last: str = "relu4_3") -> VGG16:
