@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from zmnet_core.cli import app
 from zmnet_core.demo import PICTURES
+from zmnet_core.model import BUNDLED
 
 PHOTO = PICTURES / "contents" / "chelsea.jpg"
 PAINTING = PICTURES / "styles" / "irises-van-gogh.jpg"
@@ -219,12 +220,20 @@ def test_demo_writes_a_sheet_and_prints_its_path(tmp_path):
 def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(f"{PHOTO}\t{PAINTING}\n{PICTURES / 'contents' / 'coffee.jpg'}\t{OTHER}\n")
-    output = zmnet("evaluate", "--pairs", pairs, "--data", "/", "--size", 128, "-o", tmp_path / "report")
-    assert "photograph" in output and "colour transfer" in output and "zm-net" in output
+    arguments = ["--pairs", pairs, "--data", "/", "--size", 64, "--judge", "vgg16", "--beside", BUNDLED / "zmnet-base"]
+    arguments += ["--training-pairs", pairs, "--ost", 1, "--ost-steps", 2, "-o", tmp_path / "report"]
+    output = zmnet("evaluate", *arguments)
+    for row in ("photograph", "colour transfer", "zm-net", "OST", str(BUNDLED / "zmnet-base")):
+        assert row in output
     report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
-    assert report["summary"]["photograph"]["content"]["median"] == 0
-    assert report["pairs"] == 2 and len(report["scores"]["zm-net"]) == 2
-    assert Image.open(tmp_path / "report" / "sheet.jpg").size[0] > 4 * 192
+    judged = report["sizes"]["64"]["vgg16"]
+    assert report["pairs"] == 2 and len(judged["scores"]["zm-net"]) == 2 and len(judged["scores"]["OST"]) == 1
+    assert judged["summary"]["photograph"]["content"]["median"] == 0
+    assert judged["against"][str(BUNDLED / "zmnet-base")] == {"total": 1, "style": 1, "better": 0}  # the same model
+    assert report["zero_shot_gap_percent"]["vgg16"]["zm-net"] == pytest.approx(0, abs=1e-6)  # the same list
+    width, height = Image.open(tmp_path / "report" / "sheet-64.jpg").size
+    assert width > 6 * 192 and height > 2 * 192
+    assert " ".join((tmp_path / "report" / "evaluation.txt").read_text().split()) in output
 
 
 def test_evaluate_says_which_file_is_missing(tmp_path):

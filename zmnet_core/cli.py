@@ -274,29 +274,40 @@ def demo(
 @app.command()
 @readable_errors
 def evaluate(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for evaluation.json and sheet.jpg.")] = Path(
-        "zmnet-evaluation"
-    ),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("zmnet-evaluation"),
     data: Annotated[
         Path | None, typer.Option(help="Folder the pairs' paths start in; $ZMNET_DATA/data if left out.")
     ] = None,
     pairs: Annotated[Path | None, typer.Option(help="Own list: photograph TAB painting, a pair a line.")] = None,
+    training_pairs: Annotated[
+        Path | None, typer.Option(help="The like with training paintings, for the zero-shot gap; else left out.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")] = None,
-    size: Annotated[int, typer.Option(min=64, help="Side of the pictures, px.")] = 256,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(min=64, help="Side of the pictures, px, a multiple of 4; repeat. 256 and 512 if left out."),
+    ] = None,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="Network that judges, vgg16 or vgg19; repeat. Both if left out.")
+    ] = None,
+    beside: Annotated[list[str] | None, typer.Option(help="Another model for a row of its own; repeat.")] = None,
+    ost: Annotated[int, typer.Option(min=0, help="Optimise so many of the pairs; minutes each without a GPU.")] = 20,
+    ost_steps: Annotated[int, typer.Option(min=1, help="Steps of Adam for each of them.")] = 200,
+    gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
+    cache: Annotated[Path | None, typer.Option(help="What is kept between runs; OUTPUT/cache if left out.")] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Score a model on 100 unseen photograph × painting pairs, plain methods beside it."""
-    from . import evaluation
-    from .metrics import Judge
-    from .vgg import load_vgg16
+    """Score a model on 100 unseen photograph × painting pairs, other methods beside it."""
+    from .comparison import Comparison
 
-    network = load_model(model, device)
-    files = evaluation.read_pairs(data or evaluation.default_data(), pairs or evaluation.PAIRS, limit)
-    scores, sheet = evaluation.evaluate(network, Judge(load_vgg16().to(next(network.parameters()).device)), files, size)
-    about = {"model": model, "fingerprint": network.fingerprint, "pairs": len(files), "size": size}
-    evaluation.write_report(output, scores, sheet, about)
-    typer.echo(f"{len(files)} pairs, {size} px, median\n{evaluation.table(scores)}\n{output / 'sheet.jpg'}")
+    comparison = Comparison(
+        cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512], judge or ["vgg16", "vgg19"],
+        ost, ost_steps, gap,
+    )  # fmt: skip
+    networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
+    for line in comparison.run(networks, output, {"model": model}):
+        typer.echo(line)
 
 
 @app.command()

@@ -19,3 +19,7 @@ class PictureError(ZMNetError, ValueError):
 
 class TrainingError(ZMNetError):
     """A training run cannot start or go on."""
+
+
+class NotInstalledError(ZMNetError):
+    """An optional package is missing."""

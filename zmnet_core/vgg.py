@@ -86,7 +86,9 @@ class VGG(nn.Module):
                 found[name] = x
                 if len(found) == len(wanted):
                     return found
-        raise ValueError(f"this {self.name} ends at {self.last}; it cannot give {', '.join(sorted(wanted - set(found)))}.")
+        raise ValueError(
+            f"this {self.name} ends at {self.last}; it cannot give {', '.join(sorted(wanted - set(found)))}."
+        )
 
 
 class VGG16(VGG):

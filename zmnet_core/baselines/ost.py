@@ -78,6 +78,7 @@ class OST:
         """Eq. 2 of each picture, in float32: [N]."""
         return self.perceptual(pictures, contents, self.perceptual.style_targets(paintings)).each
 
+    @torch.enable_grad()
     def _optimise(self, pictures: Tensor, contents: Tensor, paintings: Tensor, steps: int) -> Tensor:
         config, kind = self.config, contents.device.type
         pictures = pictures.clone().requires_grad_()
