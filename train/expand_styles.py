@@ -1,0 +1,94 @@
+"""Expand a set of paintings by optimisation, as the paper did from 984 to 23,307 style images.
+
+    accelerate launch train/expand_styles.py --style_dir S --content_dir C --output_dir expanded --count 23307
+
+Sub-folders that both folders have (train, val, test …) are splits: each is expanded on its own, in
+proportion to its paintings. `--split train=200 --split val=40` names splits and numbers instead;
+`--split .=500` takes the folders as they are. A run that was stopped in any way goes on where it was;
+on another number of processes as well. On a CPU, start it with `python`, or on N processes with
+`ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N`.
+"""
+
+import logging
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
+from tqdm import tqdm
+
+from zmnet_core.baselines.ost import OST, STARTS, OSTConfig
+from zmnet_core.errors import TrainingError, ZMNetError
+from zmnet_core.expansion import Expansion, shares
+from zmnet_core.images import find_pictures
+from zmnet_core.vgg import load_vgg16
+
+
+def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:
+    """Images to make of each split."""
+    if (count is None) == (not split):
+        raise TrainingError("say how many images: either --count N, or --split NAME=N for every split.")
+    if split:
+        try:
+            return {name: int(number) for name, number in (entry.split("=") for entry in split)}
+        except ValueError:
+            raise TrainingError(f"--split {' '.join(split)}: NAME=N is expected, such as train=200.") from None
+    names = [f.name for f in sorted(style_dir.iterdir()) if f.is_dir() and (content_dir / f.name).is_dir()]
+    if not names:
+        raise TrainingError(f"'{style_dir}' and '{content_dir}' share no sub-folder; give --split .=N instead.")
+    return shares(count, {name: len(find_pictures(style_dir / name)) for name in names})
+
+
+def expand(
+    style_dir: Annotated[Path, typer.Option(help="paintings, a sub-folder for every split")],
+    content_dir: Annotated[Path, typer.Option(help="photographs, the same sub-folders")],
+    output_dir: Annotated[Path, typer.Option(help="gets a sub-folder for every split")],
+    count: Annotated[int | None, typer.Option(min=1, help="images in all, over the splits that both have")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="NAME=N: so many of this split; repeat")] = None,
+    size: Annotated[int, typer.Option(min=64, help="side of the images, px")] = 256,
+    steps: Annotated[int, typer.Option(min=0, help="steps of Adam at full size")] = 100,
+    coarse_steps: Annotated[int, typer.Option(min=0, help="steps before them at half the size, a quarter each")] = 100,
+    learning_rate: Annotated[float, typer.Option(help="of Adam, on pixels in 0..1")] = 0.05,
+    start: Annotated[str, typer.Option(help="what is optimised: " + " or ".join(STARTS))] = "colour transfer",
+    batch_size: Annotated[int, typer.Option(min=1, help="images optimised together, on each process")] = 1,
+    bfloat16: Annotated[bool, typer.Option(help="run the loss network in bfloat16")] = True,
+    seed: Annotated[int, typer.Option(help="of the random choices")] = 0,
+) -> None:
+    """Make new style images inside each split."""
+    accelerator = Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=30))])
+    main, rank, processes = accelerator.is_main_process, accelerator.process_index, accelerator.num_processes
+    config = OSTConfig(steps, coarse_steps, learning_rate, start, bfloat16=bfloat16)
+    ost = OST(load_vgg16().to(accelerator.device), config)
+    for name, number in plan(style_dir, content_dir, count, split or []).items():
+        folders = content_dir / name, style_dir / name
+        expansion = Expansion(*map(find_pictures, folders), *folders, output_dir / name, number, size, seed)
+        if main:
+            expansion.begin(ost)
+        accelerator.wait_for_everyone()
+        missing = set(expansion.missing())
+        # Blocks are the same in every run, so that an image does not depend on which others were there before.
+        blocks = [range(i, min(number, i + batch_size)) for i in range(0, number, batch_size)]
+        blocks = [list(block) for block in blocks if missing & set(block)]
+        accelerator.wait_for_everyone()  # all have looked before anyone writes
+        bar = tqdm(blocks[rank::processes], f"{name}, process {rank + 1} of {processes}", unit="block", position=rank)
+        for block in bar:
+            expansion.make(block, ost, accelerator.device, rank)
+        accelerator.wait_for_everyone()
+        if main:
+            rows = expansion.collect()
+            losses = sorted(made.loss for made in rows)
+            tqdm.write(f"{name}: {len(rows)} images in {output_dir / name}, median loss {losses[len(losses) // 2]:.3f}")
+    accelerator.end_training()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(expand)
+    try:
+        app()
+    except ZMNetError as error:
+        sys.exit(f"error: {error}")
