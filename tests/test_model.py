@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from zmnet_core.errors import WeightsNotFoundError, WrongModelError
 from zmnet_core.files import half, write_json, write_tensors
 from zmnet_core.model import ZMNet
-from zmnet_core.pnet import KINDS
+from zmnet_core.pnet import IMAGE_KINDS
 from zmnet_core.style import Style
 
 
@@ -29,7 +29,7 @@ def contents(make_picture):
 # Encode, apply ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_painting_to_picture_in_three_calls(make_model, make_picture, contents, kind):
     model = make_model(kind)
     stylised = model.apply(contents, model.encode_style(make_picture(50, 60, 7), size=48))
@@ -191,7 +191,7 @@ def test_fingerprint_follows_weights_that_are_loaded(make_model, folder):
 # Files -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_saved_model_comes_back_to_the_bit(make_model, tmp_path, contents, make_picture, kind):
     model = make_model(kind)
     model.save_pretrained(tmp_path)

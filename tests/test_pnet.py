@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zmnet_core.pnet import KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
+from zmnet_core.pnet import IMAGE_KINDS, KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
 from zmnet_core.tnet import din_sites
 from zmnet_core.vgg import VGG16
 
@@ -33,7 +33,7 @@ def by_site(values: Tensor) -> dict[str, Tensor]:
     return dict(zip((site.name for site in SITES), values.split([site.channels for site in SITES], 2)))
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(scope="module", params=IMAGE_KINDS)
 def pnet(request, random_vgg, make_picture) -> PNet:
     calibration = torch.cat([make_picture(48, 48, seed) for seed in range(8)])
     return untrained(request.param, random_vgg, calibration)
@@ -63,7 +63,7 @@ def test_paintings_of_a_batch_do_not_see_each_other(pnet, make_picture):
 def test_gradients_reach_every_trainable_parameter(pnet, make_picture):
     features = pnet.features(make_picture(48, 48, 0, count=2))
     # The branches of residual layers start at zero; move them, or what lies before them gets none.
-    twin = build_pnet(next(k for k, cls in KINDS.items() if type(pnet) is cls), SITES, width=16)
+    twin = build_pnet(next(k for k in IMAGE_KINDS if type(pnet) is KINDS[k]), SITES, width=16)
     twin.load_state_dict(pnet.state_dict())
     for parameter in trainable(twin):
         parameter.data.add_(0.02 * torch.randn_like(parameter))
@@ -75,7 +75,7 @@ def test_gradients_reach_every_trainable_parameter(pnet, make_picture):
             assert name.startswith("vgg.") and parameter.grad is None, name
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_two_crops_of_a_painting_are_nearer_than_two_paintings(kind, vgg, paintings):
     pnet = untrained(kind, vgg, paintings)
     first, second = styles(pnet, paintings[..., :128, :128]), styles(pnet, paintings[..., 64:, 64:])
@@ -165,7 +165,7 @@ def test_vgg_inside_a_pnet_is_not_trained():
     assert inside and not any(id(parameter) in inside for parameter in trainable(pnet))
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", IMAGE_KINDS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_pnet_gives_float32_styles(kind, dtype, random_vgg, make_picture):
     picture = make_picture(32, 32, 0)

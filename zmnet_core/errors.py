@@ -17,6 +17,10 @@ class PictureError(ZMNetError, ValueError):
     """A picture cannot be read, or cannot be processed."""
 
 
+class SignalError(ZMNetError, ValueError):
+    """Words, a vector or a palette that cannot guide a model: not written right, unknown, or of another size."""
+
+
 class TrainingError(ZMNetError):
     """A training run cannot start or go on."""
 

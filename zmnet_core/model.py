@@ -1,4 +1,4 @@
-"""`ZMNet`: a TNet, a PNet and what a user does with the pair."""
+"""`ZMNet`: a TNet, its PNets and what a user does with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,20 +14,24 @@ import torch.nn.functional as F
 from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from PIL import Image
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .attributes import encode_text, encode_vectors, pnet_for
 from .errors import WeightsNotFoundError, WrongModelError
 from .files import write_json, write_tensors
 from .images import to_picture
 from .pnet import build_pnet
+from .signals import WordTable
 from .style import Style
 from .stylize import encode_painting, stylize_picture
 from .tnet import MIN_SIDE, TNet, Trace
+from .vector_pnet import VectorPNet
 
 SCHEMA = 1
 WEIGHTS = "model.safetensors"
+ATTRIBUTE_WEIGHTS, ATTRIBUTES = "attribute.safetensors", "attribute_pnets."  # the file; the prefix of its tensors
 BUNDLED = Path(__file__).parent / "weights"
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
@@ -48,10 +53,18 @@ class ZMNet(
     Args:
         tnet: keyword arguments of `TNet`, e.g. `{"width": 32}`.
         pnet: `{"kind": "vgg"}` and keyword arguments of that PNet.
+        attribute_pnets: PNets for words or colours beside an image PNet, by signal, e.g.
+            `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
         schema: version of this description; a newer one than the library's is refused.
     """
 
-    def __init__(self, tnet: dict | None = None, pnet: dict | None = None, schema: int = SCHEMA):
+    def __init__(
+        self,
+        tnet: dict | None = None,
+        pnet: dict | None = None,
+        attribute_pnets: dict[str, dict] | None = None,
+        schema: int = SCHEMA,
+    ):
         super().__init__()
         if schema != SCHEMA:
             raise WrongModelError(
@@ -61,6 +74,14 @@ class ZMNet(
         self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
         self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
+        if attribute_pnets:
+            self.config["attribute_pnets"] = {signal: dict(options) for signal, options in attribute_pnets.items()}
+        self.attribute_pnets = nn.ModuleDict(
+            {
+                signal: build_pnet(sites=self.tnet.sites, signal=signal, **options)
+                for signal, options in (attribute_pnets or {}).items()
+            }
+        )
         self._fingerprint: tuple[object, str] | None = None
 
     # What a user calls -------------------------------------------------------------------------
@@ -76,7 +97,10 @@ class ZMNet(
             name: carried by the style, for people.
         """
         if self.pnet.signal != "image":
-            raise WrongModelError("this model is guided by vectors, not by pictures: use encode_attribute.")
+            raise WrongModelError(
+                f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
+                "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
+            )
         images = middle(self._checked(images))
         if size is not None and min(images.shape[-2:]) != size:
             scale = size / min(images.shape[-2:])
@@ -84,6 +108,46 @@ class ZMNet(
             images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
         images = images.to(self._parameter.dtype)
         return Style(self.pnet(self.pnet.features(images)), self.tnet.sites, self.fingerprint, name)
+
+    @torch.no_grad()
+    def encode_attribute(
+        self,
+        attribute: str | Tensor,
+        signal: str | None = None,
+        table: WordTable | None = None,
+        name: str | None = None,
+    ) -> Style:
+        """γ, β of words, colours or a vector.
+
+        Args:
+            attribute: a mixture of words and colours such as "0.7 night + 0.3 impressionism" or "#d9a441 + dusk"; or a
+                vector of the model's signal, [F] or [N, F] (a `gru`: one sequence [T, F]); or a colour histogram
+                of `zmnet_core.palettes`, [245] or [N, 245].
+            signal: which PNet a vector is for, where the model has several that read its size.
+            table: vectors of words in place of the signal's own (`WordTable.load`).
+            name: carried by the style; the text if left out.
+
+        Raises:
+            SignalError: text that is no mixture, an unknown word, a vector of another size or with NaN.
+            WrongModelError: this model is guided by pictures only.
+        """
+        pnets = self.vector_pnets
+        if not pnets:
+            raise WrongModelError(
+                f"this model is guided by pictures (PNet of kind '{self.config['pnet']['kind']}') only, so words "
+                "and vectors mean nothing to it: use encode_style with a painting."
+            )
+        if isinstance(attribute, str):
+            values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
+        else:
+            values = encode_vectors(pnet_for(pnets, attribute, signal), attribute)
+        return Style(values.to(self._parameter.device), self.tnet.sites, self.fingerprint, name or "")
+
+    @property
+    def vector_pnets(self) -> Mapping[str, VectorPNet]:
+        """The PNets that read words, vectors or colours, by signal."""
+        own = {self.pnet.signal: self.pnet} if isinstance(self.pnet, VectorPNet) else {}
+        return own | dict(self.attribute_pnets)
 
     @torch.no_grad()
     def apply(
@@ -167,13 +231,13 @@ class ZMNet(
         token: str | bool | None,
         **kwargs: object,
     ) -> ZMNet:
-        if os.path.isdir(model_id):
-            file = Path(model_id) / WEIGHTS
-        else:
-            file = Path(
+        def file(name: str) -> Path:
+            if os.path.isdir(model_id):
+                return Path(model_id) / name
+            return Path(
                 hf_hub_download(
                     model_id,
-                    WEIGHTS,
+                    name,
                     revision=revision,
                     cache_dir=cache_dir,
                     force_download=force_download,
@@ -181,13 +245,16 @@ class ZMNet(
                     local_files_only=local_files_only,
                 )
             )
+
         try:
             model = cls(**kwargs)
         except (TypeError, ValueError) as error:
             raise WrongModelError(
                 f"the config.json of '{model_id}' describes no model of this version: {error}."
             ) from error
-        model.load_weights(file)
+        model.load_weights(file(WEIGHTS))
+        if model.attribute_pnets:
+            model.load_attribute_weights(file(ATTRIBUTE_WEIGHTS))
         return model.eval().requires_grad_(False)
 
     @classmethod
@@ -197,7 +264,8 @@ class ZMNet(
         Args:
             pretrained_model_name_or_path: a model that ships with the library ("zmnet-base"), a
                 folder that holds config.json and model.safetensors, or a Hugging Face Hub id.
-            kwargs: huggingface_hub's: revision, cache_dir, token, local_files_only, force_download.
+            kwargs: huggingface_hub's: revision, cache_dir, token, local_files_only, force_download. With
+                `attribute_pnets=None` the PNets for words and colours are left out.
 
         Raises:
             WeightsNotFoundError: nothing of that name; the message says where it was looked for.
@@ -225,16 +293,37 @@ class ZMNet(
             ) from error
 
     def load_weights(self, file: str | os.PathLike[str]) -> None:
-        """Load a safetensors file of exactly this model's tensors.
+        """Load a safetensors file of exactly the tensors of this model's TNet and PNet.
 
         Raises:
             WrongModelError: naming the keys that are missing, unknown or of another shape.
         """
+        self._load(file, attributes=False)
+
+    def load_attribute_weights(self, file: str | os.PathLike[str]) -> None:
+        """Load a safetensors file of exactly the tensors of the PNets for words and colours.
+
+        Raises:
+            WeightsNotFoundError: there is no such file.
+            WrongModelError: it was made for another TNet, or holds other tensors.
+        """
+        if not Path(file).is_file():
+            raise WeightsNotFoundError(f"config.json names attribute_pnets, but there is no '{file}' that holds them.")
+        self._load(file, attributes=True)
+        with safe_open(file, framework="pt") as opened:
+            made_for = (opened.metadata() or {}).get("fingerprint", "none")
+        if made_for != self.fingerprint:
+            raise WrongModelError(
+                f"'{file}' was made for the TNet {made_for[:8]}, this model's is {self.fingerprint[:8]}. Train it "
+                "again (train/words.py), or leave it out: from_pretrained(…, attribute_pnets=None)."
+            )
+
+    def _load(self, file: str | os.PathLike[str], attributes: bool) -> None:
         try:
             state = load_file(file)
         except (SafetensorError, OSError) as error:
             raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}).") from error
-        expected = self.state_dict()
+        expected = self._tensors(attributes)
         missing = sorted(expected.keys() - state.keys())
         unknown = sorted(state.keys() - expected.keys())
         shapes = [
@@ -250,11 +339,22 @@ class ZMNet(
                         f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}"
                     )
             raise WrongModelError("\n".join(lines))
-        self.load_state_dict(state)
+        self.load_state_dict(state, strict=False)  # checked above
+
+    def _tensors(self, attributes: bool) -> dict[str, Tensor]:
+        """The tensors of attribute.safetensors, or those of model.safetensors."""
+        return {name: t for name, t in self.state_dict().items() if name.startswith(ATTRIBUTES) == attributes}
 
     def _save_pretrained(self, save_directory: Path) -> None:
         write_json(save_directory / "config.json", self.config)
-        write_tensors(save_directory / WEIGHTS, self.state_dict())
+        write_tensors(save_directory / WEIGHTS, self._tensors(attributes=False))
+        if self.attribute_pnets:
+            self.save_attribute_weights(save_directory / ATTRIBUTE_WEIGHTS)
+
+    def save_attribute_weights(self, file: Path, dtype: torch.dtype | None = None) -> None:
+        """Write the PNets for words and colours, bound to this TNet by its fingerprint."""
+        tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._tensors(attributes=True).items()}
+        write_tensors(file, tensors, {"fingerprint": self.fingerprint})
 
     # Helpers -----------------------------------------------------------------------------------
 

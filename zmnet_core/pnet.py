@@ -11,6 +11,7 @@ Parallel: a shallow network of its own for every l, the same two lines at the en
 | `conv`          | image  | mean and std of layer l of a CNN of the TNet's shape (the paper's)     |
 | `conv-parallel` | image  | mean and std of a shallow CNN of its own                               |
 | `vgg`           | image  | layer l of a residual MLP on the mean and std of frozen VGG-16 layers  |
+| `mlp`, `mlp-parallel`, `gru` | words, histograms | see vector_pnet.py                            |
 
 ψ_l of an image is pooled over space to means and standard deviations. There is no normalisation
 over space on the way: after an instance norm every painting has mean 0 and deviation 1, and the
@@ -19,15 +20,16 @@ PNet would be blind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .heads import PNet, ResidualLayer, StyleHeads
 from .layers import Conv
 from .tnet import RESIDUAL_BLOCKS, Site
+from .vector_pnet import GRUPNet, MLPPNet, ParallelMLPPNet
 from .vgg import LAYER_CHANNELS, VGG16
 
 
@@ -37,50 +39,6 @@ def mean_and_std(features: Tensor) -> Tensor:
     mean = x.mean((2, 3), keepdim=True)
     var = (x - mean).square_().mean((2, 3))  # two passes: seven times faster here than torch.var_mean, as exact
     return torch.cat((mean.flatten(1), (var + 1e-6).sqrt()), 1)
-
-
-class StyleHeads(nn.Module):
-    """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.
-
-    A residual block is one layer with two sites; its two γ stand side by side in one W_γ. At the
-    start W is small, b_γ = 1 and b_β = 0: close to a plain instance norm.
-    """
-
-    def __init__(self, sites: tuple[Site, ...], psi_sizes: list[int]):
-        super().__init__()
-        channels = [sum(s.channels for s in layer) for _, layer in groupby(sites, key=lambda s: s.layer)]
-        if len(channels) != len(psi_sizes):
-            raise ValueError(f"{len(psi_sizes)} vectors ψ for {len(channels)} DIN layers.")
-        self.gamma = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
-        self.beta = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
-        for bias, heads in ((1.0, self.gamma), (0.0, self.beta)):
-            for head in heads:
-                nn.init.normal_(head.weight, std=0.1 / head.in_features**0.5)
-                nn.init.constant_(head.bias, bias)
-
-    def forward(self, psis: list[Tensor]) -> Tensor:
-        """[ψ_1 … ψ_9], each [N, D_l] → [N, 2, ΣC], float32."""
-        psis = [psi.to(self.gamma[0].weight.dtype) for psi in psis]
-        gamma = torch.cat([head(psi) for head, psi in zip(self.gamma, psis)], 1)  # γ_l = ψ_l W_γ + b_γ
-        beta = torch.cat([head(psi) for head, psi in zip(self.beta, psis)], 1)  # β_l = ψ_l W_β + b_β
-        return torch.stack((gamma, beta), 1).float()
-
-
-class PNet(nn.Module):
-    """What all PNets share: `signal` says what X_s is; `features` does what needs no training.
-
-    A training loop may keep `features(X_s)` of a painting and call the PNet on it ever after.
-    """
-
-    signal = "image"
-
-    def features(self, signal: Tensor) -> Tensor:
-        """The part of the network that is frozen (none here: the signal itself)."""
-        return signal
-
-    def forward(self, features: Tensor) -> Tensor:
-        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]."""
-        raise NotImplementedError
 
 
 class ConvBlock(nn.Module):
@@ -147,21 +105,6 @@ class ParallelConvPNet(PNet):
         return self.heads([mean_and_std(branch(x)) for branch in self.branches])
 
 
-class ResidualLayer(nn.Module):
-    """ψ → ψ + MLP(ψ); the second linear starts at zero, so the layer starts as identity."""
-
-    def __init__(self, size: int):
-        super().__init__()
-        self.norm = nn.LayerNorm(size)
-        self.linear1 = nn.Linear(size, size)
-        self.linear2 = nn.Linear(size, size)
-        nn.init.zeros_(self.linear2.weight)
-        nn.init.zeros_(self.linear2.bias)
-
-    def forward(self, psi: Tensor) -> Tensor:
-        return psi + self.linear2(F.relu(self.linear1(self.norm(psi))))
-
-
 class VGGPNet(PNet):
     """Serial PNet on the channel statistics of a frozen VGG-16.
 
@@ -212,11 +155,15 @@ class VGGPNet(PNet):
         return self.heads(psis)
 
 
-KINDS: dict[str, Callable[..., PNet]] = {
+KINDS: dict[str, type[PNet]] = {
     "conv": ConvPNet,
     "conv-parallel": ParallelConvPNet,
     "vgg": VGGPNet,
+    "mlp": MLPPNet,
+    "mlp-parallel": ParallelMLPPNet,
+    "gru": GRUPNet,
 }
+IMAGE_KINDS = tuple(kind for kind, pnet in KINDS.items() if pnet.signal == "image")
 
 
 def build_pnet(kind: str, sites: tuple[Site, ...], **options: object) -> PNet:

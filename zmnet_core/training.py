@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 def build_model(config: TrainingConfig) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names."""
     if config.init_from:
-        return ZMNet.from_pretrained(config.init_from).train()
+        return ZMNet.from_pretrained(config.init_from, attribute_pnets=None).train()  # made for the old TNet
     pnet = {"kind": config.pnet} | ({"width": config.pnet_width} if config.pnet_width else {})
     model = ZMNet({"width": config.tnet_width}, pnet)
     if isinstance(model.pnet, VGGPNet):

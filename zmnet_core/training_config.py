@@ -16,7 +16,7 @@ import yaml
 
 from .errors import TrainingError
 from .losses import STYLE_LAYERS, LossConfig
-from .pnet import KINDS
+from .pnet import IMAGE_KINDS
 
 AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
@@ -73,7 +73,7 @@ class TrainingConfig:
     saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
     # network
     tnet_width: int = option(32, "channels of the TNet's first layer")
-    pnet: str = option("conv", "kind of PNet", choices=tuple(KINDS))
+    pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
     pnet_width: int = option(0, "width of the PNet; 0: its own default")
     calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
     init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")

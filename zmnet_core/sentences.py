@@ -1,0 +1,92 @@
+"""The signal `sentence`: words and phrases as a sentence encoder hears them.
+
+The encoder is all-MiniLM-L6-v2 (384 numbers, mean over tokens, unit length), asked for
+"a picture in the mood of …"; 128 principal components of the table's phrases are kept. A table of
+a few thousand words and two-word phrases ships, so that these need nothing further. Any other text
+needs the encoder, 90 MB: through the package `transformers`, from the folder
+`$ZMNET_SENTENCE_ENCODER`, else from the Hugging Face Hub or its cache.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from .errors import SignalError, WeightsNotFoundError
+from .signals import TABLES, WordTable, plain
+
+ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+TEMPLATE = "a picture in the mood of {}"
+TABLE = TABLES / "sentence-128.safetensors"
+
+
+class Sentences:
+    """The shipped table, and the encoder for what is not in it."""
+
+    def __init__(self, path: Path = TABLE):
+        self.table = WordTable.load(path)
+        tensors = load_file(path)
+        self.offset, self.components = tensors["offset"].float(), tensors["components"].float()
+
+    def __getitem__(self, phrase: str) -> Tensor:
+        """The vector [128] of a word or phrase.
+
+        Raises:
+            SignalError: not in the table, and `transformers` is not installed.
+            WeightsNotFoundError: not in the table, and there is no encoder to be had.
+        """
+        if phrase in self.table:
+            return self.table[phrase]
+        if importlib.util.find_spec("transformers") is None:
+            raise SignalError(
+                f"'{phrase}' is not in the vocabulary that ships{self.table.hint(phrase)}. `zmnet words --all` lists "
+                "it; for any other words install the sentence encoder's package: pip install transformers."
+            )
+        return self.reduce(encode([phrase]))[0]
+
+    def reduce(self, embeddings: Tensor) -> Tensor:
+        """The encoder's [N, 384] → [N, 128]."""
+        return (embeddings - self.offset) @ self.components.T
+
+
+@lru_cache(maxsize=1)
+def sentences() -> Sentences:
+    """The table that ships, read once."""
+    return Sentences()
+
+
+@lru_cache(maxsize=1)
+def _encoder(name: str) -> tuple[object, object]:
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(name), AutoModel.from_pretrained(name).eval()
+    except (OSError, ValueError) as error:
+        raise WeightsNotFoundError(
+            f"words beyond the shipped vocabulary need the sentence encoder, and '{name}' gave none. Set "
+            f"ZMNET_SENTENCE_ENCODER to a folder with the files of {ENCODER}, or connect to the internet. ({error})"
+        ) from error
+
+
+@torch.no_grad()
+def encode(phrases: Sequence[str], batch: int = 64) -> Tensor:
+    """Unit vectors [N, 384] of "a picture in the mood of …" for each phrase, by the encoder itself.
+
+    Raises:
+        WeightsNotFoundError: there is no encoder to be had.
+    """
+    tokenizer, encoder = _encoder(os.environ.get("ZMNET_SENTENCE_ENCODER") or ENCODER)
+    found = []
+    for start in range(0, len(phrases), batch):
+        texts = [TEMPLATE.format(plain(phrase)) for phrase in phrases[start : start + batch]]
+        tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        states, mask = encoder(**tokens).last_hidden_state, tokens["attention_mask"][..., None]
+        found.append(torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1))
+    return torch.cat(found).float()
