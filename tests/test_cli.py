@@ -250,3 +250,35 @@ def test_help_does_not_import_torch():
 def test_bench_prints_ratios():
     output = zmnet("bench", "--repeat", 1, "--no-large")
     assert "apply 256" in output and "encode_style" in output and "ratio" in output
+
+
+def test_animate_goes_from_one_painting_to_another(photo, tmp_path):
+    from PIL import ImageSequence
+
+    out = tmp_path / "out.gif"
+    zmnet("animate", photo, "--from", PAINTING, "--to", OTHER, "--frames", 4, "--fps", 10, "-o", out)
+    with Image.open(out) as image:
+        seen = [np.asarray(frame.convert("RGB")).astype(float) for frame in ImageSequence.Iterator(image)]
+    assert len(seen) == 4 and seen[0].shape == (81, 120, 3)
+    assert all(np.abs(a - b).mean() > 1 for a, b in zip(seen, seen[1:]))
+    zmnet("stylize", photo, "-s", OTHER, "-o", tmp_path / "last.png")
+    assert np.abs(seen[-1] - pixels(tmp_path / "last.png")).mean() < 8  # 256 colours
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([PHOTO, "--from", PAINTING, "--to", "nowhere.jpg", "-o", "o.gif"], "no picture 'nowhere.jpg'"),
+        ([PHOTO, "--from", PAINTING, "--to", OTHER, "-o", "o.avi"], "ends in .gif or .mp4"),
+        (["nowhere.jpg", "--from", PAINTING, "--to", OTHER, "-o", "o.gif"], "no picture 'nowhere.jpg'"),
+    ],
+)
+def test_animate_says_what_is_wrong(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in zmnet("animate", *arguments, status=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_stylize_and_encode_without_any_style_say_so(photo, tmp_path):
+    assert "--attribute" in zmnet("stylize", photo, "-o", tmp_path / "o.png", status=2)
+    assert "--attribute" in zmnet("encode", "-o", tmp_path / "o.safetensors", status=2)

@@ -50,6 +50,16 @@ StyleSizeOption = Annotated[
 ]
 
 
+AttributeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute",
+        "-a",
+        help='Words or colours, e.g. "0.7 night + 0.3 impressionism" or "#d9a441". Repeat to blend.',
+    ),
+]
+
+
 def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
     """Print the library's errors as one message and exit with status 1, without a traceback."""
 
@@ -102,6 +112,16 @@ def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
     return encode_painting(model, read_picture(file).rgb, style_size, file.stem)
 
 
+def load_signal(model: ZMNet, text: str, style_size: int) -> Style:
+    """The style of a painting or style file, or of words."""
+    from .images import SUFFIXES
+
+    file = Path(text)
+    if file.is_file() or file.suffix.lower() in (*SUFFIXES, ".safetensors"):
+        return load_style(model, file, style_size)
+    return model.encode_attribute(text)
+
+
 def numbers(text: str, flag: str) -> list[float]:
     """ "0.7,0.3" as numbers."""
     try:
@@ -121,11 +141,13 @@ def stylize(
         Path, typer.Option("--output", "-o", help="File (.jpg, .png, .webp) for one photograph, else a folder.")
     ],
     style: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--style", "-s", help="A painting, or a style file of `zmnet encode`. Repeat to blend."),
-    ],
+    ] = None,
+    attribute: AttributeOption = None,
     blend: Annotated[
-        str | None, typer.Option(help="Weights of several styles, e.g. 0.7,0.3; equal if left out.")
+        str | None,
+        typer.Option(help="Weights of several styles, then of attributes, e.g. 0.7,0.3; equal if left out."),
     ] = None,
     strength: Annotated[
         float, typer.Option(min=0, max=1.5, help="0 is close to the photograph, 1 the style, up to 1.5 beyond it.")
@@ -145,7 +167,7 @@ def stylize(
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Restyle photographs with a painting, or with several blended."""
+    """Restyle photographs with a painting or with words, or with several blended."""
     from tqdm import tqdm
 
     from .errors import PictureError
@@ -157,9 +179,13 @@ def stylize(
     groups = [group.strip() for group in layers.split(",")] if layers is not None else list(LAYER_GROUPS)
     if unknown := [group for group in groups if group not in LAYER_GROUPS]:
         raise typer.BadParameter(f"no group '{unknown[0]}'; there are {', '.join(LAYER_GROUPS)}", param_hint="--layers")
+    style, attribute = style or [], attribute or []
+    if not style and not attribute:
+        raise typer.BadParameter("a painting or style file (or words: --attribute)", param_hint="--style")
     weights = numbers(blend, "--blend") if blend else None
-    if weights and len(weights) != len(style):
-        raise typer.BadParameter(f"{len(weights)} weights for {len(style)} styles", param_hint="--blend")
+    if weights and len(weights) != len(style) + len(attribute):
+        given = f"{len(style) + len(attribute)} styles"
+        raise typer.BadParameter(f"{len(weights)} weights for {given}", param_hint="--blend")
     if weights and abs(sum(weights)) < 1e-6:
         raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
     if tile is not None and (tile < 0 or tile % 4):
@@ -167,7 +193,8 @@ def stylize(
 
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
-    mixed = Style.blend([load_style(network, file, style_size) for file in style], weights)
+    signals = [load_style(network, file, style_size) for file in style]
+    mixed = Style.blend(signals + [network.encode_attribute(text) for text in attribute], weights)
     if set(groups) != set(LAYER_GROUPS):
         mixed = mixed.only(*groups)
     failed = 0
@@ -235,23 +262,92 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 @app.command()
 @readable_errors
 def encode(
-    paintings: Annotated[
-        list[Path], typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING...")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (12.5 KB).")],
+    paintings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
+    ] = None,
+    attribute: AttributeOption = None,
     style_size: StyleSizeOption = 256,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Keep a painting's style in a file, for `stylize --style FILE.safetensors`."""
+    """Keep the style of a painting or of words in a file, for `stylize --style FILE.safetensors`."""
     from .errors import PictureError
     from .style import Style
 
     if output.suffix != ".safetensors":
         raise PictureError(f"-o '{output}': a style file ends in .safetensors.")
+    if not paintings and not attribute:
+        raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
     network = load_model(model, device)
-    style = Style.blend([load_style(network, file, style_size) for file in paintings])
+    signals = [load_style(network, file, style_size) for file in paintings or []]
+    style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
+
+
+@app.command()
+@readable_errors
+def animate(
+    photograph: Annotated[Path, typer.Argument(help="A photograph.", metavar="PHOTO")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File, .mp4 (needs the package av) or .gif.")],
+    start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
+    end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
+    frames: Annotated[int, typer.Option(min=2, help="Number of frames.")] = 48,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
+    loop: Annotated[bool, typer.Option("--loop", help="Come back to the first style, for an endless loop.")] = False,
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
+    size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
+    style_size: StyleSizeOption = 256,
+    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """A photograph on the way from one style to another: noon to night, or one painting to the next."""
+    from tqdm import tqdm
+
+    from .images import fit_short_side, read_picture, to_pil, to_tensor
+    from .stylize import frames as painted
+    from .stylize import shares_of
+    from .tnet import MIN_SIDE
+    from .video import check_video, write_video
+
+    check_video(output)
+    content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
+    network = load_model(model, device)
+    ends = [load_signal(network, text, style_size) for text in (start, end)]
+    shares = shares_of(frames, there_and_back=loop)
+    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour)
+    bar = tqdm(pictures, "animate", total=frames, unit="frame")
+    typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
+
+
+@app.command()
+@readable_errors
+def words(
+    search: Annotated[str, typer.Argument(help="Only words that hold these letters.", metavar="LETTERS")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="All words and phrases that work offline, not only the trained ones.")
+    ] = False,
+    model: ModelOption = "zmnet-base",
+) -> None:
+    """List the words a model was trained on, for --attribute."""
+    from .errors import WrongModelError
+    from .sentences import sentences
+    from .signals import glove
+
+    pnets = load_model(model, "cpu").vector_pnets
+    if not pnets:
+        raise WrongModelError(f"'{model}' is guided by pictures only: it has no words.")
+    for signal, pnet in pnets.items():
+        for family, members in pnet.words.items():
+            if found := [word for word in members if search.lower() in word]:
+                typer.echo(f"{family}: {', '.join(found)}")
+        if everything and signal != "histogram":
+            known = (sentences().table if signal == "sentence" else glove()).words
+            typer.echo("\n".join(word for word in known if search.lower() in word))
+    if "histogram" in pnets and not search:
+        typer.echo("colours: any, as #d9a441")
 
 
 @app.command()

@@ -133,8 +133,9 @@ class WordTable:
         word = plain(word)
         near = difflib.get_close_matches(word, self.words, count, cutoff=0.7)
         parts = set(word.split())
-        shared = [known for known in self.words if parts & set(known.split()) and known not in near]
-        return (near + sorted(shared, key=len))[:count]
+        shared = {known: len(parts & set(known.split())) for known in self.words if known not in near}
+        shared = {known: number for known, number in shared.items() if number}
+        return (near + sorted(shared, key=lambda known: (-shared[known], len(known))))[:count]
 
     def neighbours(self, word: str, count: int) -> list[str]:
         """The words whose vectors have the largest cosine with this one's, nearest first, itself not among them."""

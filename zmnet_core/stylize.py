@@ -6,7 +6,8 @@ keep colour → `Picture`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -136,6 +137,19 @@ def stylize_each(
     return result
 
 
+def shares_of(count: int, smooth: bool = True, there_and_back: bool = False) -> list[float]:
+    """How much of the second style there is in each of `count` frames, 0..1.
+
+    Args:
+        smooth: start and end slowly (a cosine); else the same change from frame to frame.
+        there_and_back: come back to the first style for an endless loop; the last frame is one step before the first.
+    """
+    shares = [index / max(1, count - (not there_and_back)) for index in range(count)]
+    if there_and_back:
+        shares = [1 - abs(1 - 2 * share) for share in shares]
+    return [(1 - math.cos(math.pi * share)) / 2 for share in shares] if smooth else shares
+
+
 def animate(
     model: ZMNet,
     contents: Tensor,
@@ -152,14 +166,35 @@ def animate(
         start, end: the styles of the first and of the last frame.
         shares: how much of `end` there is in each frame, 0..1.
         strength, options: of `stylize_tensor`.
+
+    Returns:
+        [frames, 3, H, W] on the contents' device.
     """
+    if len(contents) not in (1, len(shares)):
+        raise ValueError(f"{len(contents)} pictures for {len(shares)} frames: give one, or one a frame.")
+    result = contents.new_empty((len(shares), *contents.shape[1:]))
+    for index, frame in enumerate(frames(model, contents, start, end, shares, strength, **options)):
+        result[index] = frame
+    return result
+
+
+def frames(
+    model: ZMNet,
+    contents: Tensor,
+    start: Style,
+    end: Style,
+    shares: Sequence[float],
+    strength: float = 1.0,
+    **options: object,
+) -> Iterator[Tensor]:
+    """The frames of `animate` one by one, [3, H, W] each, so that memory does not grow with their number."""
     if strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
         start, end = (model.style_for(small_copy(contents), style, strength) for style in (start, end))
         strength = 1.0
-    weights = torch.tensor(list(shares), dtype=start.values.dtype, device=start.values.device)[:, None, None]
     start.require(end.fingerprint, "there is no way between the two styles")
-    frames = replace(start, values=torch.lerp(start.values, end.values.to(start.values), weights))
-    return stylize_each(model, contents, frames, strength=strength, **options)
+    for index, share in enumerate(shares):
+        style = replace(start, values=torch.lerp(start.values, end.values.to(start.values), share))
+        yield stylize_tensor(model, contents[index % len(contents)][None], style, strength, **options)[0]
 
 
 def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:

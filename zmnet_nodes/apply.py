@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
@@ -144,11 +143,6 @@ class AnimateStyles(io.ComfyNode):
         size = TILES[chosen(tile, TILES, "tile")]
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
-        shares = [index / max(1, count - (not there_and_back)) for index in range(count)]
-        if there_and_back:  # the last frame is one step before the first
-            shares = [1 - abs(1 - 2 * share) for share in shares]
-        if smooth:
-            shares = [(1 - math.cos(math.pi * share)) / 2 for share in shares]
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
         steps, pixels = steps_and_pixels(contents, size)
@@ -157,7 +151,7 @@ class AnimateStyles(io.ComfyNode):
             contents,
             style_a.style,
             style_b.style,
-            shares,
+            core("stylize").shares_of(count, smooth, there_and_back),
             strength=strength,
             keep_colour=keep_colour,
             tile=size,

@@ -77,22 +77,23 @@ class EncodeStyle(io.ComfyNode):
 
 
 class EncodeAttribute(io.ComfyNode):
-    """Words → style, with a model that is guided by words."""
+    """Words or colours → style."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
             node_id="ZMNetEncodeAttribute",
             display_name="Encode Attribute",
-            description="Turns words into a style, alone or mixed: '0.5 morning + 0.5 night'. Needs a model that is "
-            "guided by words; zmnet-base is guided by pictures.",
+            description="Turns words or colours into a style, alone or mixed: '0.5 morning + 0.5 night', "
+            "'#d9a441 + dusk'. Its style blends with those of paintings.",
             search_aliases=["text to style", "word style", "time of day", "zmnet attribute"],
             inputs=[
-                Model.Input("model", tooltip="A model whose PNet is guided by words."),
+                Model.Input("model", tooltip="From Load ZM-Net; a model that reads words, as zmnet-base does."),
                 io.String.Input(
                     "text",
                     default="0.5 morning + 0.5 night",
-                    tooltip="Words or phrases joined by +, each with a weight before it if you like.",
+                    tooltip="Words, phrases or colours such as #d9a441, joined by +, each with a weight before it if "
+                    "you like.",
                 ),
             ],
             outputs=[StyleType.Output(display_name="style", tooltip="Carries its model.")],
@@ -100,12 +101,5 @@ class EncodeAttribute(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: LoadedModel, text: str) -> io.NodeOutput:
-        core("signals").parse_mixture(text)  # says what is wrong with the text before anything else
-        net = model.net
-        if net.pnet.signal == "image":
-            raise core("errors").WrongModelError(
-                f"{model!r} is guided by pictures (PNet of kind '{net.config['pnet']['kind']}'), so words mean "
-                "nothing to it: use Encode Style with a painting. Words need a PNet that is guided by words; "
-                f"the kinds of this version, {', '.join(core('pnet').KINDS)}, are all guided by pictures."
-            )
+        core("signals").parse_mixture(text)  # says what is wrong with the text before anything is loaded
         return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))

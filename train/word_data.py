@@ -1,0 +1,143 @@
+"""The pictures of each word: what a model's image PNet and the palette say of them, and the rules of vocabulary.py."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor
+from tqdm import tqdm
+from vocabulary import COLOURS, FOLDERS, LIGHTS, NEAR, TONES, painter
+
+from zmnet_core.files import write_tensors
+from zmnet_core.images import find_pictures, read_picture, to_tensor
+from zmnet_core.model import ZMNet
+from zmnet_core.palettes import histogram, lab, rgb
+from zmnet_core.stylize import encode_painting
+
+PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
+HUES = 12  # of the hue entropy
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was seen of N pictures.
+
+    Attributes:
+        files: where they are.
+        styles: [N, 2, ΣC], the image PNet's γ, β.
+        patches: [N, P, 3], CIELAB.
+    """
+
+    files: tuple[Path, ...]
+    styles: Tensor
+    patches: Tensor
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: Sequence[int]) -> Looks:
+        rows = list(rows)
+        return Looks(tuple(self.files[row] for row in rows), self.styles[rows], self.patches[rows])
+
+    @property
+    def histograms(self) -> Tensor:
+        """[N, 245], of `zmnet_core.palettes`."""
+        return histogram(self.patches)
+
+
+@torch.no_grad()
+def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None) -> Looks:
+    """Encode pictures with the model's image PNet; kept in the folder `cache` between runs."""
+    weights = hashlib.sha256(model.fingerprint.encode())
+    for tensor in model.pnet.state_dict().values():
+        weights.update(tensor.float().numpy().tobytes())
+    kept = (
+        cache or Path()
+    ) / f"{hashlib.sha256((weights.hexdigest() + repr(list(files))).encode()).hexdigest()[:24]}.safetensors"
+    if cache and kept.is_file():
+        tensors = load_file(kept)
+        return Looks(tuple(files), tensors["styles"], tensors["patches"])
+    styles, patches = [], []
+    for file in tqdm(files, "look", unit="picture"):
+        picture = read_picture(file).rgb
+        styles.append(encode_painting(model, picture).values)
+        square = to_tensor(picture)[None]
+        square = F.interpolate(square, (PATCHES, PATCHES), mode="bilinear", antialias=True, align_corners=False)
+        patches.append(lab(square.flatten(2).transpose(1, 2)))
+    looks = Looks(tuple(files), torch.cat(styles), torch.cat(patches))
+    if cache:
+        write_tensors(kept, {"styles": looks.styles, "patches": looks.patches})
+    return looks
+
+
+def statistics(patches: Tensor) -> dict[str, Tensor]:
+    """The statistics of vocabulary.py, {letter: [N]}, of patches [N, P, 3]; not standardised."""
+    lightness, a, b = patches.unbind(-1)
+    chroma = (a.square() + b.square()).sqrt()
+    hue = ((torch.atan2(b, a) / (2 * torch.pi) * HUES).floor() % HUES).long()
+    shares = torch.zeros(len(patches), HUES).scatter_add_(1, hue, chroma)
+    shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
+    entropy = -(shares * shares.clamp_min(1e-9).log()).sum(1)
+    letters = (lightness.mean(1), lightness.std(1), chroma.mean(1), a.mean(1), b.mean(1), entropy)
+    return dict(zip("LSCabH", letters))
+
+
+def rule_scores(patches: Tensor, norm: Tensor) -> dict[str, Tensor]:
+    """How well each picture fits each word of the two first rules, {word: [N]}.
+
+    Args:
+        patches: [N, P, 3].
+        norm: patches of the pictures whose mean and deviation standardise the statistics.
+    """
+    scores = {}
+    for word, colour in COLOURS.items():
+        distance = (patches - lab(rgb(colour))).norm(dim=-1)
+        scores[word] = (distance < NEAR).float().mean(1)
+    reference = statistics(norm)
+    standard = {k: (v - reference[k].mean()) / reference[k].std() for k, v in statistics(patches).items()}
+    for word, weights in (TONES | LIGHTS).items():
+        scores[word] = sum(weight * standard[letter] for letter, weight in weights.items())
+    return scores
+
+
+def labelled(data: Path, files: Sequence[Path]) -> dict[str, list[int]]:
+    """Rows of the pictures of labelled words: folders, movements and painters."""
+    place = {file.relative_to(data).as_posix(): row for row, file in enumerate(files)}
+    rows: dict[str, list[int]] = {}
+    for folder, words in FOLDERS.items():
+        found = [row for name, row in place.items() if name.startswith(f"attributes/{folder}/")]
+        rows |= {word: found for word in words if found}
+    with open(data / "labels.tsv", encoding="utf-8") as file:
+        for line in csv.DictReader(file, delimiter="\t"):
+            if line["file"] in place:
+                for word in (line["movement"], painter(line["artist"])):
+                    rows.setdefault(word, []).append(place[line["file"]])
+    return rows
+
+
+def pictures_of_words(data: Path, looks: Looks, norm: Tensor, most: int) -> dict[str, list[int]]:
+    """{word: rows of its pictures}; at most `most` by the rules, all of a label."""
+    rules = {
+        word: [int(row) for row in score.topk(min(most, len(looks))).indices]
+        for word, score in rule_scores(looks.patches, norm).items()
+    }
+    return rules | labelled(data, looks.files)
+
+
+def split_files(data: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures to train on, and unseen ones to test on."""
+    training = find_pictures(data / "styles/train") + [
+        file for name in ("noon", "night") for file in find_pictures(data / "attributes" / name / "train")
+    ]
+    # There are few sunsets, all of them among the test pictures: every second one is for either use.
+    sunsets = find_pictures(data / "attributes/sunset/test")
+    unseen = [file for name in ("val", "test") for file in find_pictures(data / "styles" / name)]
+    unseen += [file for name in ("noon", "night") for file in find_pictures(data / "attributes" / name / "test")]
+    return training + sunsets[::2], unseen + sunsets[1::2]
