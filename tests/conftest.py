@@ -7,7 +7,7 @@ beside the repository); tests that need them are skipped, saying so, where they 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,14 @@ settings.load_profile("zmnet")
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = (ROOT / os.environ.get("ZMNET_DATA", "../shared")).resolve()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is kept in the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZMNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Training pictures: the same step gives the same pictures, and nothing unreadable stops a run."""
 
-import logging
 import shutil
 
 import numpy as np
@@ -20,7 +19,7 @@ from zmnet_core.data import (
     centre_square,
     random_crop,
     rng,
-    split_folder,
+    split,
 )
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import write_tensors
@@ -102,14 +101,13 @@ def test_pictures_in_memory_are_read_once(files, tmp_path):
     assert torch.equal(kept[0], before)
 
 
-def test_unreadable_picture_is_replaced_by_the_next_and_named_once(files, tmp_path, caplog):
+def test_unreadable_picture_is_replaced_by_the_next_and_noted(files, tmp_path):
     (tmp_path / "broken.png").write_bytes(files[0].read_bytes()[:300])
     pictures = Pictures([files[0], tmp_path / "broken.png", files[2]])
-    with caplog.at_level(logging.WARNING):
-        assert torch.equal(pictures[1], pictures[2])
-        assert torch.equal(pictures[1], pictures[2])
-    (record,) = caplog.records
-    assert "skipped" in record.message and "broken.png" in record.message
+    assert torch.equal(pictures[1], pictures[2])
+    assert torch.equal(pictures[1], pictures[2])
+    ((name, note),) = pictures.notes.items()
+    assert name == str(tmp_path / "broken.png") and note.kind == "damaged"
 
 
 def test_folder_without_one_readable_picture_is_an_error_that_names_it(tmp_path):
@@ -186,7 +184,7 @@ def test_centre_square_is_the_middle(shape, left, top):
 
 def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
     def batch(seed: int, step: int, process: int) -> torch.Tensor:
-        return ContentBatches(Pictures(files), 3, 48, seed, Share(process, 2))[step]
+        return ContentBatches(Pictures(files), 3, 48, seed, Share(process, 2))[step].crops
 
     base = batch(1, 5, 0)
     assert base.shape == (3, 3, 48, 48)
@@ -199,11 +197,11 @@ def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
 def test_a_step_holds_the_same_samples_however_it_is_shared_out(files, make_bank, processes, accumulation):
     shares = [Share(process, processes, accumulation) for process in range(processes)]
     slots = processes * accumulation
-    whole = ContentBatches(Pictures(files), 2 * slots, 48, seed=1)[7]
+    whole = ContentBatches(Pictures(files), 2 * slots, 48, seed=1)[7].crops
     parts = {}
     for share in shares:
         batches = ContentBatches(Pictures(files), 2, 48, 1, share)
-        parts |= {share.slot(part): batches[7 * accumulation + part] for part in range(accumulation)}
+        parts |= {share.slot(part): batches[7 * accumulation + part].crops for part in range(accumulation)}
     assert torch.equal(torch.cat([parts[slot] for slot in range(slots)]), whole)
 
     for variants in (0, 2):
@@ -306,25 +304,25 @@ def test_whole_painting_is_found_in_the_cache_wherever_it_stands_in_the_folder(m
 def test_every_twentieth_picture_is_held_out(tmp_path, files):
     for i in range(41):
         shutil.copy(files[0], tmp_path / f"{i:02d}.png")
-    training, validation = split_folder(tmp_path, None, "--style_dir")
+    training, validation = split(tmp_path, None, "--style_dir")
     assert [f.name for f in validation] == ["00.png", "20.png", "40.png"]
     assert len(training) == 38 and not set(training) & set(validation)
 
 
 def test_named_folder_is_held_out_whole(picture_folder, tmp_path, files):
     shutil.copy(files[0], tmp_path / "v.png")
-    training, validation = split_folder(picture_folder, str(tmp_path), "--style_dir")
+    training, validation = split(picture_folder, str(tmp_path), "--style_dir")
     assert training == files and validation == [tmp_path / "v.png"]
 
 
 def test_folder_of_one_picture_cannot_be_split(tmp_path, files):
     shutil.copy(files[0], tmp_path / "a.png")
     with pytest.raises(TrainingError, match="--style_dir: .* holds one picture; at least two"):
-        split_folder(tmp_path, None, "--style_dir")
+        split(tmp_path, None, "--style_dir")
 
 
 @pytest.mark.parametrize("held_out", [None, "nowhere"])
 def test_missing_folder_is_named_with_its_flag(tmp_path, picture_folder, held_out):
     folder = picture_folder if held_out else tmp_path / "nowhere"
     with pytest.raises(TrainingError, match="--content_dir: there is no file or folder '.*nowhere'"):
-        split_folder(folder, held_out, "--content_dir")
+        split(folder, held_out, "--content_dir")

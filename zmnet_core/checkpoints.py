@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from accelerate import Accelerator
+from safetensors import SafetensorError
 
 from .errors import TrainingError
 from .files import half, write_json, write_tensors
@@ -42,10 +43,21 @@ def latest_checkpoint(run: Path) -> Path | None:
 def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path, step: int) -> None:
     """checkpoint-N, written under another name and renamed, then the oldest beyond the limit removed."""
     final, temporary = run / f"checkpoint-{step}", run / f".checkpoint-{step}.part"
-    accelerator.save_state(str(temporary))
+    try:
+        accelerator.save_state(str(temporary))
+        if accelerator.is_main_process:
+            write_json(temporary / PROGRESS_FILE, {"step": step} | _shape(accelerator, config))
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        if accelerator.is_main_process:
+            shutil.rmtree(temporary, ignore_errors=True)
+        last = latest_checkpoint(run)
+        raise TrainingError(
+            f"checkpoint-{step} could not be written: {str(error).strip().splitlines()[0]}. "
+            + (f"The last good one is '{last}': " if last else "There is none yet: ")
+            + "make room, then go on by --resume_from_checkpoint latest."
+        ) from error
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        write_json(temporary / PROGRESS_FILE, {"step": step, "images_per_step": images_per_step(accelerator, config)})
         if final.exists():  # the run was resumed from an earlier one and comes by here again
             shutil.rmtree(final)
         os.replace(temporary, final)
@@ -75,12 +87,31 @@ def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
     except RuntimeError as error:
         raise TrainingError(f"'{checkpoint}' is of another model: {error}") from error
     progress = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
-    before, now = progress["images_per_step"], images_per_step(accelerator, config)
-    if before != now:
-        logger.warning("'%s' was made with %d photographs a step, this run has %d", checkpoint, before, now)
+    now = _shape(accelerator, config)
+    other = [name for name in now if progress.get(name, now[name]) != now[name]]
+    if other:
+        before, after = (", ".join(f"{shape[name]} {SHAPE[name]}" for name in other) for shape in (progress, now))
+        logger.warning("'%s' was made with %s, this run has %s: not the same to the bit", checkpoint, before, after)
     return int(progress["step"])
 
 
-def images_per_step(accelerator: Accelerator, config: TrainingConfig) -> int:
-    """Photographs a step, over all processes and accumulation steps."""
-    return config.train_batch_size * config.gradient_accumulation_steps * accelerator.num_processes
+SHAPE = {
+    "images_per_step": "photographs a step",
+    "processes": "processes",
+    "workers": "loader workers (they shape a stream)",
+}
+
+
+def _shape(accelerator: Accelerator, config: TrainingConfig) -> dict[str, int]:
+    """What else than the options in config.yaml decides the bits of a step."""
+    shape = {
+        "images_per_step": config.train_batch_size * config.gradient_accumulation_steps * accelerator.num_processes,
+        "processes": accelerator.num_processes,
+    }
+    return shape | ({"workers": max(1, config.dataloader_num_workers)} if config.streaming else {})
+
+
+def remove_unfinished(run: Path) -> None:
+    """Remove what a run that was killed had begun to write."""
+    for path in run.glob(".checkpoint-*.part"):
+        shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Training pictures: folders of files, random crops, and what is computed once a painting.
+"""Training pictures: random crops of files, and what is computed once a painting.
 
 Every random choice comes from `rng(seed, step, sample, stream)` and nothing else: step k of a run is
 the same picture for picture whether the run was interrupted before it or not, and however its
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,15 +23,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .decoding import Notes, decode
 from .errors import PictureError, TrainingError
 from .files import write_tensors
-from .images import find_pictures, fit_short_side, read_picture
 from .losses import PerceptualLoss
 from .pnet import PNet
+from .sources import HELD_OUT, PictureFile, find_files
 
 logger = logging.getLogger(__name__)
 
-CONTENT, STYLE, CROP, VARIANT = 0, 1, 2, 3  # streams of random numbers
+CONTENT, STYLE, CROP, VARIANT, SHARDS, WINDOW = range(6)  # streams of random numbers
 
 
 def rng(seed: int, step: int, sample: int, stream: int) -> np.random.Generator:
@@ -61,50 +63,51 @@ class Share:
 
 
 class Pictures:
-    """The pictures of a folder as uint8 tensors.
+    """Picture files as uint8 tensors.
 
     Args:
-        paths: files; one that cannot be read is replaced by the next one that can, with a warning.
+        files: one that cannot be used is replaced by the next one that can.
         short_side: resize to this when reading; None keeps the file's size.
         in_memory: keep decoded pictures (uint8, on `device`) instead of reading them again.
+
+    Attributes:
+        notes: what was skipped or converted so far; whoever reads it may clear it.
     """
 
     def __init__(
         self,
-        paths: list[Path],
+        files: Sequence[PictureFile],
         short_side: int | None = None,
         in_memory: bool = False,
         device: torch.device | str = "cpu",
     ):
-        if not paths:
+        if not files:
             raise TrainingError("no pictures to train on.")
-        self.paths, self.short_side, self.in_memory, self.device = paths, short_side, in_memory, device
+        self.files, self.short_side, self.in_memory, self.device = files, short_side, in_memory, device
+        self.notes: Notes = {}
         self._kept: dict[int, Tensor] = {}
         self._bad: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> Tensor:
         """[3, H, W], uint8, sides of at least 64 px."""
         if index in self._kept:
             return self._kept[index]
-        for offset in range(len(self.paths)):
-            other = (index + offset) % len(self.paths)
+        for offset in range(len(self.files)):
+            other = (index + offset) % len(self.files)
             if other in self._bad:
                 continue
-            try:
-                image = read_picture(self.paths[other]).rgb
-            except PictureError as error:
-                logger.warning("skipped: %s", error)
+            picture = decode(self.files[other], self.short_side, self.notes)
+            if picture is None:
                 self._bad.add(other)
                 continue
-            image = fit_short_side(image, self.short_side, least=64)
-            tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().to(self.device)
+            picture = picture.to(self.device)
             if self.in_memory:
-                self._kept[index] = tensor
-            return tensor
-        raise TrainingError(f"none of the {len(self.paths)} pictures could be read; the first is '{self.paths[0]}'.")
+                self._kept[index] = picture
+            return picture
+        raise TrainingError(f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'.")
 
 
 def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: float = 0.5) -> Tensor:
@@ -125,8 +128,15 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: 
     return (crop.flip(-1) if random.random() < 0.5 else crop)[0]
 
 
+class ContentBatch(NamedTuple):
+    """Crops of photographs [B, 3, size, size], and what was skipped or converted on the way to them."""
+
+    crops: Tensor
+    notes: Notes
+
+
 class ContentBatches(Dataset):
-    """The photographs of this process, batch after batch: [B, 3, size, size] each.
+    """The photographs of this process, batch after batch.
 
     Batch k belongs to step k // accumulation.
     """
@@ -134,14 +144,16 @@ class ContentBatches(Dataset):
     def __init__(self, pictures: Pictures, batch_size: int, size: int, seed: int, share: Share = Share()):
         self.pictures, self.batch_size, self.size, self.seed, self.share = pictures, batch_size, size, seed, share
 
-    def __getitem__(self, batch: int) -> Tensor:
+    def __getitem__(self, batch: int) -> ContentBatch:
         step, part = divmod(batch, self.share.accumulation)
         first = self.share.slot(part) * self.batch_size
         crops = []
         for sample in range(first, first + self.batch_size):
             random = rng(self.seed, step, sample, CONTENT)
             crops.append(random_crop(self.pictures[int(random.integers(len(self.pictures)))], self.size, random))
-        return torch.stack(crops)
+        notes = dict(self.pictures.notes)  # a loader worker has a copy of its own, so they travel with the batch
+        self.pictures.notes.clear()
+        return ContentBatch(torch.stack(crops), notes)
 
 
 class StyleTargets(NamedTuple):
@@ -232,7 +244,7 @@ class StyleBank:
         recipe = [self.size, index * bool(variant), variant, self.seed * bool(variant), self.pictures.short_side]
         recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
-        digest = hashlib.sha256(self.pictures.paths[index].read_bytes() + repr(recipe).encode()).hexdigest()
+        digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
     def _look(self, crops: Tensor) -> StyleTargets:
@@ -252,17 +264,23 @@ def centre_square(picture: Tensor, size: int) -> Tensor:
     return crop[0]
 
 
-def split_folder(folder: str | os.PathLike[str], held_out: str | None, what: str) -> tuple[list[Path], list[Path]]:
-    """Training and validation files: another folder's for validation, or every 20th of this one."""
+def split(
+    source: str, held_out: str | None, what: str, column: str = "image"
+) -> tuple[list[PictureFile], list[PictureFile]]:
+    """Training and validation files: another source's for validation, or every 20th of this one.
+
+    Args:
+        source, held_out, column: as for `find_files`.
+        what: the option's name, for messages.
+    """
     try:
-        files = find_pictures(folder)
+        files = find_files(source, column)
         if held_out:
-            return files, find_pictures(held_out)
+            return files, find_files(held_out, column)
     except PictureError as error:
         raise TrainingError(f"{what}: {error}") from None
     if len(files) < 2:
         raise TrainingError(
-            f"{what}: '{folder}' holds one picture; at least two are needed, one of them for validation."
+            f"{what}: '{source}' holds one picture; at least two are needed, one of them for validation."
         )
-    validation = files[::20]
-    return [f for f in files if f not in set(validation)], validation
+    return [f for i, f in enumerate(files) if i % HELD_OUT], files[::HELD_OUT]

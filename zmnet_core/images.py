@@ -61,17 +61,20 @@ def find_pictures(path: str | os.PathLike[str]) -> list[Path]:
     return found
 
 
-def read_picture(path: str | os.PathLike[str]) -> Picture:
+def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
     EXIF orientation is applied; of an animation the first frame is taken; 16-bit is scaled to 8;
     CMYK is brought to sRGB through its profile if it has one.
 
+    Args:
+        data: the file's bytes, where they are at hand; `path` then only names it in errors.
+
     Raises:
         PictureError: no such file, not a picture, damaged, or larger than Pillow's limit (179 megapixels).
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if data is None else io.BytesIO(data)) as image:
             image.load()
             return to_picture(image)
     except FileNotFoundError:

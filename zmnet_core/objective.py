@@ -29,7 +29,7 @@ class Objective:
             identity: the targets are the photographs' own, so the photograph itself is the aim.
         """
         config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
-        with watch.part("networks"):
+        with watch.part("tnet"):  # the PNet in it is followed on its own
             trace = model(contents, targets.features.repeat_interleave(repeat, 0))
         # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
         # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.

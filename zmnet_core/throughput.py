@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 
 class Stopwatch:
-    """Wall time by part of the step.
+    """Wall time by part of the step. A part within a part counts to the inner one only.
 
     On a GPU, work is only queued where it is called; so one step in `every` is measured with the
     device brought to a halt at each border, and the others run free. Which one moves on from time
@@ -26,6 +27,7 @@ class Stopwatch:
         self.device, self.every = device, every
         self._running = True
         self._seconds: dict[str, float] = defaultdict(float)
+        self._open: list[tuple[str, float, float]] = []  # name, start, seconds within inner parts
         self._steps = 0
 
     def step(self, step: int) -> None:
@@ -36,12 +38,30 @@ class Stopwatch:
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
         """Count the block's time to `name`."""
-        if not self._running:
+        self._begin(name)
+        try:
             yield
+        finally:
+            self._end()
+
+    def follow(self, name: str, module: nn.Module) -> None:
+        """Count a module's forward passes to `name`, where they are within another part."""
+        module.register_forward_pre_hook(lambda *_: self._begin(name) if self._open else None)
+        module.register_forward_hook(lambda *_: self._end() if len(self._open) > 1 else None)
+
+    def _begin(self, name: str) -> None:
+        if self._running:
+            self._open.append((name, self._now(), 0.0))
+
+    def _end(self) -> None:
+        if not self._running:
             return
-        start = self._now()
-        yield
-        self._seconds[name] += self._now() - start
+        name, start, inner = self._open.pop()
+        whole = self._now() - start
+        self._seconds[name] += whole - inner
+        if self._open:
+            outer, start, inner = self._open[-1]
+            self._open[-1] = (outer, start, inner + whole)
 
     def report(self, images_per_step: int) -> dict[str, float]:
         """Images a second and each part's share of the time since the last report."""

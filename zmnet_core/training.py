@@ -6,45 +6,45 @@ or many; each process draws its own photographs and paintings from (seed, step, 
 
 from __future__ import annotations
 
-import json
+import errno
 import logging
 import math
-import platform
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
-from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
 
 import torch
-import yaml
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from .checkpoints import checkpoints, latest_checkpoint, resume, save_checkpoint, save_model
-from .data import ContentBatches, Pictures, Share, StyleBank, StyleTargets, centre_square, split_folder
+from .checkpoints import checkpoints, latest_checkpoint, remove_unfinished, resume, save_checkpoint, save_model
+from .data import ContentBatch, ContentBatches, Pictures, Share, StyleBank, StyleTargets, centre_square, split
+from .decoding import SKIPPED, Tally
 from .errors import TrainingError
-from .files import replacing, write_json
 from .losses import PerceptualLoss
 from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
 from .objective import Objective
 from .optimisation import learning_rate, make_average, make_optimizer
 from .pnet import VGGPNet, trainable
+from .records import begin_records, begin_trackers, make_accelerator, record, record_picture
+from .sources import PictureFile
+from .streams import ContentStream, split_shards
 from .throughput import Stopwatch
 from .training_config import TrainingConfig
 from .vgg import load_vgg16
 
 logger = logging.getLogger(__name__)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space on the disk, in the quota, in a file
+ECHO = 5.0  # seconds within which a second signal is taken for the first: launchers pass on a Ctrl-C they share
 
 
 def build_model(config: TrainingConfig) -> ZMNet:
@@ -82,9 +82,9 @@ def compiled(wrapped: nn.Module, model: ZMNet, config: TrainingConfig, accelerat
 class Validation:
     """Fixed photograph × unseen painting pairs, scored with the averaged weights."""
 
-    def __init__(self, config: TrainingConfig, contents: list[Path], paintings: list[Path], judge: Judge):
-        def squares(paths: list[Path], step: int) -> list[Tensor]:
-            chosen = Pictures([paths[(i * step) % len(paths)] for i in range(config.validation_pairs)])
+    def __init__(self, config: TrainingConfig, contents: list[PictureFile], paintings: list[PictureFile], judge: Judge):
+        def squares(files: list[PictureFile], step: int) -> list[Tensor]:
+            chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
             return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
 
         device = next(judge.vgg.parameters()).device
@@ -110,11 +110,17 @@ def train(config: TrainingConfig) -> Path:
     """Run (or resume) a training run; returns its folder, which `ZMNet.from_pretrained` reads.
 
     Raises:
-        TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN.
+        TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN, a full disk.
     """
     config.check()
     with StopSignal() as stop:
-        return Trainer(config).run(stop)
+        trainer = Trainer(config)
+        try:
+            return trainer.run(stop)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise TrainingError(f"{error}. Last good checkpoint: {latest_checkpoint(trainer.folder)}.") from error
 
 
 class Trainer:
@@ -130,8 +136,14 @@ class Trainer:
             )
         self.accelerator = accelerator = make_accelerator(config)
         set_seed(config.seed)
-        contents, held_out_contents = split_folder(config.content_dir, config.validation_content_dir, "--content_dir")
-        paintings, held_out_paintings = split_folder(config.style_dir, config.validation_style_dir, "--style_dir")
+        with accelerator.main_process_first():  # it lists the pictures, the others read its lists
+            find = split_shards if config.streaming else split
+            contents, held_out_contents = find(
+                config.content_dir, config.validation_content_dir, "--content_dir", config.image_column
+            )
+            paintings, held_out_paintings = split(
+                config.style_dir, config.validation_style_dir, "--style_dir", config.image_column
+            )
 
         self.model = build_model(config)
         unfreeze(self.model)
@@ -140,7 +152,7 @@ class Trainer:
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
         self.objective = Objective(config, self.perceptual)
         memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
-        self.contents = Pictures(contents, None, *memory)
+        self.contents = contents if config.streaming else Pictures(contents, None, *memory)
         self.bank = StyleBank(
             Pictures(paintings, config.style_resolution, *memory),
             self.model.pnet,
@@ -162,13 +174,15 @@ class Trainer:
         self.share = Share(accelerator.process_index, accelerator.num_processes, config.gradient_accumulation_steps)
         self.start = resume(accelerator, config, self.folder)
         self.watch = Stopwatch(accelerator.device)
+        if not config.compile:  # hooks would break its graph
+            self.watch.follow("pnet", self.model.pnet)
+        self.tally = Tally(accelerator)
         self.bad_in_a_row = 0
         if accelerator.is_main_process:
-            begin_records(self.folder, config, self.start)
+            remove_unfinished(self.folder)
+            begin_records(self.folder, config, self.start, accelerator.num_processes)
             self.validation = Validation(config, held_out_contents, held_out_paintings, Judge(vgg))
-        if config.report_to != "none":
-            plain = {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
-            accelerator.init_trackers("zmnet", plain)
+        begin_trackers(accelerator, config)
 
     def run(self, stop: StopSignal) -> Path:
         """The loop."""
@@ -208,27 +222,31 @@ class Trainer:
         accelerator.end_training()  # closes trackers and the process group
         return self.folder
 
-    def _photographs(self) -> Iterator[Tensor]:
+    def _photographs(self) -> Iterator[ContentBatch]:
         """This process's batches of photographs from the first step on."""
         config, parts = self.config, self.share.accumulation
-        batches = ContentBatches(self.contents, config.train_batch_size, config.resolution, config.seed, self.share)
+        options = (self.contents, config.train_batch_size, config.resolution, config.seed, self.share)
+        first = self.start * parts
         loader = DataLoader(
-            batches,
+            ContentStream(*options, first) if config.streaming else ContentBatches(*options),
             batch_size=None,
-            sampler=range(self.start * parts, config.max_train_steps * parts),
+            sampler=None if config.streaming else range(first, config.max_train_steps * parts),
             num_workers=config.dataloader_num_workers,
             persistent_workers=config.dataloader_num_workers > 0,
+            worker_init_fn=leave_signals_to_the_loop,
         )
         return iter(loader)
 
-    def _gradients(self, step: int, photographs: Iterator[Tensor]) -> dict[str, Tensor]:
+    def _gradients(self, step: int, photographs: Iterator[ContentBatch]) -> dict[str, Tensor]:
         """Forward and backward of one step, over its accumulation parts; what the last part has to log."""
         config, accelerator, watch, model = self.config, self.accelerator, self.watch, self.model
         warm_up = step < config.identity_steps
         identity = warm_up or (config.identity_every > 0 and step % config.identity_every == 0)
         for part in range(self.share.accumulation):
             with watch.part("data"):
-                contents = next(photographs).to(accelerator.device)
+                batch = next(photographs)
+                contents = batch.crops.to(accelerator.device)
+                self.tally.add(batch.notes)
             more = part + 1 < self.share.accumulation
             with accelerator.no_sync(self.wrapped) if more else nullcontext(), accelerator.autocast():
                 with watch.part("targets"):
@@ -273,14 +291,21 @@ class Trainer:
         """Score the averaged weights and say where the time went, on the main process."""
         images = self.config.train_batch_size * self.share.slots
         speed = self.watch.report(images)
+        self.tally.add(self.bank.pictures.notes)
+        pictures = self.tally.report()
         if not self.accelerator.is_main_process:
             return
-        scores = self.validation(self.average.module.eval(), self.folder / "samples" / f"{done:06d}.png")
-        record(self.accelerator, self.folder, done, scores | speed)
+        grid = self.folder / "samples" / f"{done:06d}.png"
+        scores = self.validation(self.average.module.eval(), grid)
+        record(self.accelerator, self.folder, done, scores | speed | {f"pictures_{k}": n for k, n in pictures.items()})
+        record_picture(self.accelerator, grid, done)
         progress.write(f"step {done}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
         shares = ", ".join(f"{k.removeprefix('share_')} {v:.0%}" for k, v in speed.items() if k.startswith("share_"))
         if speed:
             progress.write(f"{speed['images_per_second']:.1f} photographs a second; time: {shares}")
+        for what, kinds in ("skipped", pictures.keys() & set(SKIPPED)), ("converted", pictures.keys() - set(SKIPPED)):
+            if kinds:
+                progress.write(f"pictures {what}: " + ", ".join(f"{pictures[kind]} {kind}" for kind in sorted(kinds)))
 
     def _calibrate(self, pnet: VGGPNet) -> None:
         """Normalise the input of a `vgg` PNet by the statistics of some paintings."""
@@ -303,31 +328,15 @@ def agreed(accelerator: Accelerator, wish: bool) -> bool:
     return bool(wishes.any())
 
 
-def make_accelerator(config: TrainingConfig) -> Accelerator:
-    """Devices, precision and trackers of a run.
-
-    Raises:
-        TrainingError: the tracker is unknown, or its package is not installed.
-    """
-    log_with = None if config.report_to == "none" else config.report_to
-    try:
-        accelerator = Accelerator(
-            mixed_precision=config.mixed_precision, log_with=log_with, project_dir=config.output_dir
-        )
-    except ValueError as error:
-        raise TrainingError(
-            f"--report_to {config.report_to}, --mixed_precision {config.mixed_precision}: {error}"
-        ) from error
-    if log_with not in (None, "all") and not accelerator.log_with:
-        raise TrainingError(f"--report_to {log_with} needs its package: pip install {log_with}.")
-    return accelerator
-
-
 class StopSignal:
-    """Inside the block, SIGINT and SIGTERM ask the loop to finish its step, save and end."""
+    """Inside the block, SIGINT and SIGTERM ask the loop to finish its step, save and end.
+
+    Another one more than five seconds later stops the process at once.
+    """
 
     def __init__(self) -> None:
         self.wanted = False
+        self._since = 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopSignal:
@@ -340,49 +349,14 @@ class StopSignal:
             signal.signal(name, handler)
 
     def _ask(self, number: int, frame: object) -> None:
-        self.wanted = True
-        signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+        if not self.wanted:
+            self.wanted, self._since = True, time.monotonic()
+        elif time.monotonic() - self._since > ECHO:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
-def begin_records(folder: Path, config: TrainingConfig, start: int) -> None:
-    """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
-    write_json(folder / "environment.json", environment())
-    log = folder / "log.jsonl"
-    if log.is_file():
-        kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if json.loads(line)["step"] <= start]
-        with replacing(log) as temporary:
-            temporary.write_text("".join(kept), encoding="utf-8")
-
-
-def environment() -> dict[str, object]:
-    """What a figure depends on besides the options: versions, the code's commit, the command."""
-    here = Path(__file__).resolve().parent
-    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True)
-    packages = ("torch", "accelerate", "numpy", "pillow", "safetensors")
-    return {
-        "command": sys.argv,
-        "commit": git.stdout.strip() or None,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "packages": {name: metadata.version(name) for name in packages},
-    }
-
-
-def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, object]) -> None:
-    """Append to the run's log.jsonl and to accelerate's trackers, on the main process."""
-    if accelerator.is_main_process:
-        with open(run / "log.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step} | _rounded(values)) + "\n")
-    accelerator.log({k: v for k, v in values.items() if isinstance(v, float)}, step=step)
-
-
-def _rounded(values: dict[str, object]) -> dict[str, object]:
-    def short(value: object) -> object:
-        if isinstance(value, list):
-            return [short(v) for v in value]
-        return float(f"{value:.5g}") if isinstance(value, float) else value
-
-    return {name: short(value) for name, value in values.items()}
+def leave_signals_to_the_loop(worker: int) -> None:
+    """A Ctrl-C reaches loader workers, too: they must live until the loop has finished its step."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)

@@ -17,6 +17,7 @@ import yaml
 from .errors import TrainingError
 from .losses import STYLE_LAYERS, LossConfig
 from .pnet import IMAGE_KINDS
+from .sources import FORMS
 
 AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
@@ -34,11 +35,13 @@ class TrainingConfig:
     """One training run. Every field is a flag (`--content_dir …`) and a YAML key."""
 
     # data
-    content_dir: str = option("", "folder of photographs, searched recursively")
-    style_dir: str = option("", "folder of paintings, searched recursively")
+    content_dir: str = option("", f"photographs: {FORMS}")
+    style_dir: str = option("", f"paintings: {FORMS}")
     output_dir: str = option("runs/zmnet", "run folder: checkpoints, log, samples, final model")
     validation_content_dir: str | None = option(None, "photographs for validation (else every 20th is held out)")
     validation_style_dir: str | None = option(None, "paintings for validation (else every 20th is held out)")
+    image_column: str = option("image", "of a data set, the column that holds the pictures")
+    streaming: bool = option(False, "read photographs (tar files, a data set) front to back instead of at random")
     resolution: int = option(256, "side of the photographs' square crops, px")
     style_resolution: int = option(256, "side at which paintings are looked at, px")
     style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
@@ -90,7 +93,7 @@ class TrainingConfig:
     gradient_checkpointing: bool = option(False, "compute the loss network twice instead of keeping its activations")
     compile: bool = option(False, "torch.compile the training pass")
     seed: int = option(0, "of every random choice")
-    report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, …, all, none")
+    report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, trackio, …, all, none")
 
     def loss_config(self) -> LossConfig:
         """The run's loss."""
@@ -114,7 +117,7 @@ class TrainingConfig:
                 raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
         for name in ("content_dir", "style_dir"):
             if not getattr(self, name):
-                raise TrainingError(f"--{name} is missing: a folder of pictures.")
+                raise TrainingError(f"--{name} is missing: {FORMS}.")
         if self.train_batch_size % self.styles_per_batch:
             batch, styles = self.train_batch_size, self.styles_per_batch
             raise TrainingError(f"--styles_per_batch {styles} does not divide --train_batch_size {batch}.")

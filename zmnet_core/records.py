@@ -1,0 +1,106 @@
+"""What a run leaves to be read: its folder's records (options, environment, log.jsonl) and accelerate's trackers."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import yaml
+from accelerate import Accelerator
+from PIL import Image
+
+from .errors import TrainingError
+from .files import replacing, write_json
+from .training_config import TrainingConfig
+
+
+def make_accelerator(config: TrainingConfig) -> Accelerator:
+    """Devices, precision and trackers of a run.
+
+    Raises:
+        TrainingError: the tracker is unknown, or its package is not installed.
+    """
+    log_with = None if config.report_to == "none" else config.report_to
+    try:
+        accelerator = Accelerator(
+            mixed_precision=config.mixed_precision, log_with=log_with, project_dir=config.output_dir
+        )
+    except ValueError as error:
+        raise TrainingError(
+            f"--report_to {config.report_to}, --mixed_precision {config.mixed_precision}: {error}"
+        ) from error
+    if log_with not in (None, "all") and not accelerator.log_with:
+        raise TrainingError(f"--report_to {log_with} needs its package: pip install {log_with}.")
+    return accelerator
+
+
+def begin_trackers(accelerator: Accelerator, config: TrainingConfig) -> None:
+    """Open the trackers of `--report_to`, and tell them the run's options."""
+    if config.report_to != "none":
+        plain = {k: v for k, v in asdict(config).items() if isinstance(v, (int, float, str))}
+        accelerator.init_trackers("zmnet", plain, {"wandb": {"dir": config.output_dir}})
+
+
+def begin_records(folder: Path, config: TrainingConfig, start: int, processes: int) -> None:
+    """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
+    write_json(folder / "environment.json", environment(processes))
+    log = folder / "log.jsonl"
+    if log.is_file():
+        kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if json.loads(line)["step"] <= start]
+        with replacing(log) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
+
+
+def environment(processes: int) -> dict[str, object]:
+    """What a figure depends on besides the options: versions, the code's commit, the command."""
+    here = Path(__file__).resolve().parent
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True)
+    packages = ("torch", "accelerate", "numpy", "pillow", "safetensors")
+    return {
+        "command": sys.argv,
+        "processes": processes,
+        "commit": git.stdout.strip() or None,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "packages": {name: metadata.version(name) for name in packages},
+    }
+
+
+def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, object]) -> None:
+    """Append to the run's log.jsonl and to accelerate's trackers, on the main process."""
+    if accelerator.is_main_process:
+        with open(run / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step} | _rounded(values)) + "\n")
+    accelerator.log({k: v for k, v in values.items() if isinstance(v, float)}, step=step)
+
+
+def record_picture(accelerator: Accelerator, file: Path, step: int, name: str = "validation") -> None:
+    """Give a picture to the trackers that take pictures; call it on the main process."""
+    pixels = np.asarray(Image.open(file).convert("RGB"))
+    for tracker in accelerator.trackers:
+        if tracker.name == "tensorboard":
+            tracker.log_images({name: pixels[None]}, step, dataformats="NHWC")
+        elif tracker.name == "trackio":  # accelerate has no pictures for it
+            import trackio
+
+            tracker.log({name: trackio.Image(str(file))}, step)
+        elif hasattr(tracker, "log_images"):
+            tracker.log_images({name: [pixels]}, step)
+
+
+def _rounded(values: dict[str, object]) -> dict[str, object]:
+    def short(value: object) -> object:
+        if isinstance(value, list):
+            return [short(v) for v in value]
+        return float(f"{value:.5g}") if isinstance(value, float) else value
+
+    return {name: short(value) for name, value in values.items()}
