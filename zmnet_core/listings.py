@@ -96,5 +96,14 @@ def _list_folder(path: str) -> list[list[str]]:
 
 
 def _list_tar(path: str) -> list[list]:
-    with tarfile.open(path, "r:") as members:
-        return [[m.name, m.offset_data, m.size] for m in members if m.isfile() and is_picture(m.name)]
+    with tarfile.open(path, "r:") as tar:
+        members = [[m.name, m.offset_data, m.size] for m in tar if m.isfile() and is_picture(m.name)]
+        check_end(tar)
+    return members
+
+
+def check_end(tar: tarfile.TarFile) -> None:
+    """Raise tarfile.ReadError where reading ended before the archive did: tarfile takes a broken header for the end."""
+    tar.fileobj.seek(tar.offset)
+    if any(tar.fileobj.read(tarfile.BLOCKSIZE)):
+        raise tarfile.ReadError("it is cut off or damaged")

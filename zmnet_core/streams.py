@@ -93,9 +93,7 @@ def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterato
             empty = False
             yield file
         if empty:
-            raise TrainingError(
-                f"'{shards[0].name}' and its like ({len(shards)} shards) hold too few pictures."
-            )
+            raise TrainingError(f"'{shards[0].name}' and its like ({len(shards)} shards) hold too few pictures.")
 
 
 def split_shards(
