@@ -210,10 +210,10 @@ class Trainer:
                     progress.set_postfix({name: f"{values[name]:.3f}" for name in shown if name in values})
                 timed_out = config.max_minutes is not None and time.monotonic() - started > config.max_minutes * 60
                 last = done == config.max_train_steps or agreed(accelerator, timed_out or stop.wanted)
+                if last or done % config.checkpointing_steps == 0:  # first: after a signal a launcher gives little time
+                    save_checkpoint(accelerator, config, self.folder, done)
                 if last or done % config.validation_steps == 0:
                     self._validate(done, progress)
-                if last or done % config.checkpointing_steps == 0:
-                    save_checkpoint(accelerator, config, self.folder, done)
                 if last:
                     break
         if accelerator.is_main_process:
