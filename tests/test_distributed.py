@@ -3,18 +3,23 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from zmnet_core.checkpoints import OPTIMIZER_FILE, checkpoints
+from zmnet_core.model import ZMNet
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
@@ -133,13 +138,39 @@ def test_gradients_in_single_precision_differ_by_rounding_only(launch, tmp_path)
         assert (gradients(tmp_path / "three", step) - expected).norm() < tolerance * expected.norm(), step
 
 
-def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path):
-    """kill -9 of all processes at random moments; the end is, bit for bit, that of a run left alone."""
+@pytest.fixture
+def shards(picture_folder, tmp_path):
+    """The pictures in three tar files, with one among them that cannot be read."""
+    files = sorted(picture_folder.iterdir())
+    for number in range(3):
+        with tarfile.open(tmp_path / f"{number:03d}.tar", "w") as tar:
+            for file in files[2 * number : 2 * number + 2]:
+                tar.add(file, f"{number}-{file.name}")
+            (tmp_path / "broken.png").write_bytes(files[0].read_bytes()[:300])
+            tar.add(tmp_path / "broken.png", f"{number}-broken.png")
+    return {"content_dir": tmp_path / "{000..002}.tar", "validation_content_dir": picture_folder, "streaming": True}
+
+
+def assert_same_end(one, other, steps):
+    """Two runs ended with the same weights, average and optimiser, bit for bit."""
+    for file in (f"checkpoint-{steps}/model.safetensors", "model.safetensors"):
+        alone, again = load_file(one / file), load_file(other / file)
+        assert alone.keys() == again.keys()
+        assert all(torch.equal(alone[key], again[key]) for key in alone), file
+    assert torch.equal(gradients(one, steps), gradients(other, steps))
+
+
+@pytest.mark.parametrize("source", ["folder", "stream"])
+def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, request):
+    """kill -9 of two processes and their workers at random moments; the end is, bit for bit, that of a run left alone."""
     steps, kills = 12, int(os.environ.get("ZMNET_KILLS", "2"))
-    finish(launch(tmp_path / "alone", 2, steps=steps))
+    options = {"steps": steps, "dataloader_num_workers": 1}
+    if source == "stream":
+        options |= request.getfixturevalue("shards")
+    finish(launch(tmp_path / "alone", 2, **options))
     killed, moments = tmp_path / "killed", random.Random(0)
     for _ in range(kills):
-        process = launch(killed, 2, steps=steps, resume_from_checkpoint="latest")
+        process = launch(killed, 2, resume_from_checkpoint="latest", **options)
         deadline = time.monotonic() + 120
         before = len(list(killed.glob("checkpoint-*")))
         while process.poll() is None and time.monotonic() < deadline:
@@ -152,17 +183,80 @@ def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path):
         for checkpoint in checkpoints(killed):
             load_file(checkpoint / "model.safetensors")
             assert (checkpoint / "progress.json").is_file()
-    finish(launch(killed, 2, steps=steps, resume_from_checkpoint="latest"))
-    for file in (f"checkpoint-{steps}/model.safetensors", "model.safetensors"):
-        alone, again = load_file(tmp_path / "alone" / file), load_file(killed / file)
-        assert alone.keys() == again.keys()
-        assert all(torch.equal(alone[key], again[key]) for key in alone), file
-    assert torch.equal(gradients(tmp_path / "alone", steps), gradients(killed, steps))
+        if (killed / f"checkpoint-{steps}").is_dir():  # it was through: from the start again
+            shutil.rmtree(killed)
+    finish(launch(killed, 2, resume_from_checkpoint="latest", **options))
+    assert_same_end(tmp_path / "alone", killed, steps)
+    assert not list(killed.glob(".*")), "something half-written was left"
 
 
-def test_another_number_of_processes_goes_on_with_a_warning_where_the_batch_changes(launch, tmp_path):
+def test_stream_goes_on_bit_for_bit_with_processes_and_workers(launch, shards, tmp_path):
+    options = shards | {"dataloader_num_workers": 2, "identity_steps": 0, "validation_steps": 1}
+    finish(launch(tmp_path / "whole", 2, steps=3, **options))
+    finish(launch(tmp_path / "parts", 2, steps=1, **options))
+    output = finish(launch(tmp_path / "parts", 2, steps=3, resume_from_checkpoint="latest", **options))
+    assert_same_end(tmp_path / "whole", tmp_path / "parts", 3)
+    assert "not the same to the bit" not in output
+    options |= {"dataloader_num_workers": 1}
+    output = finish(launch(tmp_path / "parts", 2, steps=4, resume_from_checkpoint="latest", **options))
+    assert "made with 2 loader workers" in output and "this run has 1 loader workers" in output
+
+
+def test_another_number_of_processes_goes_on_with_a_warning(launch, tmp_path):
     finish(launch(tmp_path, 2, steps=1))
-    output = finish(
-        launch(tmp_path, 1, steps=2, resume_from_checkpoint="latest", train_batch_size=2, styles_per_batch=2)
-    )
-    assert "was made with 6 photographs a step, this run has 2" in output
+    one = finish(launch(tmp_path, 1, steps=2, resume_from_checkpoint="latest"))
+    assert "was made with 2 processes, this run has 1 processes: not the same to the bit" in one
+    options = {"resume_from_checkpoint": "latest", "train_batch_size": 1, "styles_per_batch": 1}
+    three = finish(launch(tmp_path, 3, steps=3, **options))
+    assert "was made with 6 photographs a step, 1 processes, this run has 3 photographs a step, 3 processes" in three
+    assert [checkpoint.name for checkpoint in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
+
+
+# Signals ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("to", ["one process", "everything"])
+def test_signal_ends_the_step_and_saves_on_all_processes(launch, tmp_path, number, to):
+    """One of two processes is told to end, or all at once, with the launcher and the loader workers (Ctrl-C)."""
+    process = launch(tmp_path, 2, steps=100_000, checkpointing_steps=100_000, dataloader_num_workers=1)
+    log = tmp_path / "log.jsonl"
+    deadline = time.monotonic() + 240
+    while not (log.is_file() and log.stat().st_size) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.2)
+    if to == "everything":
+        os.killpg(process.pid, number)
+    else:
+        training = [
+            child for child in psutil.Process(process.pid).children() if "train.py" in " ".join(child.cmdline())
+        ]
+        assert len(training) == 2
+        training[1].send_signal(number)
+    output, _ = process.communicate(timeout=240)
+    # Torch's launcher, if it is told to end as well, waits for its processes and then says by 1 that it was told.
+    assert process.returncode == (0 if to == "one process" else 1), output[-3000:]
+    assert "DataLoader worker" not in output
+    (checkpoint,) = checkpoints(tmp_path)
+    assert checkpoint.name == f"checkpoint-{json.loads(log.read_text().splitlines()[-1])['step']}"
+    ZMNet.from_pretrained(tmp_path)
+
+
+# Pictures that are no good ---------------------------------------------------------------------
+
+
+def test_bad_pictures_are_counted_once_over_workers_and_processes(launch, picture_folder, tmp_path):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(picture_folder, pictures)
+    whole = sorted(picture_folder.iterdir())[0]
+    for number in range(12):
+        (pictures / f"broken-{number:02d}.png").write_bytes(whole.read_bytes()[:300])
+    Image.open(whole).convert("CMYK").save(pictures / "c.jpg")
+    Image.open(whole).resize((40, 30)).save(pictures / "small.png")
+    Image.open(whole).resize((9, 9)).save(pictures / "tiny.png")
+    options = {"content_dir": pictures, "validation_content_dir": picture_folder, "dataloader_num_workers": 2}
+    output = finish(launch(tmp_path / "run", 2, steps=10, validation_steps=4, **options))
+    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["pictures_damaged"] == 12 and last["pictures_tiny"] == last["pictures_CMYK"] == 1
+    assert last["pictures_enlarged"] == 1
+    assert "pictures skipped: 12 damaged, 1 tiny" in output and "pictures converted: 1 CMYK, 1 enlarged" in output
+    assert output.count("WARNING skipped: ") == 10 and output.count("WARNING converted: ") == 2
