@@ -162,7 +162,7 @@ def assert_same_end(one, other, steps):
 
 @pytest.mark.parametrize("source", ["folder", "stream"])
 def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, request):
-    """kill -9 of two processes and their workers at random moments; the end is, bit for bit, that of a run left alone."""
+    """kill -9 of two processes and their workers at random moments: the end is, bit for bit, that of a whole run."""
     steps, kills = 12, int(os.environ.get("ZMNET_KILLS", "2"))
     options = {"steps": steps, "dataloader_num_workers": 1}
     if source == "stream":

@@ -1,8 +1,11 @@
 """The training loop on a tiny network: resumable to the bit, and clear about what it refuses."""
 
+import io
 import json
 import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from PIL import Image, ImageChops
 from safetensors.torch import load_file
 
 from zmnet_core.checkpoints import checkpoints
@@ -26,7 +30,7 @@ from zmnet_core.optimisation import learning_rate, make_average, make_optimizer
 from zmnet_core.pnet import trainable
 from zmnet_core.throughput import Stopwatch
 from zmnet_core.tnet import din_sites
-from zmnet_core.training import build_model, train, unfreeze
+from zmnet_core.training import StopSignal, build_model, train, unfreeze
 from zmnet_core.training_config import TrainingConfig, parse
 
 pytestmark = pytest.mark.usefixtures("training_environment")
@@ -283,6 +287,133 @@ def test_signal_handlers_are_given_back_after_a_run(make_config, tmp_path):
     with pytest.raises(TrainingError):
         train(make_config(tmp_path / "bad", max_train_steps=9, learning_rate=1e30, lr_warmup_steps=0, max_bad_steps=1))
     assert [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+FULL_DISK = """
+import resource, sys
+from zmnet_core.checkpoints import latest_checkpoint
+from zmnet_core.errors import TrainingError
+from zmnet_core.training import *
+config = TrainingConfig(**{options!r})
+largest = max(file.stat().st_size for file in latest_checkpoint(Path(config.output_dir)).iterdir())
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest * {share}), resource.RLIM_INFINITY))
+try:
+    train(config)
+except TrainingError as error:
+    sys.exit(f"error: {{error}}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.5])
+def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run, tmp_path, random_vgg_file, share):
+    """No file may grow beyond so much of the largest one of a checkpoint: something cannot be written."""
+    shutil.copytree(run, tmp_path / "run")
+    config = make_config(tmp_path / "run", max_train_steps=9, checkpointing_steps=1, resume_from_checkpoint="latest")
+    script = FULL_DISK.format(options=vars(config), share=share)
+    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parent.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert re.search(r"^error: .*[Ll]ast (whole|good) (one is|checkpoint:).*checkpoint-4", done.stderr, re.M), (
+        done.stderr
+    )
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["checkpoint-2", "checkpoint-4"]
+    assert not [path.name for path in (tmp_path / "run").glob(".*")]
+    assert_same_state(state_of(tmp_path / "run" / "checkpoint-4"), state_of(run / "checkpoint-4"))
+    train(config)
+    assert checkpoints(tmp_path / "run")[-1].name == "checkpoint-9"
+
+
+# Trackers and the time -------------------------------------------------------------------------
+
+
+def test_tensorboard_has_the_losses_the_times_and_the_pictures(make_config, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(make_config(tmp_path, validation_steps=2, report_to="tensorboard"))
+    (folder,) = {file.parent for file in tmp_path.rglob("events.out.tfevents.*") if file.parent.name == "zmnet"}
+    events = reader.EventAccumulator(str(folder))
+    events.Reload()
+    lines = log_of(tmp_path)
+    for name in ("loss", "content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "grad_norm", "lr"):
+        values = [(event.step, event.value) for event in events.Scalars(name)]
+        assert values == [(x["step"], pytest.approx(x[name], rel=1e-4)) for x in lines if name in x], name
+        assert [step for step, _ in values] == [1, 2, 3, 4]
+    for name in ("images_per_second", "share_data", "val_total", "val_relu3_3"):
+        assert {event.step for event in events.Scalars(name)} <= {2, 4} and events.Scalars(name), name
+    pictures = events.Images("validation")
+    assert [picture.step for picture in pictures] == [2, 4]
+    logged = Image.open(io.BytesIO(pictures[1].encoded_image_string))
+    assert ImageChops.difference(logged, Image.open(tmp_path / "samples" / "000004.png")).getbbox() is None
+
+
+def test_wandb_offline_takes_a_run(make_config, tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    train(make_config(tmp_path, max_train_steps=1, report_to="wandb"))
+    assert list(tmp_path.rglob("*.wandb")) and list(tmp_path.rglob("media/images/validation*.png"))
+
+
+def test_trackio_takes_a_run(make_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip("trackio")
+    train(make_config(tmp_path, max_train_steps=1, report_to="trackio"))
+    assert list((tmp_path / "trackio").rglob("*.db")) and list((tmp_path / "trackio").rglob("*.png"))
+
+
+def test_time_is_told_by_part_and_adds_up(run):
+    shares = {key: value for key, value in log_of(run)[-1].items() if key.startswith("share_")}
+    assert set(shares) == {
+        f"share_{part}" for part in ("data", "targets", "pnet", "tnet", "loss", "backward", "update")
+    }
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3) and min(shares.values()) > 0
+
+
+def test_time_within_a_part_within_a_part_counts_once():
+    watch, inner = Stopwatch(torch.device("cpu"), every=2), torch.nn.Identity()
+    inner.register_forward_hook(lambda *_: time.sleep(0.1))
+    watch.follow("inner", inner)
+    for step in range(2):  # the second is not measured
+        watch.step(step)
+        with watch.part("outer"):
+            time.sleep(0.05)
+            inner(torch.zeros(1))
+        inner(torch.zeros(1))  # outside a part: not counted
+    report = watch.report(images_per_step=3)
+    assert set(report) == {"images_per_second", "share_inner", "share_outer"}
+    assert report["share_inner"] + report["share_outer"] == pytest.approx(1)
+    assert 3 / 0.25 < report["images_per_second"] <= 3 / 0.15
+    assert 0.5 < report["share_inner"] < 0.75
+
+
+@pytest.mark.slow
+def test_options_of_a_run_folder_repeat_the_run(make_config, run, tmp_path, random_vgg_file):
+    script = Path(__file__).parent.parent / "train" / "train.py"
+    command = [sys.executable, script, "--config", run / "config.yaml", "--output_dir", tmp_path / "again"]
+    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    environment["PYTHONPATH"] = str(script.parent.parent)
+    subprocess.run([str(part) for part in command], env=environment, check=True)
+    assert_same_state(state_of(tmp_path / "again" / "checkpoint-4"), state_of(run / "checkpoint-4"))
+    again = json.loads((tmp_path / "again" / "environment.json").read_text())
+    assert again["command"] == [str(part) for part in command[1:]] and again["processes"] == 1
+
+
+def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch):
+    clock = iter((100.0, 100.5, 104.0, 106.0))
+    monkeypatch.setattr("zmnet_core.training.time.monotonic", lambda: next(clock))
+    raised = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    with StopSignal() as stop:
+        for _ in range(3):
+            stop._ask(signal.SIGTERM, None)
+        assert stop.wanted and not raised
+        stop._ask(signal.SIGINT, None)
+        assert raised == [signal.SIGINT]
 
 
 # Refusing --------------------------------------------------------------------------------------
