@@ -48,11 +48,12 @@ def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path,
         if accelerator.is_main_process:
             write_json(temporary / PROGRESS_FILE, {"step": step} | _shape(accelerator, config))
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
+        free = shutil.disk_usage(run).free / 2**20
         if accelerator.is_main_process:
             shutil.rmtree(temporary, ignore_errors=True)
         last = latest_checkpoint(run)
         raise TrainingError(
-            f"checkpoint-{step} could not be written: {str(error).strip().splitlines()[0]}. "
+            f"checkpoint-{step} could not be written ({free:.1f} MiB were free on the disk): {_reason(error)}. "
             + (f"The last good one is '{last}': " if last else "There is none yet: ")
             + "make room, then go on by --resume_from_checkpoint latest."
         ) from error
@@ -64,6 +65,14 @@ def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path,
         for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
             shutil.rmtree(old)
     accelerator.wait_for_everyone()
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said; the writers of torch and safetensors often hide it under an error of their own."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return (cause.strerror if cause else None) or str(error).strip().splitlines()[0]
 
 
 def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
