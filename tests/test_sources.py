@@ -228,6 +228,16 @@ def test_shards_are_the_pictures_in_them(shards, form):
         assert str(files[9]) == f"{shards}/set-001.tar/000009.png"
 
 
+@pytest.mark.parametrize("form", ["{}", "{}/*.tar", "{}/a.tar"])
+def test_shards_are_listed_once(tmp_path, monkeypatch, form):
+    write_tar(tmp_path / "a.tar", range(4))
+    age(tmp_path)
+    found = find_files(form.format(tmp_path))
+    monkeypatch.delattr("zmnet_core.listings._list_tar")
+    for _ in range(2):
+        assert find_files(form.format(tmp_path)) == found
+
+
 def test_shard_that_was_written_again_is_listed_again(tmp_path):
     write_tar(tmp_path / "a.tar", range(4))
     age(tmp_path)

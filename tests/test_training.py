@@ -153,6 +153,14 @@ def test_latest_without_a_checkpoint_starts_at_the_beginning(make_config, tmp_pa
     assert [line["step"] for line in log_of(tmp_path) if "loss" in line] == [1]
 
 
+def test_line_of_the_log_that_was_cut_off_does_not_keep_a_run_from_going_on(make_config, run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    with open(tmp_path / "run" / "log.jsonl", "a") as log:
+        log.write('{"step": 5, "lo')
+    train(make_config(tmp_path / "run", max_train_steps=5, resume_from_checkpoint="latest"))
+    assert [line["step"] for line in log_of(tmp_path / "run") if "loss" in line] == [1, 2, 3, 4, 5]
+
+
 def test_another_seed_is_another_run(make_config, run, tmp_path):
     other = train(make_config(tmp_path, seed=4))
     assert log_of(other)[0]["loss"] != log_of(run)[0]["loss"]
@@ -204,6 +212,7 @@ def test_settings_of_a_run_are_kept_beside_it(make_config, run):
     assert parse(["--config", str(run / "config.yaml")]) == make_config(run)
     environment = json.loads((run / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__ and environment["command"]
+    assert re.fullmatch("[0-9a-f]{40}(-dirty)?", environment["commit"] or "0" * 40)
 
 
 def test_only_the_newest_checkpoints_are_kept(make_config, tmp_path):
@@ -416,6 +425,22 @@ def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch)
         assert raised == [signal.SIGINT]
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_data_sets_train_and_resume_like_folders(make_config, picture_folder, tmp_path, streaming):
+    datasets = pytest.importorskip("datasets")
+    files = sorted(map(str, picture_folder.iterdir()))
+    features = datasets.Features({"art": datasets.Image()})
+    datasets.Dataset.from_dict({"art": files}, features).save_to_disk(tmp_path / "set")
+    options = {"content_dir": str(tmp_path / "set"), "style_dir": f"hf:{tmp_path / 'set'}", "image_column": "art"}
+    options |= {"streaming": streaming, "dataloader_num_workers": 1, "max_train_steps": 3}
+    whole = train(make_config(tmp_path / "whole", **options))
+    resumed = train(make_config(tmp_path / "resumed", resume_from_checkpoint=str(whole / "checkpoint-2"), **options))
+    assert_same_state(state_of(resumed / "checkpoint-3"), state_of(whole / "checkpoint-3"))
+    if not streaming:
+        folder = train(make_config(tmp_path / "folder", max_train_steps=3))
+        assert_same_state(state_of(folder / "checkpoint-3"), state_of(whole / "checkpoint-3"))
+
+
 # Refusing --------------------------------------------------------------------------------------
 
 
@@ -426,17 +451,30 @@ def test_gradients_that_stay_nan_change_no_weight_and_stop_the_run(make_config, 
     ):
         train(make_config(tmp_path, max_train_steps=50, **options))
     assert [math.isfinite(line["grad_norm"]) for line in log_of(tmp_path)] == [True, False, False]
+    assert [line["skipped_steps"] for line in log_of(tmp_path)] == [0, 1, 2]
     first, last = (state_of(tmp_path / f"checkpoint-{step}") for step in (1, 3))
     assert_same_state(first["weights"], last["weights"])
     assert_same_state(first["average"], last["average"])
 
 
-def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, tmp_path):
+@pytest.mark.slow
+def test_run_with_workers_ends_after_an_error(make_config, tmp_path, random_vgg_file):
+    options = {"learning_rate": 1e30, "lr_warmup_steps": 0, "max_bad_steps": 1, "dataloader_num_workers": 2}
+    script = f"from zmnet_core.training import *; train(TrainingConfig(**{vars(make_config(tmp_path, **options))!r}))"
+    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
+    command, root = [sys.executable, "-c", script], Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "1 steps in a row had no finite gradient" in done.stderr
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, picture_folder, tmp_path, workers):
     (tmp_path / "pictures").mkdir()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / "pictures" / name).write_text("no picture")
-    with pytest.raises(TrainingError, match="could be read; the first is '.*.jpg'"):
-        train(make_config(tmp_path / "run", content_dir=str(tmp_path / "pictures")))
+    options = {"content_dir": str(tmp_path / "pictures"), "validation_content_dir": str(picture_folder)}
+    with pytest.raises(TrainingError, match="^none of the 3 pictures could be read; the first is '.*a.jpg'.$"):
+        train(make_config(tmp_path / "run", dataloader_num_workers=workers, **options))
 
 
 @pytest.mark.parametrize("flag", ["content_dir", "style_dir"])

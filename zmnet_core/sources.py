@@ -260,7 +260,7 @@ def _tar_members(source: str) -> list[PictureFile]:
     if far:
         raise PictureError(f"'{far}' can only be read front to back: --streaming (photographs only).")
     found: list[PictureFile] = []
-    with Listings(source) as listings:
+    with Listings(f"{source}, shards") as listings:  # a folder's own list is kept apart
         for tar in files:
             try:
                 found += [TarMember(tar, *member) for member in listings.tar(tar)]
@@ -322,7 +322,7 @@ def open_dataset(source: str, column: str, streaming: bool) -> tuple[Any, str]:
             if isinstance(loaded, datasets.DatasetDict):
                 loaded = loaded[split or "train"]
             if streaming:
-                loaded = loaded.to_iterable_dataset(num_shards=max(1, min(64, len(loaded))))
+                loaded = loaded.to_iterable_dataset(num_shards=max(1, min(64, len(loaded) // HELD_OUT)))
         else:
             loaded = datasets.load_dataset(name, split=split or "train", streaming=streaming)
     except Exception as error:  # datasets, pyarrow and the Hub have no common base of errors
