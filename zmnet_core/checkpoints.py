@@ -60,11 +60,18 @@ def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path,
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         if final.exists():  # the run was resumed from an earlier one and comes by here again
-            shutil.rmtree(final)
+            _remove(final)
         os.replace(temporary, final)
         for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
-            shutil.rmtree(old)
+            _remove(old)
     accelerator.wait_for_everyone()
+
+
+def _remove(checkpoint: Path) -> None:
+    """Under another name first, so that one half removed is not taken for a whole one."""
+    going = checkpoint.with_name(f".{checkpoint.name}-old.part")
+    os.replace(checkpoint, going)
+    shutil.rmtree(going)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import subprocess
 import sys
@@ -55,24 +56,39 @@ def begin_records(folder: Path, config: TrainingConfig, start: int, processes: i
     write_json(folder / "environment.json", environment(processes))
     log = folder / "log.jsonl"
     if log.is_file():
-        kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if json.loads(line)["step"] <= start]
+        kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if _step(line) <= start]
         with replacing(log) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
 
+def _step(line: str) -> float:
+    """The step of a line of log.jsonl; of one that was cut off (a full disk), a later one than any."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return math.inf
+
+
 def environment(processes: int) -> dict[str, object]:
     """What a figure depends on besides the options: versions, the code's commit, the command."""
-    here = Path(__file__).resolve().parent
-    git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True)
     packages = ("torch", "accelerate", "numpy", "pillow", "safetensors")
     return {
         "command": sys.argv,
         "processes": processes,
-        "commit": git.stdout.strip() or None,
+        "commit": _commit(Path(__file__).resolve().parent),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: metadata.version(name) for name in packages},
     }
+
+
+def _commit(folder: Path) -> str | None:
+    """The code's commit, with `-dirty` where files differ from it; None outside a git checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip() or None
+    except FileNotFoundError:  # no git
+        return None
 
 
 def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, object]) -> None:
@@ -80,7 +96,7 @@ def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, obj
     if accelerator.is_main_process:
         with open(run / "log.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step} | _rounded(values)) + "\n")
-    accelerator.log({k: v for k, v in values.items() if isinstance(v, float)}, step=step)
+    accelerator.log({k: v for k, v in values.items() if isinstance(v, (int, float))}, step=step)
 
 
 def record_picture(accelerator: Accelerator, file: Path, step: int, name: str = "validation") -> None:

@@ -10,11 +10,14 @@ import errno
 import logging
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from itertools import zip_longest
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import torch
@@ -117,6 +120,8 @@ def train(config: TrainingConfig) -> Path:
         trainer = Trainer(config)
         try:
             return trainer.run(stop)
+        except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
+            raise TrainingError(str(error).rpartition(f"{TrainingError.__name__}: ")[2].strip()) from error
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -177,7 +182,7 @@ class Trainer:
         if not config.compile:  # hooks would break its graph
             self.watch.follow("pnet", self.model.pnet)
         self.tally = Tally(accelerator)
-        self.bad_in_a_row = 0
+        self.bad_in_a_row = self.skipped_steps = 0
         if accelerator.is_main_process:
             remove_unfinished(self.folder)
             begin_records(self.folder, config, self.start, accelerator.num_processes)
@@ -185,9 +190,20 @@ class Trainer:
         begin_trackers(accelerator, config)
 
     def run(self, stop: StopSignal) -> Path:
-        """The loop."""
+        """All steps that are left, then the model."""
+        over = torch.multiprocessing.Event()
+        try:
+            self._loop(stop, self._photographs(over))
+        finally:
+            over.set()  # after an error, too: a process that ends waits for its workers
+        if self.accelerator.is_main_process:
+            save_model(self.average.module, self.folder)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.end_training()  # closes trackers and the process group
+        return self.folder
+
+    def _loop(self, stop: StopSignal, photographs: Iterator[ContentBatch]) -> None:
         config, accelerator = self.config, self.accelerator
-        photographs = self._photographs()
         started = time.monotonic()
         with tqdm(
             total=config.max_train_steps,
@@ -205,6 +221,7 @@ class Trainer:
                     log = {name: accelerator.reduce(value, "mean") for name, value in log.items()}
                     values = {name: value.tolist() for name, value in log.items()} | {"grad_norm": norm}
                     values |= {"lr": learning_rate(config, step), "seconds": time.monotonic() - started}
+                    values |= {"skipped_steps": self.skipped_steps}
                     record(accelerator, self.folder, done, values)
                     shown = ("loss", "content", "relu1_2", "relu4_3")
                     progress.set_postfix({name: f"{values[name]:.3f}" for name in shown if name in values})
@@ -216,14 +233,9 @@ class Trainer:
                     self._validate(done, progress)
                 if last:
                     break
-        if accelerator.is_main_process:
-            save_model(self.average.module, self.folder)
-        accelerator.wait_for_everyone()
-        accelerator.end_training()  # closes trackers and the process group
-        return self.folder
 
-    def _photographs(self) -> Iterator[ContentBatch]:
-        """This process's batches of photographs from the first step on."""
+    def _photographs(self, over: Event) -> Iterator[ContentBatch]:
+        """This process's batches of photographs from the first step on; `over` tells the workers of the loop's end."""
         config, parts = self.config, self.share.accumulation
         options = (self.contents, config.train_batch_size, config.resolution, config.seed, self.share)
         first = self.start * parts
@@ -233,7 +245,7 @@ class Trainer:
             sampler=None if config.streaming else range(first, config.max_train_steps * parts),
             num_workers=config.dataloader_num_workers,
             persistent_workers=config.dataloader_num_workers > 0,
-            worker_init_fn=leave_signals_to_the_loop,
+            worker_init_fn=partial(leave_signals_to_the_loop, over),
         )
         return iter(loader)
 
@@ -278,8 +290,10 @@ class Trainer:
             if finite:
                 self.average.update_parameters(self.model)
         self.bad_in_a_row = 0 if finite else self.bad_in_a_row + 1
-        if not finite:
-            logger.warning("step %d skipped: the gradient is not finite (%d in a row)", step, self.bad_in_a_row)
+        self.skipped_steps += not finite
+        if not finite and accelerator.is_main_process:
+            counts = (step + 1, self.bad_in_a_row, self.skipped_steps)
+            logger.warning("step %d skipped: the gradient is not finite (%d in a row, %d in all)", *counts)
         if self.bad_in_a_row >= config.max_bad_steps:
             raise TrainingError(
                 f"{self.bad_in_a_row} steps in a row had no finite gradient. "
@@ -356,7 +370,7 @@ class StopSignal:
             signal.raise_signal(number)
 
 
-def leave_signals_to_the_loop(worker: int) -> None:
+def leave_signals_to_the_loop(over: Event, worker: int) -> None:
     """A Ctrl-C reaches loader workers, too: they must live until the loop has finished its step."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit() if over.is_set() else None)
