@@ -293,6 +293,15 @@ def test_painting_that_changed_is_looked_at_again(make_bank, tmp_path, files):
     assert len(list((tmp_path / "cache").rglob("*.safetensors"))) == 2
 
 
+@pytest.mark.parametrize("layers", [{"relu1_2": 1.0}, {"relu1_2": 1.0, "relu3_3": 1.0}])
+def test_cache_of_another_loss_is_not_taken(make_bank, random_vgg, tmp_path, layers):
+    make_bank(1, cache=tmp_path).look(0, 0)
+    other = make_bank(1, cache=tmp_path)
+    other.loss = PerceptualLoss(random_vgg, LossConfig(style_layers=layers))
+    assert other.look(0, 0).grams.keys() == layers.keys()
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
+
+
 def test_whole_painting_is_found_in_the_cache_wherever_it_stands_in_the_folder(make_bank, tmp_path, files):
     make_bank(1, cache=tmp_path).look(4, 0)
     make_bank(1, paths=files[4:], cache=tmp_path).look(0, 0)

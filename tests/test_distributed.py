@@ -138,6 +138,15 @@ def test_gradients_in_single_precision_differ_by_rounding_only(launch, tmp_path)
         assert (gradients(tmp_path / "three", step) - expected).norm() < tolerance * expected.norm(), step
 
 
+def test_processes_parts_checkpointing_and_bfloat16_go_together(launch, tmp_path):
+    """Half precision rounds to 3 digits; what is compared is a gradient of float32 on one process."""
+    finish(launch(tmp_path / "one", identity_steps=0, steps=1))
+    options = {"gradient_checkpointing": True, "mixed_precision": "bf16", "identity_steps": 0, "pnet": "conv"}
+    finish(launch(tmp_path / "two", 2, 3, steps=1, **options))
+    one, two = gradients(tmp_path / "one", 1), gradients(tmp_path / "two", 1)
+    assert two.dtype == torch.float32 and 0 < (two - one).norm() < 0.1 * one.norm()
+
+
 @pytest.fixture
 def shards(picture_folder, tmp_path):
     """The pictures in three tar files, with one among them that cannot be read."""

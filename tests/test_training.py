@@ -121,6 +121,7 @@ def state_of(checkpoint: Path) -> dict[str, object]:
     [
         {"max_train_steps": 5},
         {"max_train_steps": 5, "pnet": "vgg", "styles_per_batch": 2, "style_variants": 2, "calibration_paintings": 3},
+        {"max_train_steps": 5, "gradient_accumulation_steps": 2},
         {
             "max_train_steps": 5,
             "identity_steps": 1,
@@ -129,7 +130,7 @@ def state_of(checkpoint: Path) -> dict[str, object]:
             "mixed_precision": "bf16",
         },
     ],
-    ids=["conv", "vgg with kept looks", "identity, cosine, bfloat16"],
+    ids=["conv", "vgg with kept looks", "in parts", "identity, cosine, bfloat16"],
 )
 def test_interrupted_run_ends_with_the_bits_of_one_that_was_not(make_config, tmp_path, options):
     whole = train(make_config(tmp_path / "whole", **options))
@@ -269,6 +270,34 @@ def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make
 def test_worker_processes_that_read_photographs_change_nothing(make_config, run, tmp_path):
     train(make_config(tmp_path, dataloader_num_workers=1))
     assert_same_state(load_file(tmp_path / "model.safetensors"), load_file(run / "model.safetensors"))
+
+
+def test_gradient_checkpointing_changes_no_bit(make_config, run, tmp_path):
+    train(make_config(tmp_path, gradient_checkpointing=True))
+    assert_same_state(state_of(tmp_path / "checkpoint-4"), state_of(run / "checkpoint-4"))
+
+
+@pytest.mark.slow
+def test_compiled_run_has_the_losses_of_one_that_is_not(make_config, run, tmp_path, caplog):
+    train(make_config(tmp_path, compile=True))
+    assert "--compile" not in caplog.text, "not compiled"
+    for one, other in zip(log_of(tmp_path), log_of(run)):
+        for key in ("loss", "grad_norm", "content", "relu1_2", "relu4_3"):
+            assert one.get(key) == pytest.approx(other.get(key), rel=2e-2), (one["step"], key)
+    assert load_file(tmp_path / "model.safetensors").keys() == load_file(run / "model.safetensors").keys()
+
+
+def test_half_precision_trains_nearly_alike_and_keeps_weights_in_float32(make_config, run, tmp_path):
+    train(make_config(tmp_path, mixed_precision="bf16"))
+    half, whole = ([line["loss"] for line in log_of(folder) if "loss" in line] for folder in (tmp_path, run))
+    assert half == pytest.approx(whole, rel=0.02) and half != whole
+    assert {w.dtype for w in state_of(tmp_path / "checkpoint-4")["weights"].values()} == {torch.float32}
+
+
+def test_float16_needs_a_gpu(make_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    with pytest.raises(TrainingError, match="--mixed_precision fp16 needs a GPU"):
+        train(make_config(tmp_path, mixed_precision="fp16"))
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def make_accelerator(config: TrainingConfig) -> Accelerator:
     """Devices, precision and trackers of a run.
 
     Raises:
-        TrainingError: the tracker is unknown, or its package is not installed.
+        TrainingError: the tracker is unknown, its package is not installed, or the device lacks the precision.
     """
     log_with = None if config.report_to == "none" else config.report_to
     try:
@@ -36,6 +36,8 @@ def make_accelerator(config: TrainingConfig) -> Accelerator:
         raise TrainingError(
             f"--report_to {config.report_to}, --mixed_precision {config.mixed_precision}: {error}"
         ) from error
+    if config.mixed_precision == "fp16" and accelerator.device.type == "cpu":  # accelerate would leave it out
+        raise TrainingError("--mixed_precision fp16 needs a GPU: take bf16 or no on a CPU.")
     if log_with not in (None, "all") and not accelerator.log_with:
         raise TrainingError(f"--report_to {log_with} needs its package: pip install {log_with}.")
     return accelerator

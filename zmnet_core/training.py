@@ -70,13 +70,20 @@ def unfreeze(model: ZMNet) -> None:
 
 def compiled(wrapped: nn.Module, model: ZMNet, config: TrainingConfig, accelerator: Accelerator) -> nn.Module:
     """torch.compile of the training pass where it works here, else the pass as it is, with a line in the log."""
-    contents = torch.rand(config.train_batch_size, 3, config.resolution, config.resolution, device=accelerator.device)
-    fast = torch.compile(wrapped)
-    try:
-        with accelerator.autocast():
-            fast(contents, model.pnet.features(contents)).image.sum().backward()
-    except Exception as error:  # compilers fail in many ways; none of them should cost the run
-        logger.warning("--compile: eager instead, since torch.compile failed (%s: %s)", type(error).__name__, error)
+    size, device = (config.train_batch_size, 3, config.resolution, config.resolution), accelerator.device
+    contents, paintings = torch.rand(size, device=device), torch.rand(size, device=device)
+    # Changing layouts is worth much on a GPU; on a CPU, replicated borders then come back from it with strides that
+    # its own check refuses (torch 2.13).
+    for layouts in (True, False) if device.type == "cuda" else (False,):
+        fast = torch.compile(wrapped, options={"layout_optimization": layouts})
+        try:
+            with accelerator.autocast():
+                fast(contents, model.pnet.features(paintings)).image.sum().backward()
+            break
+        except Exception as error:  # compilers fail in many ways; none of them should cost the run
+            logger.warning("--compile: torch.compile failed (%s: %s)", type(error).__name__, error)
+    else:
+        logger.warning("--compile: eager instead")
         fast = wrapped
     model.zero_grad(set_to_none=True)
     return fast
