@@ -4,8 +4,11 @@ import io
 import os
 import random
 import tarfile
+import threading
 import time
 from collections import Counter
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
 
@@ -263,10 +266,11 @@ def test_steps_do_not_depend_on_whether_pictures_lie_in_a_folder_or_in_shards(sh
         (lambda f: f / "half.tar", "half.tar' is not a whole"),
         (lambda f: write_tar(f / "empty.tar", []) or f / "empty.tar", "hold no picture"),
         (lambda f: "https://example.org/a.tar", "front to back: --streaming"),
+        (lambda f: "hf://datasets/org/name/{0..1}.tar", "0.tar' can only be read front to back: --streaming"),
         (lambda f: f / "nothing", "there is no file or folder '.*nothing'"),
         (lambda f: "org/name", "Hub is named hf:org/name"),
     ],
-    ids=["missing", "no tar", "half", "empty", "far away", "nothing", "a bare name"],
+    ids=["missing", "no tar", "half", "empty", "far away", "far away on the Hub", "nothing", "a bare name"],
 )  # fmt: skip
 def test_sources_of_no_use_are_refused(tmp_path, make, message):
     for name in ("000.tar", "001.tar"):
@@ -316,9 +320,21 @@ def test_folders_need_no_datasets_package(tree, monkeypatch):
 # Streams ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["tar files", "tar files through fsspec", "saved", "parquet"])
+@pytest.fixture(scope="module")
+def web(shards):
+    """The address of a server of the tar files."""
+    pytest.importorskip("aiohttp")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=shards)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(params=["tar files", "tar files through fsspec", "tar files by HTTP", "saved", "parquet"])
 def stream(request, shards):
     """The same forty pictures as shards of every kind."""
+    if request.param == "tar files by HTTP":
+        return find_shards(f"{request.getfixturevalue('web')}/set-{{000..004}}.tar")
     if request.param == "tar files":
         return find_shards(str(shards))
     if request.param == "tar files through fsspec":

@@ -300,7 +300,8 @@ class _TarStream:
 
 def is_dataset(source: str) -> bool:
     """Whether a source is a Hugging Face data set: named so, or a folder that `save_to_disk` wrote."""
-    return source.startswith(DATASET) or any(
+    named = source.startswith(DATASET) and "://" not in source  # hf://… is a file there, read through fsspec
+    return named or any(
         os.path.isfile(os.path.join(source, name)) for name in ("dataset_info.json", "dataset_dict.json")
     )
 
