@@ -277,13 +277,13 @@ def test_gradient_checkpointing_changes_no_bit(make_config, run, tmp_path):
     assert_same_state(state_of(tmp_path / "checkpoint-4"), state_of(run / "checkpoint-4"))
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("ZMNET_COMPILE" not in os.environ, reason="compiles for minutes: set ZMNET_COMPILE=1")
 def test_compiled_run_has_the_losses_of_one_that_is_not(make_config, run, tmp_path, caplog):
     train(make_config(tmp_path, compile=True))
     assert "--compile" not in caplog.text, "not compiled"
-    for one, other in zip(log_of(tmp_path), log_of(run)):
-        for key in ("loss", "grad_norm", "content", "relu1_2", "relu4_3"):
-            assert one.get(key) == pytest.approx(other.get(key), rel=2e-2), (one["step"], key)
+    for key in ("loss", "grad_norm", "content", "relu1_2", "relu4_3"):
+        losses, expected = ([line[key] for line in log_of(folder) if key in line] for folder in (tmp_path, run))
+        assert losses == pytest.approx(expected, rel=1e-2), key
     assert load_file(tmp_path / "model.safetensors").keys() == load_file(run / "model.safetensors").keys()
 
 
