@@ -78,7 +78,6 @@ def launch(picture_folder, random_vgg_file):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         )
 
     return start
@@ -88,6 +87,18 @@ def finish(process):
     output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output[-3000:]
     return output
+
+
+def send(process, number):
+    """A signal to the launcher, its training processes (each has a session of its own) and their loader workers."""
+    with suppress(psutil.NoSuchProcess):  # it was through
+        launcher = psutil.Process(process.pid)
+        launcher.suspend()  # else it starts others, or tidies up
+        for child in launcher.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(number)
+        launcher.send_signal(number)
+        launcher.resume()
 
 
 def gradients(folder, step):
@@ -191,11 +202,10 @@ def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, 
         while process.poll() is None and done(killed) < before + ahead and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(moments.uniform(0, 0.7 if ahead else 15))
-        with suppress(ProcessLookupError):  # it was through
-            os.killpg(process.pid, signal.SIGKILL)
+        send(process, signal.SIGKILL)
         process.communicate()
-        half = len(list(killed.glob(".checkpoint-*")))
-        print("killed with", [c.name for c in checkpoints(killed)], "and one begun" * half)  # seen by pytest -s
+        begun = [path.name for path in killed.glob(".checkpoint-*")]
+        print("killed at step", done(killed), begun, flush=True)  # seen by pytest -s
         for checkpoint in checkpoints(killed):
             load_file(checkpoint / "model.safetensors")
             assert (checkpoint / "progress.json").is_file()
@@ -241,7 +251,7 @@ def test_signal_ends_the_step_and_saves_on_all_processes(launch, tmp_path, numbe
     while not (log.is_file() and log.stat().st_size) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.2)
     if to == "everything":
-        os.killpg(process.pid, number)
+        send(process, number)
     else:
         training = [
             child for child in psutil.Process(process.pid).children() if "train.py" in " ".join(child.cmdline())
