@@ -80,7 +80,7 @@ def test_training_page_names_options_that_exist_and_links_to_files():
     from zmnet_core.training_config import TrainingConfig
 
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    others = {"help", "config", "num_processes", "multi_gpu", "cpu", "logdir", "processes", "batches"}
+    others = {"help", "config", "num_processes", "multi_gpu", "cpu", "logdir", "processes", "batches", "steps"}
     flags = set(re.findall(r"(?<![\w-])--([a-z]\w+)", page)) - others
     assert len(flags) > 20 and flags <= set(vars(TrainingConfig()))
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page):
