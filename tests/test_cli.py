@@ -223,7 +223,7 @@ def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     arguments = ["--pairs", pairs, "--data", "/", "--size", 64, "--judge", "vgg16", "--beside", BUNDLED / "zmnet-base"]
     arguments += ["--training-pairs", pairs, "--ost", 1, "--ost-steps", 2, "-o", tmp_path / "report"]
     output = zmnet("evaluate", *arguments)
-    for row in ("photograph", "colour transfer", "zm-net", "OST", str(BUNDLED / "zmnet-base")):
+    for row in ("photograph", "colour transfer", "Magenta", "zm-net", "OST", str(BUNDLED / "zmnet-base")):
         assert row in output
     report = json.loads((tmp_path / "report" / "evaluation.json").read_text())
     judged = report["sizes"]["64"]["vgg16"]

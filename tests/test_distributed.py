@@ -5,43 +5,25 @@ import os
 import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tarfile
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import psutil
 import pytest
 import torch
 from PIL import Image
+from processes import ROOT, finish, send, start_script
 from safetensors.torch import load_file
 
 from zmnet_core.checkpoints import OPTIMIZER_FILE, checkpoints
 from zmnet_core.model import ZMNet
 
-ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture
 def launch(picture_folder, random_vgg_file):
     """Start train/train.py on so many processes, with a global batch of 6 photographs."""
-    environment = os.environ | {
-        "ZMNET_VGG": str(random_vgg_file),
-        "PYTHONPATH": str(ROOT),
-        "ACCELERATE_USE_CPU": "true",
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
 
     def start(folder, processes=1, accumulation=1, steps=2, script=ROOT / "train/train.py", **options):
         batch = 6 // (processes * accumulation)
@@ -68,37 +50,9 @@ def launch(picture_folder, random_vgg_file):
         flags = [
             part for name, value in settings.items() for part in ([f"--{name}"] + [str(value)] * (value is not True))
         ]
-        launcher = ["-m", "accelerate.commands.launch", "--num_processes", str(processes)]
-        # Accelerate's own --cpu starts one process unless MPI is there; this is gloo on the CPU.
-        launcher += ["--multi_gpu"] if processes > 1 else ["--cpu"]
-        launcher += ["--main_process_port", str(free_port()), "--mixed_precision", "no", "--dynamo_backend", "no"]
-        return subprocess.Popen(
-            [sys.executable, *launcher, str(script), *flags],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return start_script(script, *flags, processes=processes, vgg=random_vgg_file)
 
     return start
-
-
-def finish(process):
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output[-3000:]
-    return output
-
-
-def send(process, number):
-    """A signal to the launcher, its training processes (each has a session of its own) and their loader workers."""
-    with suppress(psutil.NoSuchProcess):  # it was through
-        launcher = psutil.Process(process.pid)
-        launcher.suspend()  # else it starts others, or tidies up
-        for child in launcher.children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                child.send_signal(number)
-        launcher.send_signal(number)
-        launcher.resume()
 
 
 def gradients(folder, step):

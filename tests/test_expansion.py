@@ -2,14 +2,9 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from processes import ROOT, finish, send, start_script
 
 from zmnet_core.baselines.ost import OST, OSTConfig
 from zmnet_core.errors import TrainingError
 from zmnet_core.expansion import Expansion, shares
 from zmnet_core.images import find_pictures, to_pil
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -129,41 +123,19 @@ def test_shares_are_whole_fair_and_sum_to_the_total(total, sizes):
 
 @pytest.fixture
 def launch(folders, random_vgg_file):
-    environment = os.environ | {
-        "ZMNET_VGG": str(random_vgg_file),
-        "PYTHONPATH": str(ROOT),
-        "ACCELERATE_USE_CPU": "true",
-        "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-
-    def start(*flags, processes=1, out="expanded"):
-        command = [sys.executable]
-        if processes > 1:
-            with socket.socket() as listener:
-                listener.bind(("127.0.0.1", 0))
-                port = listener.getsockname()[1]
-            command += ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(processes)]
-            command += ["--main_process_port", str(port), "--mixed_precision", "no", "--dynamo_backend", "no"]
-        command += [str(ROOT / "train/expand_styles.py"), "--style_dir", str(folders / "styles")]
-        command += ["--content_dir", str(folders / "contents"), "--output_dir", str(folders / out), "--size", "64"]
-        command += ["--steps", "1", "--coarse_steps", "0", "--no-bfloat16", *flags]
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def start(*flags, processes=None, out="expanded"):
+        folders_ = [
+            "--style_dir",
+            folders / "styles",
+            "--content_dir",
+            folders / "contents",
+            "--output_dir",
+            folders / out,
+        ]
+        options = [*map(str, folders_), "--size", "64", "--steps", "1", "--coarse_steps", "0", *flags]
+        return start_script(ROOT / "train/expand_styles.py", *options, processes=processes, vgg=random_vgg_file)
 
     return start
-
-
-def finish(process):
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    return output
 
 
 @pytest.mark.slow
@@ -188,7 +160,7 @@ def test_a_run_killed_at_work_keeps_what_it_made_and_goes_on(launch, folders):
     deadline = time.monotonic() + 240
     while len(list(images.glob("0*.jpg"))) < 6 and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
+    send(process, signal.SIGKILL)
     process.communicate()
     assert out.is_dir() and not (images / "manifest.tsv").read_text().count("jpg")  # nothing collected yet
     made = {file.name: file.stat().st_mtime_ns for file in images.glob("0*.jpg")}

@@ -9,8 +9,6 @@ on another number of processes as well. On a CPU, start it with `python`, or on 
 `ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N`.
 """
 
-import logging
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +16,11 @@ from typing import Annotated
 import typer
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
+from script import run
 from tqdm import tqdm
 
 from zmnet_core.baselines.ost import OST, STARTS, OSTConfig
-from zmnet_core.errors import TrainingError, ZMNetError
+from zmnet_core.errors import TrainingError
 from zmnet_core.expansion import Expansion, shares
 from zmnet_core.images import find_pictures
 from zmnet_core.vgg import load_vgg16
@@ -54,7 +53,7 @@ def expand(
     learning_rate: Annotated[float, typer.Option(help="of Adam, on pixels in 0..1")] = 0.05,
     start: Annotated[str, typer.Option(help="what is optimised: " + " or ".join(STARTS))] = "colour transfer",
     batch_size: Annotated[int, typer.Option(min=1, help="images optimised together, on each process")] = 1,
-    bfloat16: Annotated[bool, typer.Option(help="run the loss network in bfloat16")] = True,
+    bfloat16: Annotated[bool, typer.Option(help="run the loss network in bfloat16, where the hardware has it")] = False,
     seed: Annotated[int, typer.Option(help="of the random choices")] = 0,
 ) -> None:
     """Make new style images inside each split."""
@@ -85,10 +84,4 @@ def expand(
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(expand)
-    try:
-        app()
-    except ZMNetError as error:
-        sys.exit(f"error: {error}")
+    run(expand)

@@ -11,20 +11,19 @@ that writes the mean style for every painting. Go on with the paper's loss from 
 A run that was stopped goes on where it was.
 """
 
-import logging
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
+from script import run
 from torch import Tensor
 from tqdm import tqdm
 
 from zmnet_core import ZMNet
 from zmnet_core.data import Pictures, centre_square, random_crop, rng
-from zmnet_core.errors import TrainingError, ZMNetError
+from zmnet_core.errors import TrainingError
 from zmnet_core.files import replacing
 from zmnet_core.images import find_pictures
 from zmnet_core.pnet import trainable
@@ -124,7 +123,7 @@ def teach(
     parameters = list(trainable(student.pnet))
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
     with torch.no_grad():  # b_γ, b_β: the mean style, from which the regression starts
-        _set_biases(student, mean)
+        student.pnet.heads.start_from(mean)
 
     state, start = output_dir / STATE, 0
     if state.is_file():
@@ -157,24 +156,5 @@ def teach(
     student.save_pretrained(output_dir)
 
 
-def _set_biases(model: ZMNet, mean: Tensor) -> None:
-    """Make the heads write `mean` [2, ΣC] for every painting, but for what they see."""
-    for which, heads in enumerate((model.pnet.heads.gamma, model.pnet.heads.beta)):
-        first = 0
-        for head in heads:
-            head.bias.copy_(mean[which, first : first + head.out_features])
-            first += head.out_features
-
-
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    app = typer.Typer(
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},  # --style_dir as well
-    )
-    app.command()(teach)
-    try:
-        app()
-    except ZMNetError as problem:
-        sys.exit(f"error: {problem}")
+    run(teach)

@@ -88,7 +88,7 @@ class Comparison:
         for size in self.sizes:
             last = []
             if self.ost:
-                config = OSTConfig(steps=self.ost_steps, bfloat16=True)
+                config = OSTConfig(steps=self.ost_steps)
                 last = [ost_row(load_vgg16().to(device), self.ost, self.cache, config)]
             results[size] = evaluate([*rows, *ours, *last], judges, pairs, size, cache, device)
         report: dict[str, object] = about | {

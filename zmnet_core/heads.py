@@ -37,6 +37,13 @@ class StyleHeads(nn.Module):
         beta = torch.cat([head(psi) for head, psi in zip(self.beta, psis)], 1)  # β_l = ψ_l W_β + b_β
         return torch.stack((gamma, beta), 1).float()
 
+    @torch.no_grad()
+    def start_from(self, style: Tensor) -> None:
+        """Make `style`, γ and β [2, ΣC], the biases: what is written where ψ = 0."""
+        for heads, values in ((self.gamma, style[0]), (self.beta, style[1])):
+            for head, part in zip(heads, values.split([head.out_features for head in heads])):
+                head.bias.copy_(part)
+
 
 class PNet(nn.Module):
     """What all PNets share: `signal` says what X_s is ("image", or a vector's name); `features` does what needs

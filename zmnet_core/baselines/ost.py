@@ -33,7 +33,7 @@ class OSTConfig:
 
     `coarse_steps` come first, at half the size, where a step costs a quarter; the change that they made
     is enlarged and added. `bfloat16` runs VGG-16 under autocast (the losses stay float32): about twice as fast
-    on a processor that multiplies bfloat16.
+    where the hardware multiplies bfloat16 (GPUs, AMX), and slower where it does not.
     """
 
     steps: int = 200
