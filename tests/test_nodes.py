@@ -95,7 +95,7 @@ def test_every_node_has_a_help_page_that_names_its_inputs(nodes, node_id):
         assert given.id in page or re.sub(r"[2-7]$", "8", given.id) in page
 
 
-@pytest.mark.parametrize("language", ["de", "zh"])
+@pytest.mark.parametrize("language", ["de", "fr", "zh"])
 def test_translations_fit_the_schemas(nodes, language):
     translated = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text())
     assert set(translated) == NODE_IDS
@@ -294,12 +294,30 @@ def other(nodes, loaded, make_picture):
     return nodes.ZMNetEncodeStyle.execute(loaded, make_picture(64, 64, seed=8).movedim(1, -1)).result[0][0]
 
 
+def blend(nodes, **inputs):
+    """Blend Styles as ComfyUI calls it: every input is a list."""
+    return result(nodes, "ZMNetBlendStyles", **{k: v if isinstance(v, list) else [v] for k, v in inputs.items()})
+
+
 def test_blend_divides_by_the_sum_and_skips_what_is_not_there(nodes, carried, other):
-    out = result(nodes, "ZMNetBlendStyles", style_1=carried, style_4=other, weight_1=1.0, weight_4=3.0, weight_2=9.0)
+    out = blend(nodes, style_1=carried, style_4=other, weight_1=1.0, weight_4=3.0, weight_2=9.0)
     torch.testing.assert_close(out.style.values, 0.25 * carried.style.values + 0.75 * other.style.values)
     assert out.model is carried.model
     with pytest.raises(ValueError, match="sum to 0"):
-        result(nodes, "ZMNetBlendStyles", style_1=carried, style_2=other, weight_1=0.0, weight_2=0.0)
+        blend(nodes, style_1=carried, style_2=other, weight_1=0.0, weight_2=0.0)
+
+
+def test_blend_takes_lists_of_any_length(nodes, loaded, other, make_picture):
+    batch = make_picture(64, 80, seed=3, count=12).movedim(1, -1)
+    listed = nodes.ZMNetEncodeStyle.execute(loaded, batch, "list").result[0]
+    values = torch.stack([entry.style.values for entry in listed])
+    out = blend(nodes, style_1=listed, style_2=other, weight_1=0.5, weight_2=6.0)
+    torch.testing.assert_close(out.style.values, 0.5 * values.mean(0) + 0.5 * other.style.values)
+    weights = [float(number) for number in range(12)]
+    out = blend(nodes, style_1=listed, weight_1=weights)
+    torch.testing.assert_close(out.style.values, torch.einsum("n,n...->...", torch.tensor(weights) / 66, values))
+    with pytest.raises(ValueError, match="weight_1 is a list of 2 numbers, style_1 one of 12 styles"):
+        blend(nodes, style_1=listed, weight_1=[1.0, 2.0])
 
 
 def test_animation_goes_from_a_to_b(nodes, comfy, carried, other, photo):

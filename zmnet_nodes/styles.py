@@ -32,30 +32,56 @@ class BlendStyles(io.ComfyNode):
                 max=4.0,
                 step=0.05,
                 optional=number > 2,
-                tooltip=f"Share of style_{number}. The weights are divided by their sum; a negative one leads away.",
+                tooltip=f"Share of style_{number}; of each of its styles, if it is a list. The weights are divided by "
+                "their sum; a negative one leads away.",
             )
             for number in BLENDED
         ]
         sockets = [
-            StyleType.Input(f"style_{number}", optional=number > 2, tooltip="Leave unconnected what you do not need.")
+            StyleType.Input(
+                f"style_{number}",
+                optional=number > 1,
+                tooltip="One style, or a list of any length (Encode Style with batch on list). Leave unconnected what "
+                "you do not need.",
+            )
             for number in BLENDED
         ]
         return schema(
             node_id="ZMNetBlendStyles",
             display_name="Blend Styles",
-            description="The weighted mean of two to eight styles of one model. For more, blend the blends.",
+            description="The weighted mean of any number of styles of one model: eight sockets, each of which takes "
+            "one style or a whole list.",
             search_aliases=["mix styles", "style interpolation", "combine styles", "zmnet blend"],
             inputs=[*sockets, *weights],
             outputs=[StyleType.Output(display_name="style", tooltip="Carries the model of the styles.")],
+            is_input_list=True,
         )
 
     @classmethod
-    def execute(cls, **inputs: object) -> io.NodeOutput:
-        used = [number for number in BLENDED if inputs.get(f"style_{number}") is not None]
-        carried = [inputs[f"style_{number}"] for number in used]
-        weights = [inputs.get(f"weight_{number}", 1.0) for number in used]
+    def execute(cls, **inputs: list) -> io.NodeOutput:
+        carried, weights = [], []
+        for number in BLENDED:
+            styles = inputs.get(f"style_{number}") or []
+            carried += styles
+            weights += weights_of(styles, inputs.get(f"weight_{number}") or [1.0], number)
         mixed = core("style").Style.blend([c.style for c in carried], weights)
         return io.NodeOutput(CarriedStyle(mixed, next((c.model for c in carried if c.model), None)))
+
+
+def weights_of(styles: list[CarriedStyle], weights: list[float], number: int) -> list[float]:
+    """One weight for every style of a socket: its own, or the only one there is.
+
+    Raises:
+        ValueError: there are several weights, and not as many as styles.
+    """
+    if len(weights) == 1:
+        return weights * len(styles)
+    if styles and len(weights) != len(styles):
+        raise ValueError(
+            f"weight_{number} is a list of {len(weights)} numbers, style_{number} one of {len(styles)} styles: give one "
+            "weight for all, or as many weights as styles."
+        )
+    return weights[: len(styles)]
 
 
 class SaveStyle(io.ComfyNode):

@@ -45,6 +45,7 @@ class Schema:
     outputs: list
     description: str = ""
     is_output_node: bool = False
+    is_input_list: bool = False
 
 
 class ComfyNode:
