@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from zmnet_core.cli import app
 from zmnet_core.demo import PICTURES
-from zmnet_core.model import BUNDLED
+from zmnet_core.saved import BUNDLED
 
 PHOTO = PICTURES / "contents" / "chelsea.jpg"
 PAINTING = PICTURES / "styles" / "irises-van-gogh.jpg"

@@ -7,6 +7,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file
 
+from zmnet_core import saved
 from zmnet_core.errors import WeightsNotFoundError, WrongModelError
 from zmnet_core.files import half, write_json, write_tensors
 from zmnet_core.model import ZMNet
@@ -269,8 +270,37 @@ def test_hub_id_that_cannot_be_had_is_named(tmp_path, monkeypatch):
 
 def test_model_of_a_newer_version_asks_for_an_update(folder):
     config = json.loads((folder / "config.json").read_text())
-    write_json(folder / "config.json", config | {"schema": 2})
-    with pytest.raises(WrongModelError, match="schema 2, this version of zmnet reads 1: update zmnet"):
+    write_json(folder / "config.json", config | {"schema": 2, "tnet": {"depth": 3}})
+    with pytest.raises(WrongModelError, match=r"config\.json' has schema 2, .* reads schema 1: .*Update zmnet"):
+        ZMNet.from_pretrained(folder)
+    with pytest.raises(WrongModelError, match="schema 2.*Update zmnet"):
+        ZMNet(schema=2)
+
+
+def test_model_of_a_schema_no_longer_read_says_what_to_do(folder):
+    config = json.loads((folder / "config.json").read_text())
+    write_json(folder / "config.json", config | {"schema": 0})
+    with pytest.raises(
+        WrongModelError, match="schema 0, which .* no longer reads.*Load it with the version that wrote"
+    ):
+        ZMNet.from_pretrained(folder)
+
+
+def test_older_schemas_are_brought_up_to_the_present_one_step_by_step(folder, model, monkeypatch):
+    def width_to_tnet(config):
+        return {"tnet": {"channels": config["width"]}, "pnet": config["pnet"]}
+
+    def channels_to_width(config):
+        return config | {"tnet": {"width": config["tnet"]["channels"]}}
+
+    write_json(folder / "config.json", {"schema": -1, "width": 8, "pnet": model.config["pnet"]})
+    monkeypatch.setattr(saved, "UPGRADES", {-1: width_to_tnet, 0: channels_to_width})
+    assert ZMNet.from_pretrained(folder).config == model.config
+
+
+def test_weights_that_git_lfs_has_not_fetched_are_told_apart(folder):
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n")
+    with pytest.raises(WrongModelError, match="git lfs pull"):
         ZMNet.from_pretrained(folder)
 
 
@@ -278,10 +308,11 @@ def test_model_of_a_newer_version_asks_for_an_update(folder):
     "config",
     [
         "{",
+        '{"hidden_size": 768, "model_type": "bert"}',
         '{"schema": 1, "tnet": {"widht": 8}, "pnet": {"kind": "conv"}}',
         '{"schema": 1, "tnet": {"width": 8}, "pnet": {"kind": "rnn"}}',
     ],
-    ids=["broken JSON", "unknown option", "unknown PNet"],
+    ids=["broken JSON", "another library's", "unknown option", "unknown PNet"],
 )
 def test_config_that_describes_no_model_is_refused_by_name(folder, config):
     (folder / "config.json").write_text(config)

@@ -43,7 +43,10 @@ def main(
     """Restyle photographs with any painting, in real time (ZM-Net)."""
 
 
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="Bundled name, folder, or Hugging Face Hub id.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Bundled name, folder, or Hugging Face Hub id (org/name, org/name@revision)."),
+]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
 StyleSizeOption = Annotated[
     int, typer.Option(min=16, help="Short side, in px, at which paintings are looked at: larger gives finer strokes.")
@@ -404,6 +407,28 @@ def evaluate(
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):
         typer.echo(line)
+
+
+@app.command()
+@readable_errors
+def push(
+    run: Annotated[str, typer.Argument(help="A run's folder. A README.md in it takes the place of the card.")],
+    name: Annotated[str, typer.Argument(help="Hugging Face Hub id; made if it is missing.", metavar="ORG/NAME")],
+    private: Annotated[bool, typer.Option("--private", help="Make it private.")] = False,
+    token: Annotated[
+        str | None, typer.Option(help="One that may write; else that of `hf auth login`, HF_TOKEN.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch; made if it is missing. main if left out.")] = None,
+    message: Annotated[str, typer.Option(help="First line of the commit.")] = "Upload a ZM-Net",
+    licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "apache-2.0",
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Also the newest validation grid. It shows pictures of your data.")
+    ] = False,
+) -> None:
+    """Upload a model to the Hugging Face Hub, with a card made from its run."""
+    from .publish import push_run
+
+    typer.echo(push_run(run, name, private or None, token, revision, message, licence, samples))
 
 
 @app.command()

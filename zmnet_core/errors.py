@@ -9,6 +9,10 @@ class WeightsNotFoundError(ZMNetError):
     """A file of weights is missing, or is not what its name says."""
 
 
+class HubError(ZMNetError):
+    """The Hugging Face Hub does not take a model."""
+
+
 class WrongModelError(ZMNetError):
     """A style, a checkpoint or a signal does not belong to this model."""
 

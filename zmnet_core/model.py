@@ -3,47 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .attributes import encode_text, encode_vectors, pnet_for
-from .errors import WeightsNotFoundError, WrongModelError
+from .card import CARD, model_card
+from .errors import WrongModelError
 from .files import write_json, write_tensors
+from .hub import Repository
 from .images import to_picture
 from .pnet import build_pnet
+from .saved import ATTRIBUTE_WEIGHTS, CONFIG, SCHEMA, WEIGHTS, check_schema, find, read_config
 from .signals import WordTable
 from .style import Style
 from .stylize import encode_painting, stylize_picture
 from .tnet import MIN_SIDE, TNet, Trace
 from .vector_pnet import VectorPNet
 
-SCHEMA = 1
-WEIGHTS = "model.safetensors"
-ATTRIBUTE_WEIGHTS, ATTRIBUTES = "attribute.safetensors", "attribute_pnets."  # the file; the prefix of its tensors
-BUNDLED = Path(__file__).parent / "weights"
+ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
+PARTS = ("tnet", "pnet", "attribute_pnets")  # of a config.json
+LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
-class ZMNet(
-    nn.Module,
-    PyTorchModelHubMixin,
-    library_name="zmnet",
-    license="apache-2.0",
-    pipeline_tag="image-to-image",
-    tags=["zm-net", "style-transfer", "image-to-image"],
-):
+class ZMNet(nn.Module):
     """Zero-shot image manipulation network: Y = TNet(X_c; γ, β), γ, β = PNet(X_s).
 
     >>> model = ZMNet.from_pretrained("zmnet-base")
@@ -66,10 +59,7 @@ class ZMNet(
         schema: int = SCHEMA,
     ):
         super().__init__()
-        if schema != SCHEMA:
-            raise WrongModelError(
-                f"this model has schema {schema}, this version of zmnet reads {SCHEMA}: update zmnet."
-            )
+        check_schema(schema)
         tnet, pnet = dict(tnet or {}), {"kind": "vgg", **(pnet or {})}
         self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
@@ -220,77 +210,84 @@ class ZMNet(
         return self._fingerprint[1]
 
     @classmethod
-    def _from_pretrained(
+    def from_pretrained(
         cls,
+        pretrained_model_name_or_path: str | Path = "zmnet-base",
         *,
-        model_id: str,
-        revision: str | None,
-        cache_dir: str | Path | None,
-        force_download: bool,
-        local_files_only: bool,
-        token: str | bool | None,
-        **kwargs: object,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        **overrides: object,
     ) -> ZMNet:
-        def file(name: str) -> Path:
-            if os.path.isdir(model_id):
-                return Path(model_id) / name
-            return Path(
-                hf_hub_download(
-                    model_id,
-                    name,
-                    revision=revision,
-                    cache_dir=cache_dir,
-                    force_download=force_download,
-                    token=token,
-                    local_files_only=local_files_only,
-                )
-            )
+        """A trained model, float32, on the CPU, ready to use.
 
+        Args:
+            pretrained_model_name_or_path: a model that ships with the library ("zmnet-base"), a folder that holds
+                config.json and model.safetensors, or a Hugging Face Hub id ("org/name" or "org/name@revision").
+            revision: branch, tag or commit of the Hub id.
+            cache_dir: where downloads are kept, in place of huggingface_hub's cache.
+            token: of the Hub; left out: the one of `hf auth login` or $HF_TOKEN.
+            local_files_only: download nothing.
+            force_download: download again what the cache has.
+            overrides: in place of config.json's; with `attribute_pnets=None` the PNets for words and colours are
+                left out.
+
+        Raises:
+            WeightsNotFoundError: nothing of that name, or it cannot be had; the message says what to do.
+            WrongModelError: a file that does not hold this model, or of another schema.
+        """
+        file = find(
+            str(pretrained_model_name_or_path),
+            revision,
+            cache_dir=cache_dir,
+            token=token,
+            local_files_only=local_files_only,
+            force_download=force_download,
+        )
+        config, weights = file(CONFIG), file(WEIGHTS)
+        described = {name: value for name, value in read_config(config).items() if name in PARTS} | overrides
         try:
-            model = cls(**kwargs)
+            model = cls(**described)
         except (TypeError, ValueError) as error:
-            raise WrongModelError(
-                f"the config.json of '{model_id}' describes no model of this version: {error}."
-            ) from error
-        model.load_weights(file(WEIGHTS))
+            raise WrongModelError(f"'{config}' describes no model of this version: {error}.") from error
+        model.load_weights(weights)
         if model.attribute_pnets:
             model.load_attribute_weights(file(ATTRIBUTE_WEIGHTS))
         return model.eval().requires_grad_(False)
 
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path = "zmnet-base", **kwargs: object) -> ZMNet:
-        """A trained model, float32, on the CPU, ready to use.
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        commit_message: str = "Upload a ZM-Net",
+    ) -> str:
+        """Upload config.json, model.safetensors and a model card, in one commit.
+
+        `zmnet push` uploads a run's files as they are (float16), with a card made from the run.
 
         Args:
-            pretrained_model_name_or_path: a model that ships with the library ("zmnet-base"), a
-                folder that holds config.json and model.safetensors, or a Hugging Face Hub id.
-            kwargs: huggingface_hub's: revision, cache_dir, token, local_files_only, force_download. With
-                `attribute_pnets=None` the PNets for words and colours are left out.
+            repo_id: "org/name"; made if it is missing.
+            private: make it private; left out: as the organisation wants it, else public.
+            token: one that may write; left out: the one of `hf auth login` or $HF_TOKEN.
+            revision: a branch, made if it is missing; left out: main.
+            commit_message: first line of the commit.
+
+        Returns:
+            The address of the commit.
 
         Raises:
-            WeightsNotFoundError: nothing of that name; the message says where it was looked for.
-            WrongModelError: a file that does not hold this model.
+            HubError: the Hub cannot be reached or refuses; the message says what to do.
         """
-        name = str(pretrained_model_name_or_path)
-        if (BUNDLED / name / WEIGHTS).is_file():
-            name = str(BUNDLED / name)
-        elif not os.path.isdir(name) and name.count("/") != 1:
-            raise WeightsNotFoundError(
-                f"there is no model '{name}'. Bundled models: {', '.join(bundled_models()) or 'none'}; "
-                "otherwise give a folder with config.json and model.safetensors, or a Hub id such as org/zmnet-20k."
-            )
-        if os.path.isdir(name):
-            for wanted in ("config.json", WEIGHTS):
-                if not (Path(name) / wanted).is_file():
-                    raise WeightsNotFoundError(f"the folder '{name}' has no {wanted}: it is not a saved ZM-Net.")
-        try:
-            return super().from_pretrained(name, **kwargs)
-        except json.JSONDecodeError as error:
-            raise WrongModelError(f"the config.json of '{name}' is not JSON: {error}.") from error
-        except (HfHubHTTPError, EntryNotFoundError, HFValidationError, OfflineModeIsEnabled) as error:
-            raise WeightsNotFoundError(
-                f"there is no folder '{name}', and the Hugging Face Hub gave no model of that name: {error}"
-            ) from error
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            files: dict[str, Path | bytes] = {path.name: path for path in Path(folder).iterdir()}
+            files[CARD] = str(model_card(self.config, repo_id)).encode()
+            return Repository(repo_id, revision, token=token).upload(files, commit_message, private)
 
     def load_weights(self, file: str | os.PathLike[str]) -> None:
         """Load a safetensors file of exactly the tensors of this model's TNet and PNet.
@@ -304,11 +301,8 @@ class ZMNet(
         """Load a safetensors file of exactly the tensors of the PNets for words and colours.
 
         Raises:
-            WeightsNotFoundError: there is no such file.
             WrongModelError: it was made for another TNet, or holds other tensors.
         """
-        if not Path(file).is_file():
-            raise WeightsNotFoundError(f"config.json names attribute_pnets, but there is no '{file}' that holds them.")
         self._load(file, attributes=True)
         with safe_open(file, framework="pt") as opened:
             made_for = (opened.metadata() or {}).get("fingerprint", "none")
@@ -322,7 +316,10 @@ class ZMNet(
         try:
             state = load_file(file)
         except (SafetensorError, OSError) as error:
-            raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}).") from error
+            advice = "."
+            if Path(file).is_file() and Path(file).open("rb").read(len(LFS_POINTER)) == LFS_POINTER:
+                advice = ": it only points to the weights. Fetch them by `git lfs pull`."
+            raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}){advice}") from error
         expected = self._tensors(attributes)
         missing = sorted(expected.keys() - state.keys())
         unknown = sorted(state.keys() - expected.keys())
@@ -345,11 +342,13 @@ class ZMNet(
         """The tensors of attribute.safetensors, or those of model.safetensors."""
         return {name: t for name, t in self.state_dict().items() if name.startswith(ATTRIBUTES) == attributes}
 
-    def _save_pretrained(self, save_directory: Path) -> None:
-        write_json(save_directory / "config.json", self.config)
-        write_tensors(save_directory / WEIGHTS, self._tensors(attributes=False))
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
+        """Write what `from_pretrained` reads into a folder."""
+        folder = Path(save_directory)
+        write_json(folder / CONFIG, self.config)
+        write_tensors(folder / WEIGHTS, self._tensors(attributes=False))
         if self.attribute_pnets:
-            self.save_attribute_weights(save_directory / ATTRIBUTE_WEIGHTS)
+            self.save_attribute_weights(folder / ATTRIBUTE_WEIGHTS)
 
     def save_attribute_weights(self, file: Path, dtype: torch.dtype | None = None) -> None:
         """Write the PNets for words and colours, bound to this TNet by its fingerprint."""
@@ -403,8 +402,3 @@ def middle(images: Tensor, longest: int = 4) -> Tensor:
     limit = longest * min(height, width)
     top, left = max(0, height - limit) // 2, max(0, width - limit) // 2
     return images[..., top : top + limit, left : left + limit]
-
-
-def bundled_models() -> list[str]:
-    """Names of the models that ship with the library."""
-    return sorted(folder.name for folder in BUNDLED.glob("*") if (folder / WEIGHTS).is_file())
