@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 4.0  # seconds to wait for the Hub's first answer; $HF_HUB_ETAG_TIMEOUT says otherwise
 COMMIT, SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
-LOG_IN = "log in by `hf auth login`, or set HF_TOKEN"
+LOG_IN = "log in by `hf auth login` (or set HF_TOKEN)"
 
 
 class _Unreachable(Exception):
