@@ -16,15 +16,19 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "comfyui-zm-net"
 PARTS = ("__init__.py", "pyproject.toml", "zmnet_core", "zmnet_nodes", "web", "locales", "example_workflows")
 START_SECONDS = 240
+CLIENT = "tests"
 
 
 def reason_to_skip() -> str | None:
@@ -121,7 +125,7 @@ class ComfyUI:
 
     def queue(self, prompt: dict) -> str:
         """Queue an API-format prompt; its id."""
-        answer = self.post("/prompt", {"prompt": prompt, "client_id": "tests"})
+        answer = self.post("/prompt", {"prompt": prompt, "client_id": CLIENT})
         if "prompt_id" not in answer:
             raise Refused(json.dumps(answer))
         return answer["prompt_id"]
@@ -139,6 +143,16 @@ class ComfyUI:
     def run(self, prompt: dict) -> dict:
         """Queue and wait."""
         return self.wait(self.queue(prompt))
+
+    @contextmanager
+    def listen(self) -> Iterator[Iterator[dict]]:
+        """What the server tells the sender of the prompts, message by message."""
+        websocket = pytest.importorskip("websocket", reason="needs websocket-client")
+        line = websocket.create_connection(f"ws://127.0.0.1:{self.port}/ws?clientId={CLIENT}", timeout=60)
+        try:
+            yield (json.loads(message) for message in iter(line.recv, None) if isinstance(message, str))
+        finally:
+            line.close()
 
     def pictures(self, done: dict, node: str) -> list[Image.Image]:
         """The pictures a node showed or saved."""

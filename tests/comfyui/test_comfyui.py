@@ -237,8 +237,10 @@ def test_cancel_works_within_a_second(comfy):
     }
     prompt["many"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["big", 0], "amount": 4}}
     prompt["apply"]["inputs"].update(image=["many", 0], tile="512")
-    prompt_id = comfy.queue(prompt)
-    time.sleep(5)
+    with comfy.listen() as messages:
+        prompt_id = comfy.queue(prompt)
+        next(m for m in messages if m["type"] == "executing" and m["data"]["node"] == "apply")
+        time.sleep(0.5)  # into the network
     start = time.monotonic()
     comfy.post("/interrupt")
     done = comfy.wait(prompt_id)
@@ -290,18 +292,13 @@ def test_memory_returns(comfy):
 
 
 def test_progress_is_told_per_tile(comfy):
-    websocket = pytest.importorskip("websocket", reason="needs websocket-client")
-    socket = websocket.create_connection(f"ws://127.0.0.1:{comfy.port}/ws?clientId=tests", timeout=60)
-    prompt_id = comfy.queue(chain(tile="256", strength=0.55))
     heard = []
-    while True:
-        message = socket.recv()
-        if isinstance(message, str):
-            message = json.loads(message)
+    with comfy.listen() as messages:
+        prompt_id = comfy.queue(chain(tile="256", strength=0.55))
+        for message in messages:
             if message["type"] == "progress" and message["data"].get("node") == "apply":
                 heard.append((message["data"]["value"], message["data"]["max"]))
             if message["type"] == "executing" and message["data"]["node"] is None:
                 break
-    socket.close()
     comfy.wait(prompt_id)
     assert heard and heard[-1][0] == heard[-1][1]
