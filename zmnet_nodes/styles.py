@@ -78,8 +78,8 @@ def weights_of(styles: list[CarriedStyle], weights: list[float], number: int) ->
         return weights * len(styles)
     if styles and len(weights) != len(styles):
         raise ValueError(
-            f"weight_{number} is a list of {len(weights)} numbers, style_{number} one of {len(styles)} styles: give one "
-            "weight for all, or as many weights as styles."
+            f"weight_{number} is a list of {len(weights)} numbers, style_{number} one of {len(styles)} styles: give "
+            "one weight for all, or as many weights as styles."
         )
     return weights[: len(styles)]
 

@@ -1,4 +1,4 @@
-"""The node pack in ComfyUI's own page, in a real browser: slow, and skipped where there is no ComfyUI or no Chromium."""
+"""The node pack in ComfyUI's page, in a real browser: slow, and skipped where there is no ComfyUI or no Chromium."""
 
 from __future__ import annotations
 
