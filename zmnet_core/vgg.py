@@ -134,13 +134,13 @@ def _find_weights() -> Path:
     local = Path(os.environ.get("ZMNET_DATA", "../shared")) / "models" / "vgg16-features.safetensors"
     if local.is_file():
         return local
-    from huggingface_hub import hf_hub_download
+    from .hub import Repository
 
     try:
-        return Path(hf_hub_download(HUB_ID, HUB_FILE))
-    except Exception as error:  # the Hub raises many kinds; every one means "no file from there"
+        return Repository(HUB_ID).file(HUB_FILE)
+    except WeightsNotFoundError as error:
         raise WeightsNotFoundError(
             "The VGG-16 weights of the loss network were not found. Looked at: $ZMNET_VGG (not set); "
-            f"{local.resolve()} (no such file); {HUB_ID} on the Hugging Face Hub ({type(error).__name__}: {error}). "
+            f"{local.resolve()} (no such file); {HUB_ID} on the Hugging Face Hub: {error} "
             "Set ZMNET_VGG to a safetensors file of VGG-16 with torchvision's key names."
         ) from error
