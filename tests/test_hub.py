@@ -455,7 +455,7 @@ def test_no_connection_is_said_within_seconds(run, tmp_path):
         start = time.monotonic()
         done = zmnet(*command, endpoint=nowhere, home=tmp_path)
         assert done.returncode == 1 and time.monotonic() - start < 20  # most of it is the start of Python and torch
-        assert f"error: {nowhere} cannot be reached (ConnectError" in done.stderr, done.stderr
+        assert f"error: {nowhere} cannot be reached (Connect" in done.stderr, done.stderr
 
 
 def test_model_in_the_cache_loads_without_connection(hub, client, model, published, folder, tmp_path):
@@ -467,4 +467,4 @@ def test_model_in_the_cache_loads_without_connection(hub, client, model, publish
 
 def test_offline_mode_is_named(tmp_path):
     done = zmnet("words", "--model", "org/model", endpoint="http://127.0.0.1:9", home=tmp_path, HF_HUB_OFFLINE="1")
-    assert "HF_HUB_OFFLINE is set, and the cache does not have 'org/model'" in done.stderr
+    assert "HF_HUB_OFFLINE is set and the cache does not have 'org/model'" in done.stderr

@@ -1,5 +1,6 @@
 """What the README shows is run as it stands."""
 
+import inspect
 import re
 import shlex
 import subprocess
@@ -77,12 +78,13 @@ def test_training_example_has_options_that_exist():
 
 
 def test_training_page_names_options_that_exist_and_links_to_files():
+    from zmnet_core.cli import push
     from zmnet_core.training_config import TrainingConfig
 
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     others = {"help", "config", "num_processes", "multi_gpu", "cpu", "logdir", "processes", "batches", "steps"}
     flags = set(re.findall(r"(?<![\w-])--([a-z]\w+)", page)) - others
-    assert len(flags) > 20 and flags <= set(vars(TrainingConfig()))
+    assert len(flags) > 20 and flags <= {*vars(TrainingConfig()), *inspect.signature(push).parameters}
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", page):
         assert (ROOT / "docs" / target).exists(), target
 

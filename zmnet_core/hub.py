@@ -166,6 +166,7 @@ class Repository:
         error = _answer(error)
         revision = self.revision or "main"
         page = f"{constants.ENDPOINT}/{self.name}"
+        uncached = f" and the cache does not have '{self.name}'" if file else ""
         match error:
             case HFValidationError():
                 return f"'{self.name}' is no id of a model on the Hugging Face Hub, such as org/zmnet-20k: {error}"
@@ -176,10 +177,10 @@ class Repository:
                     "nowhere else: load it once without."
                 )
             case OfflineModeIsEnabled():
-                return f"HF_HUB_OFFLINE is set, and the cache does not have '{self.name}': unset it to ask the Hub."
+                return f"HF_HUB_OFFLINE is set{uncached}: unset it to ask the Hub."
             case _Unreachable():
                 return (
-                    f"{constants.ENDPOINT} cannot be reached ({error}), and the cache does not have '{self.name}'. "
+                    f"{constants.ENDPOINT} cannot be reached ({error}){uncached}. "
                     "Check the connection, the proxy ($HTTPS_PROXY) and $HF_ENDPOINT."
                 )
             case RevisionNotFoundError():
