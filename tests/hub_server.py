@@ -69,10 +69,13 @@ class HubServer(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.requests: list[tuple[str, str, str]] = []  # method, path, range
-        self.fail_with: int | None = None  # every answer has this status
+        self.fail_with: int | None = None  # every answer has this status,
+        self.fail_at = ""  # or those whose path fits this pattern
+        self.fail_once: list[str] = []  # the first answer of a path that fits each of these is a 500
         self.silent_for = 0.0  # seconds before any answer
         self.portal = False  # every answer is the log-in page of a wireless network
         self.cuts: list[int] = []  # the next downloads of LFS objects break off after so many bytes
+        self.stall_at: int | None = None  # downloads of LFS objects stand still there for a minute
         self.spoil = False  # LFS objects arrive with one byte changed
 
     def __enter__(self) -> HubServer:
@@ -106,8 +109,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if hub.portal:
                 return self.answer(b"<html>Welcome to the airport</html>", headers={"ETag": '"page"'})
-            if hub.fail_with:
+            if hub.fail_with and re.search(hub.fail_at, path):
                 raise Refusal(hub.fail_with, "no luck today")
+            for pattern in hub.fail_once:
+                if re.search(pattern, path):
+                    hub.fail_once.remove(pattern)
+                    raise Refusal(500, "try once more")
             for method, pattern, handle in ROUTES:
                 if (self.command in method.split()) and (match := re.fullmatch(pattern, path)):
                     return handle(self, **match.groupdict())
@@ -272,7 +279,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(header, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content[start : hub.cuts.pop(0) if hub.cuts else None])
+            self.wfile.write(content[start : hub.stall_at or (hub.cuts.pop(0) if hub.cuts else None)])
+            time.sleep(60 if hub.stall_at else 0)
 
     @staticmethod
     def sha(repository: Repository, revision: str) -> str:

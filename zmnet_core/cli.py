@@ -412,7 +412,9 @@ def evaluate(
 @app.command()
 @readable_errors
 def push(
-    run: Annotated[str, typer.Argument(help="A run's folder. A README.md in it takes the place of the card.")],
+    run: Annotated[
+        str, typer.Argument(help="A run's folder. A README.md in it takes the card's place.", metavar="RUN")
+    ],
     name: Annotated[str, typer.Argument(help="Hugging Face Hub id; made if it is missing.", metavar="ORG/NAME")],
     private: Annotated[bool, typer.Option("--private", help="Make it private.")] = False,
     token: Annotated[

@@ -166,7 +166,7 @@ class Repository:
         error = _answer(error)
         revision = self.revision or "main"
         page = f"{constants.ENDPOINT}/{self.name}"
-        uncached = f" and the cache does not have '{self.name}'" if file else ""
+        uncached = f", and '{self.name}' is neither a folder nor in the cache" if file else ""
         match error:
             case HFValidationError():
                 return f"'{self.name}' is no id of a model on the Hugging Face Hub, such as org/zmnet-20k: {error}"
