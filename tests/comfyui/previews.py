@@ -1,12 +1,14 @@
-"""Make the preview pictures of example_workflows/ by running them: `python tests/comfyui/previews.py`.
+"""Make every picture of the model's work that the repository shows: `python tests/comfyui/previews.py`.
 
-Needs `$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py). What goes in stands on the left, what comes out on the
-right.
+To be run after a change of the bundled weights: the previews of example_workflows/ (what goes in stands on the left,
+what comes out on the right), docs/comfyui.jpg (the graph, in ComfyUI's page) and docs/demo.jpg (`zmnet demo`). Needs
+`$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py), playwright and Chromium.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parent))
+from comfy_page import opened
 from comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
 
 CELL = 256
@@ -42,6 +45,26 @@ def main() -> None:
                 sheet.paste(ImageOps.fit(picture.convert("RGB"), (CELL, CELL)), (CELL * column, 0))
             sheet.save(file.with_suffix(".jpg"), quality=88)
             print(file.with_suffix(".jpg").name)
+        with opened(comfy) as page:
+            page.open(json.loads((ROOT / "example_workflows" / "zmnet_one_style.json").read_text()))
+            page.press_run()
+            page.page.wait_for_timeout(2500)
+            page.screenshot(Path(folder) / "comfyui.png")
+            as_jpeg(Path(folder) / "comfyui.png", 1400)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [sys.executable, "-m", "zmnet_core.cli", "demo", "-o", f"{folder}/demo.png"], cwd=ROOT, check=True
+        )
+        as_jpeg(Path(folder) / "demo.png", 1200)
+
+
+def as_jpeg(picture: Path, width: int) -> None:
+    """Write a picture into docs/, at most so wide."""
+    image = Image.open(picture).convert("RGB")
+    image.thumbnail((width, 10 * width), Image.Resampling.LANCZOS)
+    file = ROOT / "docs" / f"{picture.stem}.jpg"
+    image.save(file, quality=88)
+    print(file.name)
 
 
 if __name__ == "__main__":

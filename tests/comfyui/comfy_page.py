@@ -1,0 +1,78 @@
+"""ComfyUI's page in a real browser (Chromium, through playwright), with a workflow on it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from comfy_server import ComfyUI
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+READY = (
+    "() => window.app && window.app.graph && window.LiteGraph && "
+    "Object.keys(window.LiteGraph.registered_node_types || {}).length > 50"
+)
+
+
+class Page:
+    """ComfyUI's page with a workflow on it."""
+
+    def __init__(self, page: object, comfy: ComfyUI):
+        self.page, self.comfy = page, comfy
+        page.goto(comfy.url, wait_until="domcontentloaded")
+        page.wait_for_function(READY, timeout=120_000)
+        page.wait_for_timeout(2500)  # the first start opens a browser of templates over the graph
+
+    def open(self, workflow: dict) -> None:
+        self.page.evaluate("async workflow => { await window.app.loadGraphData(workflow) }", workflow)
+        self.page.wait_for_timeout(800)
+        self.page.keyboard.press("Escape")
+
+    def nodes(self) -> list[dict]:
+        """Type, place and size of every node that is drawn; its title bar is part of it."""
+        return self.page.evaluate(
+            "() => window.app.graph._nodes.map(n => ({type: n.type, known: n.type in LiteGraph.registered_node_types, "
+            "box: [n.pos[0], n.pos[1] - LiteGraph.NODE_TITLE_HEIGHT, n.pos[0] + n.size[0], n.pos[1] + n.size[1]]}))"
+        )
+
+    def press_run(self) -> dict:
+        """Press Run; the history of the prompt."""
+        before = set(self.comfy.get("/history"))
+        self.page.get_by_role("button", name="Run", exact=False).first.click()
+        for _ in range(600):
+            done = set(self.comfy.get("/history")) - before
+            if done:
+                return self.comfy.get("/history")[done.pop()]
+            self.page.wait_for_timeout(100)
+        raise TimeoutError(f"nothing ran:\n{self.comfy.log[-2000:]}")
+
+    def shown(self) -> list[dict]:
+        """The pictures that nodes show: type of the node and size of the picture."""
+        return self.page.evaluate(
+            "() => window.app.graph._nodes.flatMap(n => (n.imgs || []).map(i => "
+            "({type: n.type, width: i.naturalWidth, height: i.naturalHeight, src: i.src})))"
+        )
+
+    def screenshot(self, file: Path) -> None:
+        """The whole graph as a PNG."""
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+        self.page.wait_for_timeout(900)
+        self.page.screenshot(path=str(file))
+
+
+@contextmanager
+def opened(comfy: ComfyUI) -> Iterator[Page]:
+    """The page of a server that runs.
+
+    Raises:
+        ModuleNotFoundError: playwright is not installed.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield Page(browser.new_page(viewport={"width": 1500, "height": 900}), comfy)
+        browser.close()
