@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
-from vocabulary import COLOURS, FOLDERS, LIGHTS, NEAR, TONES, painter
+from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
 from zmnet_core.files import write_tensors
 from zmnet_core.images import find_pictures, read_picture, to_tensor
@@ -107,6 +107,16 @@ def rule_scores(patches: Tensor, norm: Tensor) -> dict[str, Tensor]:
     return scores
 
 
+def phrase_scores(scores: dict[str, Tensor]) -> dict[str, Tensor]:
+    """How well each picture fits each phrase of a tone and a colour ("pale gold"), {phrase: [N]}.
+
+    The scores of both words, each divided by its deviation over the pictures, added.
+    """
+    standard = {word: score / score.std().clamp_min(1e-6) for word, score in scores.items()}
+    tones = [tone for tone in DEEP if tone in TONES]
+    return {f"{tone} {colour}": standard[tone] + standard[colour] for tone in tones for colour in COLOURS}
+
+
 def labelled(data: Path, files: Sequence[Path]) -> dict[str, list[int]]:
     """Rows of the pictures of labelled words: folders, movements and painters."""
     place = {file.relative_to(data).as_posix(): row for row, file in enumerate(files)}
@@ -123,12 +133,57 @@ def labelled(data: Path, files: Sequence[Path]) -> dict[str, list[int]]:
 
 
 def pictures_of_words(data: Path, looks: Looks, norm: Tensor, most: int) -> dict[str, list[int]]:
-    """{word: rows of its pictures}; at most `most` by the rules, all of a label."""
-    rules = {
-        word: [int(row) for row in score.topk(min(most, len(looks))).indices]
-        for word, score in rule_scores(looks.patches, norm).items()
-    }
+    """{word: rows of its pictures}; at most `most` by the rules (words and phrases), all of a label."""
+    scores = rule_scores(looks.patches, norm)
+    scores |= phrase_scores(scores)
+    rules = {word: [int(row) for row in score.topk(min(most, len(looks))).indices] for word, score in scores.items()}
     return rules | labelled(data, looks.files)
+
+
+def without(words: Iterable[str], held_out: Collection[str]) -> list[str]:
+    """The words that give nothing away of those held out: neither their parts, nor other names of their pictures."""
+    hidden = set(held_out) | {word for names in FOLDERS.values() if set(names) & set(held_out) for word in names}
+    return [word for word in words if word not in hidden and not hidden & set(word.split())]
+
+
+def families(words: Iterable[str], painters: Collection[str]) -> dict[str, list[str]]:
+    """Words by what they name: {family: words}, none empty."""
+    labels = {word: "times" for names in FOLDERS.values() for word in names}
+    for family, members in (("colours", COLOURS), ("tones", TONES), ("light", LIGHTS), ("painters", painters)):
+        labels |= dict.fromkeys(members, family)
+    found: dict[str, list[str]] = {}
+    for word in words:
+        tone, _, colour = word.partition(" ")
+        other = "phrases" if tone in TONES and colour in COLOURS else "movements"
+        found.setdefault(labels.get(word, other), []).append(word)
+    return found
+
+
+def painters_of(data: Path) -> set[str]:
+    """The painters of labels.tsv, as words."""
+    with open(data / "labels.tsv", encoding="utf-8") as file:
+        return {painter(line["artist"]) for line in csv.DictReader(file, delimiter="\t")}
+
+
+def palettes_of(patches: Tensor, counts: Sequence[int] = (1, 2, 3, 5), rounds: int = 12) -> Tensor:
+    """Short palettes of pictures as histograms: [N, P, 3] in CIELAB → [N, len(counts), 245].
+
+    A palette is the centres of k clusters of the picture's patches (Lloyd's algorithm from random patches), each
+    weighted by its cluster's size, as a list of k colours is by hand.
+    """
+    random, found = torch.Generator().manual_seed(0), []
+    for colours in patches:
+        row = []
+        for count in counts:
+            centres = colours[torch.randperm(len(colours), generator=random)[:count]]
+            for _ in range(rounds):
+                member = torch.nn.functional.one_hot(torch.cdist(colours, centres).argmin(1), count).to(colours)
+                sizes = member.sum(0)
+                means = member.T @ colours / sizes.clamp_min(1)[:, None]
+                centres = torch.where(sizes[:, None] > 0, means, centres)
+            row.append(histogram(centres[None], sizes[None])[0])
+        found.append(torch.stack(row))
+    return torch.stack(found)
 
 
 def split_files(data: Path) -> tuple[list[Path], list[Path]]:

@@ -1,0 +1,73 @@
+"""What a word is worth: the style loss of photographs repainted after it, to pictures of that word never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zmnet_core.losses import STYLE_LAYERS, gram_matrix, squared_distance, squared_norm
+from zmnet_core.tnet import TNet
+from zmnet_core.vgg import VGG16
+
+
+class WordTest:
+    """Repaints the same photographs after many styles.
+
+    Args:
+        tnet: of the model.
+        vgg: the loss network.
+        contents: [N, 3, H, W], photographs.
+    """
+
+    def __init__(self, tnet: TNet, vgg: VGG16, contents: Tensor):
+        self.tnet, self.vgg, self.contents = tnet, vgg, contents
+        self.unchanged = self._grams(contents)
+
+    @torch.no_grad()
+    def __call__(self, style: Tensor | None, pictures: Tensor) -> float:
+        """Median over photographs and pictures of the relative Gram error, mean of four layers.
+
+        Args:
+            style: γ, β, [2, ΣC]; None leaves the photographs as they are.
+            pictures: [P, 3, h, w], of the word.
+        """
+        grams = self.unchanged if style is None else self._grams(self.tnet(self.contents, style[None]))
+        wanted = self._grams(pictures)
+        errors = [
+            [
+                squared_distance(grams[layer], gram.expand_as(grams[layer])) / squared_norm(gram[None])
+                for gram in wanted[layer]
+            ]
+            for layer in STYLE_LAYERS
+        ]
+        return float(torch.stack([torch.stack(layer) for layer in errors]).mean(0).median())
+
+    @torch.no_grad()
+    def _grams(self, pictures: Tensor) -> dict[str, Tensor]:
+        features = self.vgg(pictures, STYLE_LAYERS)
+        return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Errors {word: {method: error}}."""
+
+    errors: Mapping[str, Mapping[str, float]]
+
+    def mean(self, method: str) -> float:
+        """Over words."""
+        return sum(row[method] for row in self.errors.values()) / len(self.errors)
+
+    def better(self, method: str, than: str) -> int:
+        """On how many words."""
+        return sum(row[method] < row[than] for row in self.errors.values())
+
+    def lines(self, methods: Sequence[str]) -> list[str]:
+        """Markdown: a word a line, the mean last."""
+        rows = [[word, *(f"{row[method]:.2f}" for method in methods)] for word, row in self.errors.items()]
+        rows.append(["**mean**", *(f"**{self.mean(method):.2f}**" for method in methods)])
+        head = ["word", *methods]
+        return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
