@@ -9,15 +9,19 @@ import typer
 from zmnet_core.errors import ZMNetError
 
 
-def run(command: Callable[..., None]) -> None:
-    """Run `command` with the options of the command line; end with one line for a known error."""
+def run(*commands: Callable[..., None]) -> None:
+    """Run the command (of several: the one named) with the options of the command line.
+
+    Ends with one line for a known error.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
     )
-    app.command()(command)
+    for command in commands:
+        app.command()(command)
     try:
         app()
     except ZMNetError as error:

@@ -12,6 +12,8 @@ from zmnet_core.losses import STYLE_LAYERS, gram_matrix, squared_distance, squar
 from zmnet_core.tnet import TNet
 from zmnet_core.vgg import VGG16
 
+Grams = dict[str, Tensor]  # {layer: [N, C, C]}
+
 
 class WordTest:
     """Repaints the same photographs after many styles.
@@ -24,31 +26,29 @@ class WordTest:
 
     def __init__(self, tnet: TNet, vgg: VGG16, contents: Tensor):
         self.tnet, self.vgg, self.contents = tnet, vgg, contents
-        self.unchanged = self._grams(contents)
 
     @torch.no_grad()
-    def __call__(self, style: Tensor | None, pictures: Tensor) -> float:
-        """Median over photographs and pictures of the relative Gram error, mean of four layers.
+    def grams(self, pictures: Tensor) -> Grams:
+        """Gram matrices of pictures [P, 3, h, w]: of a word, or repainted."""
+        features = self.vgg(pictures, STYLE_LAYERS)
+        return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
 
-        Args:
-            style: γ, β, [2, ΣC]; None leaves the photographs as they are.
-            pictures: [P, 3, h, w], of the word.
-        """
-        grams = self.unchanged if style is None else self._grams(self.tnet(self.contents, style[None]))
-        wanted = self._grams(pictures)
+    @torch.no_grad()
+    def painted(self, style: Tensor) -> Grams:
+        """Those of the photographs, repainted after γ, β, [2, ΣC]."""
+        return self.grams(self.tnet(self.contents, style[None]))
+
+    @staticmethod
+    def error(painted: Grams, wanted: Grams) -> float:
+        """Median over photographs and pictures of the relative Gram error, mean of four layers."""
         errors = [
             [
-                squared_distance(grams[layer], gram.expand_as(grams[layer])) / squared_norm(gram[None])
+                squared_distance(painted[layer], gram.expand_as(painted[layer])) / squared_norm(gram[None])
                 for gram in wanted[layer]
             ]
             for layer in STYLE_LAYERS
         ]
         return float(torch.stack([torch.stack(layer) for layer in errors]).mean(0).median())
-
-    @torch.no_grad()
-    def _grams(self, pictures: Tensor) -> dict[str, Tensor]:
-        features = self.vgg(pictures, STYLE_LAYERS)
-        return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
 
 
 @dataclass(frozen=True)

@@ -30,14 +30,16 @@ from zmnet_core.evaluation import default_data
 from zmnet_core.files import write_json
 from zmnet_core.images import find_pictures
 from zmnet_core.losses import PerceptualLoss
-from zmnet_core.model import ATTRIBUTE_WEIGHTS, BUNDLED, WEIGHTS, ZMNet
+from zmnet_core.model import ZMNet
 from zmnet_core.palettes import palette_histogram
+from zmnet_core.saved import ATTRIBUTE_WEIGHTS, BUNDLED, CONFIG, WEIGHTS
 from zmnet_core.sentences import sentences
 from zmnet_core.training_config import TrainingConfig
 from zmnet_core.vgg import load_vgg16
 
 SHARES = {"phrases": 0.35, "painters": 0.1, "movements": 0.05}  # of the lessons asked; of all others: EACH
 EACH = 0.125
+PICTURES = 5  # of a word, in its test
 HELD_OUT = (*HELD_OUT_TONES, *HELD_OUT_LIGHTS)
 OURS, DIRECT, MEAN, NEAREST, UNCHANGED = "word", "direct", "mean style", "nearest word", "no change"
 
@@ -89,7 +91,7 @@ def write(model: ZMNet, source: Path, folder: Path) -> Path:
     if folder.resolve() != source.resolve():
         shutil.copyfile(source / WEIGHTS, folder / WEIGHTS)
     model.save_attribute_weights(folder / ATTRIBUTE_WEIGHTS, torch.float16)
-    write_json(folder / "config.json", model.config)
+    write_json(folder / CONFIG, model.config)
     return folder / ATTRIBUTE_WEIGHTS
 
 
@@ -146,32 +148,40 @@ class Course:
         self, test: WordTest, models: dict[str, ZMNet], words: list[str], taught: dict[str, list[int]], size: int
     ) -> Table:
         """Errors of these words by the models and by what they are held against."""
-        pictures, errors = Pictures(self.unseen.files), {}
-        without_phrases = [word for word in taught if word not in families(taught, self.painters).get("phrases", [])]
+        errors, members = {}, families(taught, self.painters)
+        singles = [word for family, ws in members.items() if family != "phrases" for word in ws]
+        mean, unchanged = test.painted(self.mean), test.grams(test.contents)
         for word in words:
-            squares = torch.stack([centre_square(pictures[row], size) for row in self.unseen_words[word][:6]])
-            near = nearest(word, [other for other in without_phrases if other != word])
-            errors[word] = {name: test(m.encode_attribute(word).values[0], squares) for name, m in models.items()}
-            errors[word] |= {
-                MEAN: test(self.mean, squares),
-                NEAREST: test(self.looks.styles[taught[near]].mean(0), squares),
-                UNCHANGED: test(None, squares),
+            wanted = test.grams(self._squares(self.unseen_words[word][:PICTURES], size))
+            near = nearest(word, [other for other in singles if other != word])
+            painted = {name: test.painted(m.encode_attribute(word).values[0]) for name, m in models.items()}
+            painted |= {
+                MEAN: mean,
+                NEAREST: test.painted(self.looks.styles[taught[near]].mean(0)),
+                UNCHANGED: unchanged,
             }
+            errors[word] = {name: test.error(grams, wanted) for name, grams in painted.items()}
         return Table(errors)
 
     def test_palettes(self, model: ZMNet, test: WordTest, count: int, size: int) -> Table:
-        """Errors of unseen paintings, by their own style and by their colours alone."""
-        pictures, errors = Pictures(self.unseen.files), {}
+        """Errors of unseen pictures, by their own style and by their colours alone."""
+        errors = {}
         rows = [index * (len(self.unseen) // count) for index in range(count)]
         palettes = palettes_of(self.unseen[rows].patches, (5,))[:, 0]
+        mean, unchanged = test.painted(self.mean), test.grams(test.contents)
         for row, palette in zip(rows, palettes):
-            squares = centre_square(pictures[row], size)[None]
-            colours = {"histogram": self.unseen.histograms[row], "5 colours": palette}
-            errors[pictures.files[row].stem] = {"picture": test(self.unseen.styles[row], squares)} | {
-                name: test(model.encode_attribute(signal).values[0], squares) for name, signal in colours.items()
+            wanted = test.grams(self._squares([row], size))
+            styles = {"picture": self.unseen.styles[row]} | {
+                name: model.encode_attribute(signal).values[0]
+                for name, signal in (("histogram", self.unseen.histograms[row]), ("5 colours", palette))
             }
-            errors[pictures.files[row].stem] |= {MEAN: test(self.mean, squares), UNCHANGED: test(None, squares)}
+            painted = {name: test.painted(style) for name, style in styles.items()} | {MEAN: mean, UNCHANGED: unchanged}
+            errors[str(len(errors) + 1)] = {name: test.error(grams, wanted) for name, grams in painted.items()}
         return Table(errors)
+
+    def _squares(self, rows: list[int], size: int) -> Tensor:
+        pictures = Pictures(self.unseen.files)
+        return torch.stack([centre_square(pictures[row], size) for row in rows])
 
 
 def say(title: str, table: Table, methods: list[str]) -> None:
@@ -197,8 +207,8 @@ def teach(
     steps: Annotated[int, typer.Option(min=1, help="of each regression")] = 1500,
     test: Annotated[bool, typer.Option(help="test unseen words and palettes first")] = True,
     direct_minutes: Annotated[float, typer.Option(min=0, help="compare with the perceptual loss for so long")] = 0,
-    test_size: Annotated[int, typer.Option(min=64, help="side of the test's pictures, px")] = 192,
-    test_contents: Annotated[int, typer.Option(min=1, help="photographs of the test")] = 4,
+    test_size: Annotated[int, typer.Option(min=64, help="side of the test's pictures, px")] = 160,
+    test_contents: Annotated[int, typer.Option(min=1, help="photographs of the test")] = 3,
     seed: Annotated[int, typer.Option(help="of weights and choices")] = 0,
 ) -> None:
     """Teach a model of pictures words, phrases and palettes."""
@@ -225,7 +235,7 @@ def teach(
         say("Trained words, unseen pictures", course.test(judge, models, known, kept, test_size), methods)
     taught = course.read_palettes(course.read_words(course.words))
     if test:
-        table = course.test_palettes(taught, judge, 16, test_size)
+        table = course.test_palettes(taught, judge, 12, test_size)
         say("Palettes of unseen pictures", table, ["histogram", "5 colours", "picture", MEAN, UNCHANGED])
     words = torch.stack([taught.encode_attribute(word).values[0] for word in course.words])
     file = write(taught, source, output_dir or source)
