@@ -98,9 +98,11 @@ def write(model: ZMNet, source: Path, folder: Path) -> Path:
 class Course:
     """The model, the pictures it learns words from, and those it is tested on."""
 
-    def __init__(self, model: ZMNet, data: Path, cache: Path | None, most: int, size: int, width: int, steps: int):
-        self.model, self.data, self.size, self.width, self.steps = model, data, size, width, steps
-        training, unseen = split_files(data)
+    def __init__(
+        self, model: ZMNet, data: Path, cache: Path | None, every: int, most: int, shape: tuple[int, int], steps: int
+    ):
+        self.model, self.data, (self.size, self.width), self.steps = model, data, shape, steps
+        training, unseen = split_files(data, every)
         self.looks, self.unseen = look(model, training, cache), look(model, unseen, cache)
         self.words = pictures_of_words(data, self.looks, self.looks.patches, most)
         self.unseen_words = pictures_of_words(data, self.unseen, self.looks.patches, 8)
@@ -204,6 +206,7 @@ def teach(
     size: Annotated[int, typer.Option(min=1, help="numbers that a vector is compressed to")] = 64,
     width: Annotated[int, typer.Option(min=1, help="size of every ψ")] = 96,
     most: Annotated[int, typer.Option(min=1, help="pictures of a word that is found by a rule")] = 24,
+    every: Annotated[int, typer.Option(min=1, help="look at every so many-th painting only, to save time")] = 1,
     steps: Annotated[int, typer.Option(min=1, help="of each regression")] = 1500,
     test: Annotated[bool, typer.Option(help="test unseen words and palettes first")] = True,
     direct_minutes: Annotated[float, typer.Option(min=0, help="compare with the perceptual loss for so long")] = 0,
@@ -214,9 +217,8 @@ def teach(
     """Teach a model of pictures words, phrases and palettes."""
     torch.manual_seed(seed)
     source = BUNDLED / model if (BUNDLED / model / WEIGHTS).is_file() else Path(model)
-    course = Course(
-        ZMNet.from_pretrained(model, attribute_pnets=None), data or default_data(), cache, most, size, width, steps
-    )
+    images = ZMNet.from_pretrained(model, attribute_pnets=None)
+    course = Course(images, data or default_data(), cache, every, most, (size, width), steps)
     if test:
         kept = {word: course.words[word] for word in without(course.words, HELD_OUT)}
         models = {OURS: course.read_words(kept)}
