@@ -60,12 +60,12 @@ def test_command_line_examples_run(place):
         for line in block.splitlines()
         if line.startswith(("zmnet stylize", "zmnet encode"))
     ]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for command in (part for line in lines for part in line.split(" && ")):
         arguments = shlex.split(command)[1:]
         done = subprocess.run([sys.executable, "-m", "zmnet_core.cli", *arguments], capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    for file in ("out.jpg", "out.png", "painting.safetensors", "restyled/one.jpg", "restyled/two.jpg"):
+    for file in ("out.jpg", "out.png", "night.jpg", "painting.safetensors", "restyled/one.jpg", "restyled/two.jpg"):
         assert (place / file).is_file(), file
 
 
