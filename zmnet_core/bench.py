@@ -80,7 +80,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     painting = torch.rand(1, 3, 256, 256, device=device)
     style = model.encode_style(painting)
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
-    for side in (256, 512):
+    for side in (256, 512, 1024):
         content = torch.rand(1, 3, side, side, device=device)
         jobs.append((f"apply {side} × {side}", model.tnet, lambda content=content: model.apply(content, style)))
     if model.pnet.signal == "image":
