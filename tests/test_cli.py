@@ -166,6 +166,7 @@ def test_version_is_printed():
         ([PHOTO, "-s", PAINTING, "-o", "o.txt"], "ends in .jpg"),
         ([PHOTO, "-s", PAINTING, "-o", "o.png", "-m", "zmnet-giant"], "there is no model 'zmnet-giant'"),
         ([PHOTO, PAINTING, "-s", PAINTING, "-o", "o.png"], "need a folder"),
+        ([PHOTO, PHOTO, "-s", PAINTING, "-o", "out"], "is named twice"),
     ],
 )
 def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
@@ -191,6 +192,23 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
 def test_bad_options_are_refused_before_any_work(flags, message, tmp_path):
     assert message in zmnet("stylize", PHOTO, "-s", PAINTING, *flags, "-o", tmp_path / "o.png", status=2)
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.gif")
+    message = zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "o.png", status=1)
+    assert "the photographs of a folder" in message and "need a folder" in message
+    Image.new("RGB", (20, 20)).save(folder / "a.bmp")
+    message = zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "out", status=1)
+    assert "a.bmp' and '" in message and "a.gif' would both be written to" in message
+
+
+def test_a_picture_with_nan_is_named(tmp_path):
+    Image.fromarray(np.array([[0.0, np.nan]], np.float32)).save(tmp_path / "broken.tif")
+    message = zmnet("stylize", tmp_path / "broken.tif", "-s", PAINTING, "-o", tmp_path / "o.png", status=1)
+    assert "broken.tif': the picture holds NaN" in message
 
 
 def test_an_empty_folder_is_named(tmp_path):

@@ -5,11 +5,13 @@ import json
 import pytest
 import torch
 from huggingface_hub import constants
+from PIL import Image
 from safetensors.torch import load_file
 
 from zmnet_core import saved
-from zmnet_core.errors import WeightsNotFoundError, WrongModelError
+from zmnet_core.errors import PictureError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import half, write_json, write_tensors
+from zmnet_core.images import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.pnet import IMAGE_KINDS
 from zmnet_core.style import Style
@@ -357,3 +359,38 @@ def test_a_negative_strength_is_refused(model, contents, style):
 def test_a_network_without_channels_is_refused():
     with pytest.raises(ValueError, match="not -1"):
         ZMNet({"width": -1})
+
+
+# Input that is none ----------------------------------------------------------------------------
+
+
+def test_what_is_no_batch_of_pictures_is_refused(model, contents, style):
+    with pytest.raises(TypeError, match="not Image: zmnet_core.images.to_tensor"):
+        model.apply(to_pil(contents[0]), style)
+    with pytest.raises(TypeError, match="not ndarray"):
+        model.encode_style(contents.numpy())
+    with pytest.raises(ValueError, match=r"this tensor is \[0, 3, 40, 52\]"):
+        model.apply(contents[:0], style)
+    with pytest.raises(PictureError, match="no pixels: it is 0×10"):
+        model.stylize(Image.new("RGB", (0, 10)), style)
+
+
+def test_a_strength_beyond_the_scale_is_refused(model, contents, style):
+    assert model.apply(contents, style, strength=1.5).shape == contents.shape
+    for strength in (1.51, -0.1, float("nan")):
+        with pytest.raises(ValueError, match="up to 1.5"):
+            model.apply(contents, style, strength=strength)
+
+
+def test_weights_with_nan_are_refused(folder):
+    state = load_file(folder / "model.safetensors")
+    name = sorted(state)[0]
+    state[name].view(-1)[0] = float("nan")
+    write_tensors(folder / "model.safetensors", state)
+    with pytest.raises(WrongModelError, match=f"holds NaN or infinite weights \\({name}\\)"):
+        ZMNet.from_pretrained(folder)
+
+
+def test_a_file_in_place_of_its_folder_is_refused_at_once(folder):
+    with pytest.raises(WeightsNotFoundError, match="is a file: give its folder, '.*saved'"):
+        ZMNet.from_pretrained(folder / "model.safetensors")

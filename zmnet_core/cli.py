@@ -238,16 +238,19 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
         jobs = [(found[0][0], output)]
     elif output.suffix and not output.is_dir():
-        wanted = (
-            "a file ends in " + ", ".join(WRITABLE) if len(found) == 1 else f"{len(found)} photographs need a folder"
-        )
+        if output.suffix.lower() not in WRITABLE and len(found) == 1:
+            wanted = "a file ends in " + ", ".join(WRITABLE)
+        elif len(found) == 1:
+            wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
+        else:
+            wanted = f"{len(found)} photographs need a folder"
         raise PictureError(f"-o '{output}': {wanted}.")
     else:
         jobs = []
         for file, name in found:
             jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
     inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
-    taken: set[Path] = set()
+    taken: dict[Path, Path] = {}
     for file, target in jobs:
         place = target.resolve()
         if place in inputs:
@@ -255,10 +258,13 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
                 f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
             )
         if place in taken:
+            if taken[place].resolve() == file.resolve():
+                raise PictureError(f"'{file}' is named twice.")
             raise PictureError(
-                f"two photographs would both be written to '{target}': stylise their folders one by one."
+                f"'{taken[place]}' and '{file}' would both be written to '{target}': rename one, or stylise them one "
+                "after the other into different folders."
             )
-        taken.add(place)
+        taken[place] = file
     return jobs
 
 

@@ -107,7 +107,10 @@ class Pictures:
             if self.in_memory:
                 self._kept[index] = picture
             return picture
-        raise TrainingError(f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'.")
+        raise TrainingError(
+            f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'. (If these are the ones "
+            "held out for validation, every 20th: take the broken files away, or name others by --validation_…_dir.)"
+        )
 
 
 def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: float = 0.5) -> Tensor:

@@ -87,7 +87,7 @@ def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Pic
         raise PictureError(f"'{path}': {error}") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
         if isinstance(error, PictureError):
-            raise
+            raise PictureError(f"'{path}': {error}") from None
         raise PictureError(f"'{path}' is damaged: {error}.") from error
 
 

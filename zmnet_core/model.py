@@ -33,6 +33,7 @@ from .vector_pnet import VectorPNet
 ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
 PARTS = ("tnet", "pnet", "attribute_pnets")  # of a config.json
 LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
+MAX_STRENGTH = 1.5  # further out γ, β leave what the TNet has learned
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
@@ -336,6 +337,12 @@ class ZMNet(nn.Module):
                         f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}"
                     )
             raise WrongModelError("\n".join(lines))
+        broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
+        if broken:
+            raise WrongModelError(
+                f"'{file}' holds NaN or infinite weights ({', '.join(broken[:8])}): the run that wrote it has failed. "
+                "Take an earlier checkpoint."
+            )
         self.load_state_dict(state, strict=False)  # checked above
 
     def _tensors(self, attributes: bool) -> dict[str, Tensor]:
@@ -362,7 +369,12 @@ class ZMNet(nn.Module):
         return self.tnet.out.weight
 
     def _checked(self, images: Tensor) -> Tensor:
-        if images.dim() != 4 or images.shape[1] != 3:
+        if not isinstance(images, Tensor):
+            raise TypeError(
+                f"tensors [B, 3, H, W] in 0..1 are expected, not {type(images).__name__}: zmnet_core.images.to_tensor "
+                "makes one of a PIL image, and `stylize` takes PIL images."
+            )
+        if images.dim() != 4 or images.shape[1] != 3 or not len(images):
             raise ValueError(f"pictures are [B, 3, H, W] in 0..1; this tensor is {list(images.shape)}.")
         if min(images.shape[-2:]) < MIN_SIDE:
             raise ValueError(
@@ -384,7 +396,7 @@ class ZMNet(nn.Module):
     def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
-        if not (math.isfinite(strength) and strength >= 0):
+        if not 0 <= strength <= MAX_STRENGTH:
             raise ValueError(f"the strength is {strength}; 0 is the photograph, 1 the style, up to 1.5 beyond it.")
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")

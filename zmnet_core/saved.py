@@ -35,6 +35,10 @@ def find(name: str, revision: str | None = None, **options: object) -> Callable[
     folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
     if folder.is_dir():
         return lambda file: _in_folder(folder, file)
+    if folder.is_file():
+        raise WeightsNotFoundError(
+            f"'{name}' is a file: give its folder, '{folder.parent}', with {CONFIG} and {WEIGHTS}."
+        )
     identity, _, after = name.partition("@")
     if identity.count("/") != 1 or name.startswith((".", "/")):
         raise WeightsNotFoundError(

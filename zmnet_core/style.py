@@ -66,7 +66,8 @@ class Style:
     def __mul__(self, weight: float) -> Style:
         if not isinstance(weight, (int, float)):
             return NotImplemented
-        return replace(self, values=self.values * weight, name=f"{weight:g} {self.name}" if self.name else "")
+        name = f"{weight:g} {self.name}" if self.name and weight != 1 else self.name
+        return replace(self, values=self.values * weight, name=name)
 
     __rmul__ = __mul__
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from .errors import PictureError
 from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
@@ -230,6 +231,9 @@ def stylize_picture(
             enlarged for the network and brought back.
         others: as in `stylize_tensor`.
     """
+    if min(photograph.rgb.size) < 1:
+        width, height = photograph.rgb.size
+        raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
     content = fit_short_side(photograph.rgb, size)
     wanted = content.size
     if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
