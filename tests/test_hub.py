@@ -314,9 +314,9 @@ def test_card_the_hub_refuses_is_refused_in_its_words(hub, client, run):
 
 def test_download_goes_on_where_the_connection_was_cut(hub, client, tmp_path):
     publish(hub, BUNDLED / "zmnet-base", "org/base", [*FILES, "attribute.safetensors"])
-    hub.cuts = [12_000_000] * 2  # beyond the end of attribute.safetensors; huggingface_hub writes 10 MiB at a time
+    hub.cuts = [12_000_000] * 2  # config.json ends before; huggingface_hub writes 10 MiB at a time
     assert client(load, "org/base", cache_dir=tmp_path) == picture(ZMNet.from_pretrained("zmnet-base"))
-    assert sorted(hub.asked("GET", "/objects/")) == ["", "", f"bytes={10 * 2**20}-"]  # both files, and the rest of one
+    assert sorted(hub.asked("GET", "/objects/")) == ["", "", "", f"bytes={10 * 2**20}-"]  # three files, and a rest
 
 
 def test_download_that_breaks_off_leaves_nothing_that_is_taken_for_a_model(hub, client, model, published, tmp_path):
