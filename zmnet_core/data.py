@@ -108,8 +108,9 @@ class Pictures:
                 self._kept[index] = picture
             return picture
         raise TrainingError(
-            f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'. (If these are the ones "
-            "held out for validation, every 20th: take the broken files away, or name others by --validation_…_dir.)"
+            f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'. (If these are "
+            "the ones held out for validation, every 20th: take the broken files away, or name others by "
+            "--validation_content_dir, --validation_style_dir.)"
         )
 
 

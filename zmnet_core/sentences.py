@@ -49,7 +49,12 @@ class Sentences:
                 f"'{phrase}' is not in the vocabulary that ships{self.table.hint(phrase)}. `zmnet words --all` lists "
                 "it; for any other words install the sentence encoder's package: pip install transformers."
             )
-        return self.reduce(encode([phrase]))[0]
+        try:
+            return self.reduce(encode([phrase]))[0]
+        except WeightsNotFoundError as error:
+            raise WeightsNotFoundError(
+                f"'{phrase}' is not in the vocabulary that ships{self.table.hint(phrase)}. For {error}"
+            ) from error.__cause__
 
     def reduce(self, embeddings: Tensor) -> Tensor:
         """The encoder's [N, 384] → [N, 128]."""
@@ -70,8 +75,8 @@ def _encoder(name: str) -> tuple[object, object]:
         return AutoTokenizer.from_pretrained(name), AutoModel.from_pretrained(name).eval()
     except (OSError, ValueError) as error:
         raise WeightsNotFoundError(
-            f"words beyond the shipped vocabulary need the sentence encoder, and '{name}' gave none. Set "
-            f"ZMNET_SENTENCE_ENCODER to a folder with the files of {ENCODER}, or connect to the internet. ({error})"
+            f"other words the sentence encoder is needed, and '{name}' gave none. Set ZMNET_SENTENCE_ENCODER to a "
+            f"folder with the files of {ENCODER}, or connect to the internet. ({error})"
         ) from error
 
 

@@ -30,7 +30,7 @@ def comfy(tmp_path_factory, make_model):
     make_model().save_pretrained(server.base / "models" / "zmnet" / "tiny")
     broken = server.base / "models" / "zmnet" / "broken"
     broken.mkdir()
-    (broken / "config.json").write_text("{}")
+    (broken / "config.json").write_text(json.dumps({"schema": 1}))
     (broken / "model.safetensors").write_bytes(b"rubbish")
     with server:
         yield server
@@ -197,6 +197,16 @@ def test_styles_are_saved_listed_and_loaded(comfy, make_model):
     assert_same(comfy.pictures(comfy.run(second), "save")[0], expected)
     second["apply"]["inputs"].pop("model")
     assert "connect Load ZM-Net" in error_of(comfy.run(second))
+
+
+def test_words_and_colours_guide_the_bundled_model(comfy):
+    model, text = ZMNet.from_pretrained("zmnet-base"), "0.5 night + 0.5 #d9a441"
+    prompt = chain("zmnet-base")
+    prompt["encode"] = {"class_type": "ZMNetEncodeAttribute", "inputs": {"model": ["load", 0], "text": text}}
+    expected = model.apply(picture("colosseum.jpg"), model.encode_attribute(text))
+    assert_same(comfy.pictures(comfy.run(prompt), "save")[0], expected)
+    prompt["encode"]["inputs"]["text"] = "nigth"
+    assert "night" in error_of(comfy.run(prompt))
 
 
 def test_previews_are_shown(comfy, make_model):
