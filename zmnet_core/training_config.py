@@ -116,8 +116,8 @@ class TrainingConfig:
             if f.name in AT_LEAST_ONE and value < 1:
                 raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
         for name in ("learning_rate", "weight_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least, below 1.")
+            if not getattr(self, name) >= 0:  # nor NaN
+                raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
         for name in ("content_dir", "style_dir"):
             if not getattr(self, name):
                 raise TrainingError(f"--{name} is missing: {FORMS}.")
