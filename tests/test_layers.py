@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zmnet_core.layers import DIN, EPS, Conv, UpsampleConv
+from zmnet_core.layers import DIN, EPS, Conv, PictureConv, UpsampleConv
 
 
 def activations(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -185,6 +185,21 @@ def test_upsampling_convolution_is_a_convolution_of_every_pixel_repeated_twice(s
     conv = UpsampleConv(3, 5, bias=bias).double()
     large = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     plain = F.conv2d(F.pad(large, (1, 1, 1, 1), mode="reflect"), conv.weight, conv.bias)
+    torch.testing.assert_close(conv(x), plain)
+
+    by_name = {"x": x, "weight": conv.weight}
+    probe = torch.rand_like(plain)
+    fast = torch.autograd.grad((conv(x) * probe).sum(), list(by_name.values()))
+    slow = torch.autograd.grad((plain * probe).sum(), list(by_name.values()))
+    torch.testing.assert_close(fast, slow)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(6, 6), (6, 16), (12, 8)])
+def test_picture_convolution_is_the_plain_convolution(size, bias):
+    x = activations(2, 5, *size).double().requires_grad_()
+    conv = PictureConv(5, 3, 9, bias=bias).double()
+    plain = Conv.forward(conv, x)
     torch.testing.assert_close(conv(x), plain)
 
     by_name = {"x": x, "weight": conv.weight}

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import DIN, Conv, ResidualConvs, UpsampleConv
+from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 
 RESIDUAL_BLOCKS = 5
 DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
@@ -75,7 +75,7 @@ class TNet(nn.Module):
         self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
         self.u2w = UpsampleConv(4 * w, 2 * w, bias=False)
         self.uw = UpsampleConv(2 * w, w)
-        self.out = Conv(w, 3, 9)
+        self.out = PictureConv(w, 3, 9)
 
     @property
     def channels(self) -> int:
