@@ -4,11 +4,12 @@ from collections import Counter
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zmnet_core.files import half
-from zmnet_core.layers import Conv
+from zmnet_core.layers import Conv, SeparableConv
 from zmnet_core.tnet import LAYER_GROUPS, RECEPTIVE_RADIUS, TNet, din_sites
 
 
@@ -43,6 +44,32 @@ def test_half_width_has_half_the_channels_and_works(make_picture, make_values):
     tnet = TNet(16)
     assert tnet.channels == 784
     assert tnet(make_picture(32, 32, 0), make_values(tnet)).shape == (1, 3, 32, 32)
+
+
+def test_small_tnet_has_narrow_edges_and_separable_blocks(make_picture, make_values):
+    tnet = TNet(16, edge=8, kernel=5, separable=True)
+    assert [site.channels for site in tnet.sites] == [8, 32, *[64] * 11, 32]
+    assert tnet.channels == 8 + 32 + 64 + 640 + 32
+    assert sum(p.numel() for p in tnet.residual.parameters()) == 10 * (64 * 9 + 64 * 64)
+    assert tnet.c9.kernel_size == tnet.out.kernel_size == (5, 5)
+    for size in ((16, 16), (17, 23), (64, 50)):
+        y = tnet(make_picture(*size, seed=0), make_values(tnet))
+        assert y.shape == (1, 3, *size) and y.std() > 0
+
+
+def test_separable_convolution_is_the_convolution_of_the_product_of_its_kernels(make_picture):
+    conv = SeparableConv(3)
+    across, each = conv[1].weight[:, :, 0, 0], conv[0].weight[:, 0]
+    whole = torch.einsum("oi,iyx->oiyx", across, each)
+    x = make_picture(16, 20, seed=0)
+    plain = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), whole)
+    torch.testing.assert_close(conv(x), plain)
+
+
+@pytest.mark.parametrize("wrong", [{"width": 0}, {"edge": 0}, {"kernel": 4}, {"kernel": 11}])
+def test_impossible_shapes_are_refused(wrong):
+    with pytest.raises(ValueError, match=f"not .*{next(iter(wrong.values()))}"):
+        TNet(**wrong)
 
 
 def test_first_ten_convolutions_and_the_last_are_johnsons():

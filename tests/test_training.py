@@ -530,6 +530,9 @@ def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_co
     "options, message",
     [
         ({"train_batch_size": 4, "styles_per_batch": 3}, "--styles_per_batch 3 does not divide --train_batch_size 4"),
+        ({"pnet": "vgg", "pnet_taps": "relu1_2,relu9"}, "--pnet_taps relu9: VGG-16 has relu1_1, "),
+        ({"pnet_taps": "relu1_2"}, "--pnet_taps are of a vgg PNet; --pnet conv has none"),
+        ({"tnet_kernel": 6}, "--tnet_kernel 6 cannot be: 1, 3, 5, 7 or 9"),
         ({"resolution": 63}, "--resolution 63 is too small: 64 px at least"),
         ({"style_resolution": 0}, "--style_resolution 0 is too small"),
         ({"learning_rate": -1.0}, "--learning_rate -1.0 is no rate"),
@@ -711,6 +714,43 @@ def test_objective_of_the_warm_up_has_pixels_and_penalties_only(step):
     total, log = step(identity=True, gram=False, pixel_weight=6.0, peak_weight=0.0, saturation_weight=0.0)
     assert total.item() == pytest.approx(6.0 * log["pixels"], rel=1e-5)
     assert "content" not in log and "relu1_2" not in log
+
+
+def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, random_vgg, make_picture):
+    teacher = ZMNet({"width": 4}, {"kind": "conv", "width": 4}).requires_grad_(False)
+    contents, paintings = make_picture(64, 64, 1, count=4), make_picture(64, 64, 2, count=2)
+    options = {"style_weight": 0.0, "content_weight": 0.0, "peak_weight": 0.0, "saturation_weight": 0.0}
+    config = TrainingConfig(teacher_weight=7.0, **options)
+    perceptual = PerceptualLoss(random_vgg, config.loss_config())
+    targets = StyleTargets(paintings, perceptual.style_targets(paintings), teacher.pnet(paintings))
+    assert targets.grams == {}
+    unfreeze(model)
+    objective = Objective(config, perceptual, teacher)
+    total, log = objective(model, contents, targets, False, Stopwatch(contents.device))
+    taught, own = (
+        each.tnet(contents, each.pnet(paintings).repeat_interleave(2, 0)).detach() for each in (teacher, model)
+    )
+    assert total.item() == pytest.approx(7.0 * pixel_loss(own, taught).item(), rel=1e-4)
+    assert "content" not in log
+
+
+def test_a_student_with_a_teacher_trains_and_resumes_to_the_bit(make_config, model, tmp_path):
+    model.save_pretrained(tmp_path / "teacher")
+    options = {"teacher": str(tmp_path / "teacher"), "style_weight": 0.0, "content_weight": 0.0, "style_variants": 1}
+    options |= {"tnet_edge": 4, "tnet_kernel": 5, "tnet_separable": True, "style_cache": str(tmp_path / "looks")}
+    whole = train(make_config(tmp_path / "whole", **options))
+    assert all(line["teacher"] > 0 for line in log_of(whole) if "loss" in line)
+    resumed = train(make_config(tmp_path / "resumed", resume_from_checkpoint=str(whole / "checkpoint-2"), **options))
+    assert_same_state(state_of(resumed / "checkpoint-4"), state_of(whole / "checkpoint-4"))
+    student = ZMNet.from_pretrained(whole)
+    assert student.config["tnet"] == {"width": 8, "edge": 4, "kernel": 5, "separable": True}
+
+
+def test_vgg_layers_that_the_pnet_reads_can_be_chosen(make_config, tmp_path):
+    options = {"pnet": "vgg", "pnet_taps": "relu1_1,relu1_2", "calibration_paintings": 2}
+    student = ZMNet.from_pretrained(train(make_config(tmp_path, **options)))
+    assert student.config["pnet"]["taps"] == ["relu1_1", "relu1_2"]
+    assert student.pnet.vgg.last == "relu1_2"
 
 
 def test_total_variation_has_its_weight(step):

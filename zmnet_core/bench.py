@@ -64,7 +64,7 @@ def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable
     @torch.no_grad()
     def convolve() -> None:
         for x, conv in calls:
-            F.conv2d(x, conv.weight, conv.bias, conv.stride)
+            F.conv2d(x, conv.weight, conv.bias, conv.stride, groups=conv.groups)
 
     return convolve
 

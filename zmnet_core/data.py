@@ -27,6 +27,7 @@ from .decoding import Notes, decode
 from .errors import PictureError, TrainingError
 from .files import write_tensors
 from .losses import PerceptualLoss
+from .model import ZMNet
 from .pnet import PNet
 from .sources import HELD_OUT, PictureFile, find_files
 
@@ -161,10 +162,13 @@ class ContentBatches(Dataset):
 
 
 class StyleTargets(NamedTuple):
-    """What a step needs of its paintings: PNet features [S, …] and Gram matrices {layer: [S, C, C]}."""
+    """What a step needs of its paintings: PNet features [S, …], Gram matrices {layer: [S, C, C]}, and the γ, β
+    [S, 2, ΣC] that a teacher writes for them, if there is one.
+    """
 
     features: Tensor
     grams: dict[str, Tensor]
+    taught: Tensor | None = None
 
 
 class StyleBank:
@@ -179,6 +183,7 @@ class StyleBank:
             matrices in bfloat16: 0.7 MB a look). 0: a fresh crop every time, nothing kept.
         cache: folder where kept looks stay between runs, under a name made of the painting's bytes
             and of everything that shaped the look; None keeps them in memory only.
+        teacher: a trained model whose γ, β for the paintings are wanted as well.
     """
 
     def __init__(
@@ -190,8 +195,9 @@ class StyleBank:
         variants: int,
         seed: int,
         cache: str | os.PathLike[str] | None = None,
+        teacher: ZMNet | None = None,
     ):
-        self.pictures, self.pnet, self.loss = pictures, pnet, loss
+        self.pictures, self.pnet, self.loss, self.teacher = pictures, pnet, loss, teacher
         self.size, self.variants, self.seed = size, variants, seed
         self.cache = Path(cache) if cache else None
         self.device = next(loss.vgg.parameters()).device
@@ -212,6 +218,7 @@ class StyleBank:
         return StyleTargets(
             torch.cat([look.features for look in looks]),
             {layer: torch.cat([look.grams[layer] for look in looks]).float() for layer in looks[0].grams},
+            torch.cat([look.taught for look in looks]) if self.teacher else None,
         )
 
     def look(self, index: int, variant: int) -> StyleTargets:
@@ -229,7 +236,8 @@ class StyleBank:
                 found = self._look(crop[None])
                 found = found._replace(grams={layer: gram.to(torch.bfloat16) for layer, gram in found.grams.items()})
                 if file:
-                    write_tensors(file, {"features": found.features, **found.grams})
+                    taught = {} if found.taught is None else {"taught": found.taught}
+                    write_tensors(file, {"features": found.features, **taught, **found.grams})
             self._kept[key] = found
         return self._kept[key]
 
@@ -237,7 +245,8 @@ class StyleBank:
         """A look from the cache; None if it is not there, or damaged (then it is made again)."""
         try:
             tensors = load_file(file, str(self.device))
-            return StyleTargets(tensors.pop("features"), tensors)
+            features, taught = tensors.pop("features"), tensors.pop("taught") if self.teacher else None
+            return StyleTargets(features, tensors, taught)
         except FileNotFoundError:
             return None
         except (SafetensorError, KeyError) as error:
@@ -248,13 +257,16 @@ class StyleBank:
         recipe = [self.size, index * bool(variant), variant, self.seed * bool(variant), self.pictures.short_side]
         recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
+        if self.teacher:
+            recipe += [self.teacher.fingerprint, self.teacher.config]
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
     def _look(self, crops: Tensor) -> StyleTargets:
         crops = crops.to(self.device)
         with torch.no_grad():
-            return StyleTargets(self.pnet.features(crops), self.loss.style_targets(crops))
+            taught = self.teacher.pnet(self.teacher.pnet.features(crops)) if self.teacher else None
+            return StyleTargets(self.pnet.features(crops), self.loss.style_targets(crops), taught)
 
 
 def centre_square(picture: Tensor, size: int) -> Tensor:

@@ -117,6 +117,8 @@ class PerceptualLoss(nn.Module):
     @torch.no_grad()
     def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
         """Gram matrices of the paintings at the style layers: {layer: [N, C, C]}."""
+        if not self.config.style_layers:
+            return {}
         features = self.vgg(paintings, tuple(self.config.style_layers))
         return {layer: gram_matrix(features[layer]) for layer in self.config.style_layers}
 

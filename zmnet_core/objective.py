@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .data import StyleTargets
 from .losses import PerceptualLoss, saturation_penalty, total_variation
+from .model import ZMNet
 from .throughput import Stopwatch
 from .training_config import TrainingConfig
 
 
 class Objective:
-    """The loss of one step, on one process."""
+    """The loss of one step, on one process.
 
-    def __init__(self, config: TrainingConfig, perceptual: PerceptualLoss):
-        self.config, self.perceptual = config, perceptual
+    With a `teacher` its pictures of the same photographs in the same styles are an aim as well, pixel by pixel:
+    dense gradients that cost no loss network.
+    """
+
+    def __init__(self, config: TrainingConfig, perceptual: PerceptualLoss, teacher: ZMNet | None = None):
+        self.config, self.perceptual, self.teacher = config, perceptual, teacher
 
     def __call__(
         self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool, watch: Stopwatch
@@ -39,6 +45,11 @@ class Objective:
         if identity:
             log["pixels"] = pixel_loss(trace.image, contents)
             loss = loss + config.pixel_weight * log["pixels"]
+        if self.teacher and targets.taught is not None:
+            with watch.part("teacher"), torch.no_grad():
+                aim = self.teacher.tnet(contents, targets.taught.repeat_interleave(repeat, 0))
+            log["teacher"] = pixel_loss(trace.image, aim)
+            loss = loss + config.teacher_weight * log["teacher"]
         if targets.grams:
             grams = {layer: gram.repeat_interleave(repeat, 0) for layer, gram in targets.grams.items()}
             with watch.part("loss"):

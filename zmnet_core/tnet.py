@@ -38,9 +38,9 @@ class Site(NamedTuple):
     channels: int
 
 
-def din_sites(width: int) -> tuple[Site, ...]:
-    """The DIN sites of a TNet of this width, in the order of the forward pass."""
-    sites = [Site("c9", 1, width), Site("d2w", 2, 2 * width), Site("d4w", 3, 4 * width)]
+def din_sites(width: int, edge: int | None = None) -> tuple[Site, ...]:
+    """The DIN sites of a TNet of this width, in the order of the forward pass; `edge` as there."""
+    sites = [Site("c9", 1, width if edge is None else edge), Site("d2w", 2, 2 * width), Site("d4w", 3, 4 * width)]
     for block in range(RESIDUAL_BLOCKS):
         sites += [Site(f"r{block + 1}.{half}", 4 + block, 4 * width) for half in (1, 2)]
     return (*sites, Site("u2w", DIN_LAYERS, 2 * width))
@@ -59,23 +59,28 @@ class TNet(nn.Module):
     """X_c, (γ, β) → Y.
 
     Args:
-        width: channels of the first layer (32 in the paper).
+        width: w, 32 in the paper.
+        edge: channels of the planes of the picture's size, layers 1 and 10; w if left out, as in the paper.
+        kernel: side of the first and the last convolution, odd; 9 in the paper.
+        separable: 3 × 3 + 1 × 1 in the residual blocks' convolutions (`SeparableConv`), an eighth of their cost.
     """
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 32, edge: int | None = None, kernel: int = 9, separable: bool = False):
         super().__init__()
-        if width < 1:
-            raise ValueError(f"the TNet's width is the number of channels of its first layer, not {width}.")
-        w = width
+        w, e = width, width if edge is None else edge
+        if w < 1 or e < 1:
+            raise ValueError(f"the TNet's width and edge are numbers of channels, not {w} and {e}.")
+        if kernel not in range(1, 10, 2):
+            raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
-        self.sites = din_sites(width)
-        self.c9 = Conv(3, w, 9, bias=False)
-        self.d2w = Conv(w, 2 * w, 3, stride=2, bias=False)
+        self.sites = din_sites(w, e)
+        self.c9 = Conv(3, e, kernel, bias=False)
+        self.d2w = Conv(e, 2 * w, 3, stride=2, bias=False)
         self.d4w = Conv(2 * w, 4 * w, 3, stride=2, bias=False)
-        self.residual = nn.ModuleList(ResidualConvs(4 * w) for _ in range(RESIDUAL_BLOCKS))
+        self.residual = nn.ModuleList(ResidualConvs(4 * w, separable) for _ in range(RESIDUAL_BLOCKS))
         self.u2w = UpsampleConv(4 * w, 2 * w, bias=False)
-        self.uw = UpsampleConv(2 * w, w)
-        self.out = PictureConv(w, 3, 9)
+        self.uw = UpsampleConv(2 * w, e)
+        self.out = PictureConv(e, 3, kernel)
 
     @property
     def channels(self) -> int:

@@ -54,8 +54,7 @@ def build_model(config: TrainingConfig) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names."""
     if config.init_from:
         return ZMNet.from_pretrained(config.init_from, attribute_pnets=None).train()  # made for the old TNet
-    pnet = {"kind": config.pnet} | ({"width": config.pnet_width} if config.pnet_width else {})
-    model = ZMNet({"width": config.tnet_width}, pnet)
+    model = ZMNet(*config.networks())
     if isinstance(model.pnet, VGGPNet):
         model.pnet.vgg.load_state_dict(load_vgg16(model.pnet.vgg.last).state_dict())
     return model
@@ -162,7 +161,10 @@ class Trainer:
         self.model.to(accelerator.device)
         vgg = load_vgg16().to(accelerator.device)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
-        self.objective = Objective(config, self.perceptual)
+        self.teacher = None
+        if config.teacher:
+            self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
+        self.objective = Objective(config, self.perceptual, self.teacher)
         memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
         self.contents = contents if config.streaming else Pictures(contents, None, *memory)
         self.bank = StyleBank(
@@ -173,6 +175,7 @@ class Trainer:
             config.style_variants,
             config.seed,
             config.style_cache,
+            self.teacher,
         )
         if isinstance(self.model.pnet, VGGPNet) and not config.init_from:
             self._calibrate(self.model.pnet)

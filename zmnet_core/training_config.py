@@ -18,6 +18,7 @@ from .errors import TrainingError
 from .losses import STYLE_LAYERS, LossConfig
 from .pnet import IMAGE_KINDS
 from .sources import FORMS
+from .vgg import LAYER_ORDER
 
 AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
@@ -71,13 +72,21 @@ class TrainingConfig:
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
     compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
     tv_weight: float = option(0.0, "weight of total variation")
+    teacher: str | None = option(
+        None, "a trained model whose pictures are an aim as well (folder, bundled name or Hub id)"
+    )
+    teacher_weight: float = option(10.0, "weight of the teacher's pixels; with λ_s = λ_c = 0 they are the only aim")
     pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
     peak_weight: float = option(1.0, "weight of activations beyond 5 σ")
     saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
     # network
-    tnet_width: int = option(32, "channels of the TNet's first layer")
+    tnet_width: int = option(32, "w of the TNet: w, 2w, 4w channels")
+    tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; w if left out")
+    tnet_kernel: int = option(9, "side of the TNet's first and last convolution")
+    tnet_separable: bool = option(False, "separable convolutions in the TNet's residual blocks")
     pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
     pnet_width: int = option(0, "width of the PNet; 0: its own default")
+    pnet_taps: str | None = option(None, "VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
     calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
     init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
     # run
@@ -98,10 +107,28 @@ class TrainingConfig:
     def loss_config(self) -> LossConfig:
         """The run's loss."""
         layers = dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu4_3": self.relu4_3_weight}
+        if self.style_weight == self.content_weight == 0:
+            layers = {}  # the loss network is not run at all
         layers = {layer: weight for layer, weight in layers.items() if weight > 0}
         return LossConfig(
             self.loss, self.style_weight, self.content_weight, style_layers=layers, compression=self.compression
         )
+
+    def networks(self) -> tuple[dict[str, object], dict[str, object]]:
+        """The TNet's and the PNet's keyword arguments: what config.json will say, without what is the default."""
+        tnet: dict[str, object] = {"width": self.tnet_width}
+        if self.tnet_edge:
+            tnet["edge"] = self.tnet_edge
+        if self.tnet_kernel != 9:
+            tnet["kernel"] = self.tnet_kernel
+        if self.tnet_separable:
+            tnet["separable"] = True
+        pnet: dict[str, object] = {"kind": self.pnet}
+        if self.pnet_width:
+            pnet["width"] = self.pnet_width
+        if self.pnet_taps:
+            pnet["taps"] = self.pnet_taps.split(",")
+        return tnet, pnet
 
     def check(self) -> None:
         """Refuse what cannot be trained.
@@ -118,6 +145,13 @@ class TrainingConfig:
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:  # nor NaN
                 raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
+        taps = (self.pnet_taps or "relu1_2").split(",")
+        if unknown := [tap for tap in taps if tap not in LAYER_ORDER]:
+            raise TrainingError(f"--pnet_taps {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
+        if self.pnet_taps and self.pnet != "vgg":
+            raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        if self.tnet_kernel not in (1, 3, 5, 7, 9):
+            raise TrainingError(f"--tnet_kernel {self.tnet_kernel} cannot be: 1, 3, 5, 7 or 9.")
         for name in ("content_dir", "style_dir"):
             if not getattr(self, name):
                 raise TrainingError(f"--{name} is missing: {FORMS}.")
