@@ -14,6 +14,7 @@ from zmnet_core.files import half, write_json, write_tensors
 from zmnet_core.images import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.pnet import IMAGE_KINDS
+from zmnet_core.saved import BUNDLED, CONFIG, bundled_models, find
 from zmnet_core.style import Style
 
 
@@ -394,3 +395,13 @@ def test_weights_with_nan_are_refused(folder):
 def test_a_file_in_place_of_its_folder_is_refused_at_once(folder):
     with pytest.raises(WeightsNotFoundError, match="is a file: give its folder, '.*saved'"):
         ZMNet.from_pretrained(folder / "model.safetensors")
+
+
+def test_bundled_models_answer_to_their_short_names_unless_a_folder_has_it(tmp_path, monkeypatch):
+    assert bundled_models()
+    for name in bundled_models():
+        assert find(name.removeprefix("zmnet-"))(CONFIG) == BUNDLED / name / CONFIG
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / CONFIG).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert find("base")(CONFIG).resolve() == tmp_path / "base" / CONFIG

@@ -25,7 +25,7 @@ def find(name: str, revision: str | None = None, **options: object) -> Callable[
     """What gives the path of each file of a saved model.
 
     Args:
-        name: a bundled name, a folder, or a Hub id, "org/name" or "org/name@revision".
+        name: a bundled name, with or without its "zmnet-"; a folder; or a Hub id, "org/name" or "org/name@revision".
         revision: as in `Repository`, for a Hub id.
         options: the others of `Repository`.
 
@@ -33,6 +33,8 @@ def find(name: str, revision: str | None = None, **options: object) -> Callable[
         WeightsNotFoundError: it can be none of these; what is returned raises it for a file that is missing.
     """
     folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
+    if not folder.exists() and f"zmnet-{name}" in bundled_models():
+        folder = BUNDLED / f"zmnet-{name}"
     if folder.is_dir():
         return lambda file: _in_folder(folder, file)
     if folder.is_file():
