@@ -70,6 +70,32 @@ def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable
 
 
 @torch.no_grad()
+def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Iterator[str]:
+    """The transform networks of several models in turn, on one picture: `apply` alone, the style is there already.
+
+    384 px is the size at which Magenta's package (None) works; it runs on the CPU.
+    """
+    first = next(model for model in models.values() if model)
+    device = next(first.parameters()).device
+    content, painting = (torch.rand(1, 3, size, size, device=device) for size in (side, 256))
+    runs: list[Callable[[], object]] = []
+    for model in models.values():
+        if model is None:
+            from .baselines.magenta import Magenta
+
+            magenta = Magenta(native=True)
+            runs.append(magenta.transform(content, magenta.encode(painting)))
+        else:
+            style = model.encode_style(painting)
+            runs.append(lambda model=model, style=style: model.apply(content, style))
+    times = time_in_turn(runs, repeat, device)
+    yield f"{f'{side} × {side}':22}{'ms':>9}{'ratio':>17}"
+    for name, taken in zip(models, times):
+        ratio = statistics.median(t / f for t, f in zip(taken, times[0]))
+        yield f"{name:22}{statistics.median(taken) * 1000:9.1f}{ratio:17.2f}"
+
+
+@torch.no_grad()
 def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     """The lines of the table, as they are measured."""
     parameter = next(model.parameters())

@@ -446,14 +446,20 @@ def push(
 def bench(
     repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each line; the median counts.")] = 5,
     large: Annotated[bool, typer.Option(help="Also the memory of a 4096 × 4096 picture.")] = True,
+    beside: Annotated[list[str] | None, typer.Option(help="Another model at 384 × 384, or magenta; repeat.")] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Time and memory, beside the bare convolutions of the same shapes."""
-    from .bench import report
+    """Time and memory, beside the bare convolutions of the same shapes and beside other models."""
+    from .bench import race, report
 
-    for line in report(load_model(model, device), model, repeat, large):
+    network = load_model(model, device)
+    for line in report(network, model, repeat, large):
         typer.echo(line)
+    if beside:
+        others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
+        for line in race({model: network} | others, repeat):
+            typer.echo(line)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ in small pictures and further from them in large ones: `native` does that. Both 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,12 +48,19 @@ class Magenta:
             size = max(content.shape[-2:])
             stylised = self.package.stylize_with(to_pil(content[0]), to_pil(painting[0]), max_size=size)
             return to_tensor(stylised)[None].to(content.device)
+        (stylised,) = self.transform(content, self.encode(painting))()
+        return torch.from_numpy(stylised).permute(0, 3, 1, 2).clamp(0, 1).to(content.device)
+
+    def encode(self, painting: Tensor) -> np.ndarray:
+        """The package's style vector of a painting, [1, 3, h, w] in 0..1."""
+        return self.package.style_vector(to_pil(painting[0])).astype("float32")
+
+    def transform(self, content: Tensor, style: np.ndarray) -> Callable[[], list[np.ndarray]]:
+        """The transform network alone, ready to be run: on [1, 3, H, W], sides multiples of 4, → [1, H, W, 3]."""
         session = _session(content.shape[-2], content.shape[-1], torch.get_num_threads())
         inputs = [entry.name for entry in session.get_inputs()]
         pixels = content.permute(0, 2, 3, 1).float().cpu().contiguous().numpy()
-        style = self.package.style_vector(to_pil(painting[0])).astype("float32")
-        (stylised,) = session.run(None, dict(zip(inputs, (pixels, style))))
-        return torch.from_numpy(stylised).permute(0, 3, 1, 2).clamp(0, 1).to(content.device)
+        return lambda: session.run(None, dict(zip(inputs, (pixels, style))))
 
 
 @cache
