@@ -23,6 +23,7 @@ from zmnet_core.files import write_json
 from zmnet_core.model import ZMNet
 from zmnet_core.records import begin_records
 from zmnet_core.saved import BUNDLED
+from zmnet_core.sentences import ENCODER, ENCODER_FILES
 from zmnet_core.training_config import TrainingConfig
 
 TOKEN = "hf_org"  # may write to org/…
@@ -467,6 +468,47 @@ def test_model_of_a_newer_schema_on_the_hub_asks_for_an_update(hub, client, fold
         client(load, "org/newer", cache_dir=tmp_path)
 
 
+# The sentence encoder --------------------------------------------------------------------------
+
+
+def small_encoder(folder: Path) -> None:
+    """A sentence encoder with random weights, in the files that the real one has on the Hub."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"a picture in the mood of fog over water".split()]
+    folder.mkdir()
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+    sizes = {"hidden_size": 384, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 32}
+    BertModel(BertConfig(vocab_size=len(words), **sizes)).save_pretrained(folder)
+
+
+def encode_once(own: Path | None = None) -> list[float]:
+    """By the encoder of this folder, else of the Hub."""
+    from zmnet_core import sentences
+
+    sentences._encoder.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ZMNET_SENTENCE_ENCODER", raising=False)
+        if own:
+            patch.setenv("ZMNET_SENTENCE_ENCODER", str(own))
+        return sentences.encode(["fog over water"])[0].tolist()
+
+
+def test_sentence_encoder_is_downloaded_once_and_then_needs_no_hub(hub, client, tmp_path):
+    pytest.importorskip("transformers", reason="needs the package transformers")
+    small_encoder(tmp_path / "encoder")
+    expected = client(encode_once, tmp_path / "encoder")
+    assert len(expected) == 384
+    publish(hub, tmp_path / "encoder", ENCODER, files=ENCODER_FILES)
+    assert client(encode_once) == expected
+    hub.reset()  # the Hub has it no more
+    hub.fail_with = 500
+    start = time.monotonic()
+    assert client(encode_once) == expected
+    assert time.monotonic() - start < 10
+
+
 # No Hub ----------------------------------------------------------------------------------------
 
 
@@ -495,7 +537,9 @@ def test_no_connection_is_said_within_seconds(run, tmp_path):
     nowhere = f"http://127.0.0.1:{free_port()}"
     code = (
         "import sys, time; from zmnet_core.publish import ZMNet, push_run\n"
-        "for call in (lambda: ZMNet.from_pretrained('org/model'), lambda: push_run(sys.argv[1], 'org/model')):\n"
+        "from zmnet_core.sentences import encoder_folder\n"
+        "push = lambda: push_run(sys.argv[1], 'org/model')\n"
+        "for call in (lambda: ZMNet.from_pretrained('org/model'), push, encoder_folder):\n"
         "    start = time.monotonic()\n"
         "    try: call()\n"
         "    except Exception as error: print(time.monotonic() - start, error)"
@@ -503,7 +547,7 @@ def test_no_connection_is_said_within_seconds(run, tmp_path):
     variables = os.environ | environment(nowhere, tmp_path)
     done = subprocess.run([sys.executable, "-c", code, run], env=variables, capture_output=True, text=True, timeout=120)
     lines = done.stdout.splitlines()
-    assert len(lines) == 2, done.stderr
+    assert len(lines) == 3, done.stderr
     for line in lines:
         seconds, _, said = line.partition(" ")
         assert float(seconds) < 5 and said.startswith(f"{nowhere} cannot be reached (Connect")

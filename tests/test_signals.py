@@ -202,6 +202,9 @@ def test_no_encoder_to_be_had_is_an_error_that_names_the_folder(monkeypatch, tmp
     sentence_signal._encoder.cache_clear()
     with pytest.raises(WeightsNotFoundError, match="Set ZMNET_SENTENCE_ENCODER to a folder"):
         encode(["anything"])
+    monkeypatch.setenv("ZMNET_SENTENCE_ENCODER", str(tmp_path / "moved"))
+    with pytest.raises(WeightsNotFoundError, match="moved' is no folder"):
+        encode(["anything"])
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from .errors import SignalError, WeightsNotFoundError
 from .signals import TABLES, WordTable, plain
 
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+ENCODER_FILES = ("config.json", "tokenizer_config.json", "tokenizer.json", "model.safetensors")
 TEMPLATE = "a picture in the mood of {}"
 TABLE = TABLES / "sentence-128.safetensors"
 
@@ -67,16 +68,38 @@ def sentences() -> Sentences:
     return Sentences()
 
 
+def encoder_folder(own: str | None = None) -> Path:
+    """The folder with the encoder's files.
+
+    Args:
+        own: the user's own folder; None: the Hub's cache, downloaded into where the files are not there.
+
+    Raises:
+        WeightsNotFoundError: it cannot be had; within seconds, where the Hub cannot be reached.
+    """
+    if own is not None:
+        if not Path(own).is_dir():
+            raise WeightsNotFoundError(f"'{own}' is no folder.")
+        return Path(own)
+    from .hub import Repository
+
+    repository = Repository(ENCODER)
+    return [repository.file(name) for name in ENCODER_FILES][0].parent
+
+
 @lru_cache(maxsize=1)
-def _encoder(name: str) -> tuple[object, object]:
+def _encoder(own: str | None) -> tuple[object, object]:
     from transformers import AutoModel, AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(name), AutoModel.from_pretrained(name).eval()
-    except (OSError, ValueError) as error:
+        # Given the name alone, transformers asks a Hub that cannot be reached for most of a minute, and no node
+        # can be cancelled meanwhile.
+        folder = encoder_folder(own)
+        return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    except (OSError, ValueError, WeightsNotFoundError) as error:
         raise WeightsNotFoundError(
-            f"other words the sentence encoder is needed, and '{name}' gave none. Set ZMNET_SENTENCE_ENCODER to a "
-            f"folder with the files of {ENCODER}, or connect to the internet. ({error})"
+            f"other words the sentence encoder is needed, and '{own or ENCODER}' gave none. Set ZMNET_SENTENCE_ENCODER "
+            f"to a folder with the files of {ENCODER}, or connect to the internet. ({error})"
         ) from error
 
 
@@ -87,7 +110,7 @@ def encode(phrases: Sequence[str], batch: int = 64) -> Tensor:
     Raises:
         WeightsNotFoundError: there is no encoder to be had.
     """
-    tokenizer, encoder = _encoder(os.environ.get("ZMNET_SENTENCE_ENCODER") or ENCODER)
+    tokenizer, encoder = _encoder(os.environ.get("ZMNET_SENTENCE_ENCODER") or None)
     found = []
     for start in range(0, len(phrases), batch):
         texts = [TEMPLATE.format(plain(phrase)) for phrase in phrases[start : start + batch]]

@@ -84,7 +84,9 @@ class ComfyUI:
         command += os.environ.get("COMFYUI_ARGS", "--cpu").split()
         with self.log_file.open("w") as log:
             where = os.environ["COMFYUI_DIR"]
-            self.process = subprocess.Popen(command, cwd=where, stdout=log, stderr=subprocess.STDOUT)
+            # No Hub: what a node says of a word that it does not know depends on the connection.
+            variables = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(self.base / "hub")}
+            self.process = subprocess.Popen(command, cwd=where, env=variables, stdout=log, stderr=subprocess.STDOUT)
         for _ in range(START_SECONDS * 2):
             if self.process.poll() is not None:
                 break
