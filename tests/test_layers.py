@@ -71,6 +71,22 @@ def test_gradients_are_those_of_instance_norm():
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-4)
 
 
+def test_training_does_not_magnify_the_gradient_of_a_flat_plane_and_leaves_that_of_others():
+    x, (gamma, beta) = activations(1, 3, 8, 8), gammas_and_betas(1, 3)
+    x[0, 1] = 0.7
+    pull = activations(1, 3, 8, 8, seed=9)
+
+    def gradients(watch):
+        leaves = [t.clone().requires_grad_() for t in (x, gamma, beta)]
+        return torch.autograd.grad((DIN(*leaves[1:], watch=watch)(leaves[0]) * pull).sum(), leaves)
+
+    (plain, *of_style), (trained, *of_style_trained) = gradients(False), gradients(True)
+    assert plain[0, 1].abs().max() > 100 * plain[0, 0].abs().max(), "no plane to be held down"
+    assert trained[0, 1].abs().max() < 1e-3
+    torch.testing.assert_close(trained[0, ::2], plain[0, ::2], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(of_style_trained, of_style)
+
+
 def test_pictures_of_a_batch_do_not_see_each_other():
     x, (gamma, beta) = activations(3, 4, 6, 6), gammas_and_betas(3, 4)
     together = DIN(gamma, beta)(x)

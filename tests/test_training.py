@@ -753,6 +753,21 @@ def test_vgg_layers_that_the_pnet_reads_can_be_chosen(make_config, tmp_path):
     assert student.pnet.vgg.last == "relu1_2"
 
 
+@pytest.mark.parametrize("identity", [False, True], ids=["painting", "its own style"])
+@pytest.mark.parametrize("photograph, painting", [(0.0, None), (1.0, None), (None, 0.0), (None, 1.0), (1.0, 1.0)])
+def test_flat_photograph_or_painting_gives_a_gradient_like_any_other(
+    step, model, make_picture, photograph, painting, identity
+):
+    contents, paintings = make_picture(64, 64, 1, count=2), make_picture(64, 64, 2, count=2)
+    if photograph is not None:
+        contents[0] = photograph  # one of two: the other must not lose its step
+    if painting is not None:
+        paintings[0] = painting
+    step(contents if identity else paintings, contents, identity)[0].backward()
+    norm = torch.stack([parameter.grad.norm() for parameter in model.parameters()]).norm().item()
+    assert 0 < norm < 1e4
+
+
 def test_total_variation_has_its_weight(step):
     one, two, none = (step(tv_weight=weight)[0].item() for weight in (1.0, 2.0, 0.0))
     assert two - none == pytest.approx(2 * (one - none), rel=1e-2)

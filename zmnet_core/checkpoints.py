@@ -40,6 +40,12 @@ def latest_checkpoint(run: Path) -> Path | None:
     return (checkpoints(run) or [None])[-1]
 
 
+def last_good(run: Path) -> str:
+    """For messages: the newest whole checkpoint."""
+    last = latest_checkpoint(run)
+    return f"Last good checkpoint: '{last}'." if last else "There is no checkpoint yet."
+
+
 def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path, step: int) -> None:
     """checkpoint-N, written under another name and renamed, then the oldest beyond the limit removed."""
     final, temporary = run / f"checkpoint-{step}", run / f".checkpoint-{step}.part"

@@ -13,6 +13,32 @@ from torch import Tensor, nn
 EPS = 1e-5
 
 
+class TrainingNorm(torch.autograd.Function):
+    """`native_batch_norm`, with the gradient of flat planes held down.
+
+    A plane of one value has σ = 0, so 1/σ is 1/√ε = 316, and so again at every site after it: over the TNet's 14
+    the gradient of a flat photograph grows until its norm overflows, and costs the whole batch its step. What flows
+    back to x is therefore multiplied by σ² / (σ² + ε): nothing for a flat plane, which has nothing to sharpen, all
+    of it for any other. The backward kernel takes that as a smaller weight. γ and β have their full gradient.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[1, C, H, W] → its normalised form, μ [C], 1/σ [C]."""
+        y, mu, rstd = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, EPS)
+        ctx.save_for_backward(x, weight, mu, rstd)
+        ctx.mark_non_differentiable(mu, rstd)
+        return y, mu, rstd
+
+    @staticmethod
+    def backward(ctx, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight, mu, rstd = ctx.saved_tensors
+        kept = (1 - EPS * rstd.float().square()).clamp(0, 1)  # σ² / (σ² + ε)
+        return torch.ops.aten.native_batch_norm_backward(
+            grad.contiguous(), x, weight * kept, None, None, mu, rstd, True, EPS, [True, True, True]
+        )
+
+
 class DIN:
     """Dynamic instance normalisation, site after site along one pass of the TNet (Eq. 3).
 
@@ -27,7 +53,8 @@ class DIN:
         gamma, beta: [N, ΣC], every site's scale and shift in a row.
         frozen: statistics of an earlier pass, [N or 1, 2, ΣC] (μ, 1/σ), used in place of the
             picture's own: tiles and video frames then share one normalisation.
-        watch: keep, per site, how far normalised values go beyond `limit` σ (for training).
+        watch: keep, per site, how far normalised values go beyond `limit` σ, and hold down the gradient of flat
+            planes (for training).
 
     Statistics are float32 whatever the input's type: float16 overflows in x².
     """
@@ -64,9 +91,11 @@ class DIN:
 
         # Instance norm of [N, C] planes is batch norm of one picture with N·C channels, for which
         # there is a fused kernel that also takes γ, β and works in float32 inside.
-        y, mu, rstd = torch.native_batch_norm(
-            x.reshape(1, n * c, h, w), gamma.reshape(-1), beta.reshape(-1), None, None, True, 0.0, EPS
-        )
+        planes = x.reshape(1, n * c, h, w), gamma.reshape(-1), beta.reshape(-1)
+        if self.watch:
+            y, mu, rstd = TrainingNorm.apply(*planes)
+        else:
+            y, mu, rstd = torch.native_batch_norm(*planes, None, None, True, 0.0, EPS)
         mu, rstd = mu.view(n, c).float(), rstd.view(n, c).float()
         self._moments.append(torch.stack((mu, rstd), 1))
         if self.watch:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from .checkpoints import checkpoints, latest_checkpoint, remove_unfinished, resume, save_checkpoint, save_model
+from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .data import ContentBatch, ContentBatches, Pictures, Share, StyleBank, StyleTargets, centre_square, split
 from .decoding import SKIPPED, Tally
 from .errors import TrainingError
@@ -131,7 +131,7 @@ def train(config: TrainingConfig) -> Path:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            raise TrainingError(f"{error}. Last good checkpoint: {latest_checkpoint(trainer.folder)}.") from error
+            raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
 
 
 class Trainer:
@@ -305,10 +305,7 @@ class Trainer:
             counts = (step + 1, self.bad_in_a_row, self.skipped_steps)
             logger.warning("step %d skipped: the gradient is not finite (%d in a row, %d in all)", *counts)
         if self.bad_in_a_row >= config.max_bad_steps:
-            raise TrainingError(
-                f"{self.bad_in_a_row} steps in a row had no finite gradient. "
-                f"Last good checkpoint: {latest_checkpoint(self.folder)}."
-            )
+            raise TrainingError(f"{self.bad_in_a_row} steps in a row had no finite gradient. {last_good(self.folder)}")
         return norm
 
     def _validate(self, done: int, progress: tqdm) -> None:
