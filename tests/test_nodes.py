@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from comfy_standin import Interrupted, StandIn, install
+from PIL import Image
 
 from zmnet_core.errors import WrongModelError
 from zmnet_core.stylize import stylize_each, stylize_tensor
@@ -28,6 +30,7 @@ NODE_IDS = {
     "ZMNetLoadStyle",
     "ZMNetAnimateStyles",
     "ZMNetStylePreview",
+    "ZMNetExamplePicture",
 }
 
 
@@ -387,3 +390,29 @@ def test_a_batch_is_worked_through_picture_by_picture(model, style, make_picture
     model.tnet.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     assert stylize_each(model, batch, style).shape == batch.shape
     assert seen == [1, 1, 1, 1]
+
+
+# Example pictures ------------------------------------------------------------------------------
+
+
+def test_every_example_picture_can_be_had_and_another_is_refused(nodes):
+    (picture,) = nodes.ZMNetExamplePicture.define_schema().inputs
+    assert len(picture.options["options"]) == 10 and picture.options["default"] == "coffee"
+    for name in picture.options["options"]:
+        image = result(nodes, "ZMNetExamplePicture", name)
+        file = next((ROOT / "zmnet_core" / "demo_pictures").rglob(f"{name}.jpg"))
+        with Image.open(file) as expected:
+            assert torch.equal(image[0], torch.from_numpy(np.asarray(expected.convert("RGB"))).float() / 255)
+    with pytest.raises(ValueError, match="picture is 'mona lisa'; choose one of astronaut, "):
+        nodes.ZMNetExamplePicture.execute("mona lisa")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "example_workflows").glob("*.json")), ids=lambda file: file.stem)
+def test_example_workflows_need_no_picture_of_the_users(nodes, file):
+    workflow = json.loads(file.read_text())
+    kinds = [node["type"] for node in workflow["nodes"]]
+    assert "LoadImage" not in kinds and kinds.count("ZMNetExamplePicture") >= 2
+    (picture,) = nodes.ZMNetExamplePicture.define_schema().inputs
+    for node in workflow["nodes"]:
+        if node["type"] == "ZMNetExamplePicture":
+            assert node["widgets_values"][0] in picture.options["options"]

@@ -6,6 +6,7 @@
 | encode.py   | Encode Style, Encode Attribute                            |
 | apply.py    | Apply ZM-Net, Animate Styles                              |
 | styles.py   | Blend Styles, Save Style, Load Style, Style Preview       |
+| example.py  | Example Picture                                           |
 | _core.py    | where zmnet_core is                                       |
 | _folders.py | ComfyUI's folders: what is there, what to say if it isn't |
 | _models.py  | a model in the hands of ComfyUI's memory manager          |
@@ -17,6 +18,7 @@ Importing this package loads neither torch nor the library's networks; that wait
 
 from .apply import AnimateStyles, ApplyZMNet
 from .encode import EncodeAttribute, EncodeStyle
+from .example import ExamplePicture
 from .load import LoadZMNet
 from .styles import BlendStyles, LoadStyle, SaveStyle, StylePreview
 
@@ -30,4 +32,5 @@ NODES = [
     LoadStyle,
     AnimateStyles,
     StylePreview,
+    ExamplePicture,
 ]

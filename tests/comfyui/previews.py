@@ -30,7 +30,9 @@ def main() -> None:
         info = comfy.get("/object_info")
         for file in sorted((ROOT / "example_workflows").glob("*.json")):
             prompt = api_of(json.loads(file.read_text()), info)
-            given = [node["inputs"]["image"] for node in prompt.values() if node["class_type"] == "LoadImage"]
+            given = [
+                node["inputs"]["picture"] for node in prompt.values() if node["class_type"] == "ZMNetExamplePicture"
+            ]
             done = comfy.run(prompt)
             saved = [id for id in prompt if prompt[id]["class_type"] in ("SaveImage", "SaveAnimatedWEBP")]
             results = [picture for id in saved for picture in comfy.pictures(done, id)]
@@ -39,7 +41,7 @@ def main() -> None:
                 for share in (0.1, 0.25, 0.5):
                     film.seek(round(share * (film.n_frames - 1)))
                     results.append(film.convert("RGB"))
-            pictures = [Image.open(next(DEMO.rglob(name))) for name in given] + results
+            pictures = [Image.open(next(DEMO.rglob(f"{name}.jpg"))) for name in given] + results
             sheet = Image.new("RGB", (CELL * len(pictures), CELL), "white")
             for column, picture in enumerate(pictures):
                 sheet.paste(ImageOps.fit(picture.convert("RGB"), (CELL, CELL)), (CELL * column, 0))

@@ -137,6 +137,8 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
         node = prompt[link[0]]
         given = {k: value(v) if isinstance(v, list) else v for k, v in node["inputs"].items()}
         kind = node["class_type"]
+        if kind == "ZMNetExamplePicture":
+            return picture(f"{given['picture']}.jpg")
         if kind == "LoadImage":
             return picture(given["image"])
         if kind == "ZMNetLoad":
