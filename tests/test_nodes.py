@@ -402,7 +402,7 @@ def test_every_example_picture_can_be_had_and_another_is_refused(nodes):
         image = result(nodes, "ZMNetExamplePicture", name)
         file = next((ROOT / "zmnet_core" / "demo_pictures").rglob(f"{name}.jpg"))
         with Image.open(file) as expected:
-            assert torch.equal(image[0], torch.from_numpy(np.asarray(expected.convert("RGB"))).float() / 255)
+            assert torch.equal(image[0], torch.from_numpy(np.array(expected.convert("RGB"))).float() / 255)
     with pytest.raises(ValueError, match="picture is 'mona lisa'; choose one of astronaut, "):
         nodes.ZMNetExamplePicture.execute("mona lisa")
 
