@@ -251,3 +251,13 @@ def test_write_that_fails_leaves_the_old_json(tmp_path):
 def test_file_can_be_read_by_others_as_the_umask_allows(saved, tmp_path):
     (tmp_path / "plain").write_text("")
     assert saved.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("weights", [(1.0, -0.9), (1.0, -0.99), (-1.0, -1.0), (0.5, -1.0), (float("inf"), 1.0)])
+def test_weights_that_nearly_cancel_are_refused(a, b, weights):
+    with pytest.raises(ValueError, match="sum to .* no less than a third of their sizes"):
+        Style.blend([a, b], weights)
+
+
+def test_a_negative_weight_leads_away(a, b):
+    torch.testing.assert_close(Style.blend([a, b], [1.5, -0.5]).values, a.values + 0.5 * (a.values - b.values))

@@ -317,7 +317,7 @@ class ZMNet(nn.Module):
         try:
             state = load_file(file)
         except (SafetensorError, OSError) as error:
-            advice = "."
+            advice = ": it is damaged or cut short. Copy or download it again."
             if Path(file).is_file() and Path(file).open("rb").read(len(LFS_POINTER)) == LFS_POINTER:
                 advice = ": it only points to the weights. Fetch them by `git lfs pull`."
             raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}){advice}") from error

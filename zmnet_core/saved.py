@@ -55,7 +55,8 @@ def _in_folder(folder: Path, file: str) -> Path:
         return folder / file
     if file == ATTRIBUTE_WEIGHTS:
         raise WeightsNotFoundError(
-            f"config.json names attribute_pnets, but there is no '{folder / file}' that holds them."
+            f"config.json names attribute_pnets, but there is no '{folder / file}' that holds them: "
+            "copy it there as well, or take attribute_pnets out of config.json to go without words and colours."
         )
     raise WeightsNotFoundError(f"the folder '{folder}' has no {file}: it is not a saved ZM-Net.")
 

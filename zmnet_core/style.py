@@ -78,18 +78,25 @@ class Style:
     def blend(styles: Sequence[Style], weights: Iterable[float] | None = None) -> Style:
         """Weighted mean of styles of one model; equal weights if none are given.
 
-        Weights are divided by their sum.
+        Weights are divided by their sum. A negative one leads away from its style; where they nearly cancel, the
+        quotient would lead far out of what the TNet has learned, so that is refused.
 
         Raises:
-            ValueError: no style, a different number of weights, or weights without a finite sum that is not zero.
+            ValueError: no style, a different number of weights, or weights whose sum is not finite, or less than a
+                third of the sum of their sizes.
             WrongModelError: the styles are of different models.
         """
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
         if not styles or len(shares) != len(styles):
             raise ValueError(f"{len(shares)} weights for {len(styles)} styles: give one weight a style.")
         total = sum(shares)
-        if not 1e-8 < abs(total) < float("inf"):  # also catches NaN
-            raise ValueError(f"the weights {shares} sum to {total:g}; a mean needs a sum that is finite and not zero.")
+        sizes = sum(map(abs, shares))
+        if not (1e-8 < total < float("inf") and 3 * total > 0.999 * sizes):  # also catches NaN
+            listed = ", ".join(f"{share:g}" for share in shares)
+            raise ValueError(
+                f"the weights {listed} sum to {total:g}; they are divided by their sum, so it must be finite, "
+                f"positive and no less than a third of their sizes together ({sizes:g})."
+            )
         mixed = (shares[0] / total) * styles[0]
         for style, share in zip(styles[1:], shares[1:]):
             mixed = mixed + (share / total) * style

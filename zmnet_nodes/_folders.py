@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import folder_paths
@@ -22,6 +23,8 @@ def register() -> None:
     folder_paths.add_model_folder_path(STYLES, saved_styles())
     for name in (MODELS, STYLES):
         folder_paths.folder_names_and_paths[name][1].update({STYLE_SUFFIX})
+        with suppress(OSError):  # a folder for people to find; where it cannot be made, nothing is lost
+            os.makedirs(os.path.join(folder_paths.models_dir, name), exist_ok=True)
 
 
 def saved_styles() -> str:

@@ -24,7 +24,11 @@ def steps_and_pixels(contents: Tensor, tile: int | None) -> tuple[int, int]:
 
 def layers(id: str, what: str, numbers: str) -> io.Input:
     """The switch of one group of layers."""
-    return io.Boolean.Input(id, default=True, tooltip=f"Take {what} from the style (DIN layers {numbers}).")
+    return io.Boolean.Input(
+        id,
+        default=True,
+        tooltip=f"DIN layers {numbers}, mostly {what}. Off: neutral, as in the paper's Fig. 7, an effect of its own.",
+    )
 
 
 class ApplyZMNet(io.ComfyNode):

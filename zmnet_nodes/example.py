@@ -39,6 +39,7 @@ class ExamplePicture(io.ComfyNode):
                 )
             ],
             outputs=[io.Image.Output(display_name="image")],
+            is_output_node=True,  # so that ComfyUI shows the picture on the node also when nothing has to be run again
         )
 
     @classmethod

@@ -30,7 +30,7 @@ class LoadZMNet(io.ComfyNode):
                     options=_folders.model_names(),
                     default=_folders.DEFAULT_MODEL,
                     tooltip="zmnet-base and the faster zmnet-mini come with the node pack. Others are folders with "
-                    "config.json and model.safetensors in ComfyUI's models/zmnet.",
+                    "config.json, model.safetensors (and attribute.safetensors for words) in ComfyUI's models/zmnet.",
                 ),
                 io.String.Input(
                     "hub_id",
