@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from accelerate.state import AcceleratorState
@@ -30,10 +31,11 @@ from zmnet_core.optimisation import learning_rate, make_average, make_optimizer
 from zmnet_core.pnet import trainable
 from zmnet_core.throughput import Stopwatch
 from zmnet_core.tnet import din_sites
-from zmnet_core.training import StopSignal, build_model, train, unfreeze
+from zmnet_core.training import StopSignal, Trainer, build_model, train, unfreeze
 from zmnet_core.training_config import TrainingConfig, parse
 
 pytestmark = pytest.mark.usefixtures("training_environment")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def forget_accelerate() -> None:
@@ -219,7 +221,7 @@ def test_settings_of_a_run_are_kept_beside_it(make_config, run):
 def test_only_the_newest_checkpoints_are_kept(make_config, tmp_path):
     train(make_config(tmp_path, max_train_steps=3, checkpointing_steps=1, checkpoints_total_limit=2))
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
-    assert not list(tmp_path.glob(".*")), "something half-written was left"
+    assert not list(tmp_path.glob(".*.*")), "something half-written was left"
 
 
 def test_half_written_checkpoint_is_not_taken_for_one(run, tmp_path):
@@ -362,7 +364,7 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run
         done.stderr
     )
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["checkpoint-2", "checkpoint-4"]
-    assert not [path.name for path in (tmp_path / "run").glob(".*")]
+    assert not [path.name for path in (tmp_path / "run").glob(".*.*")]
     assert_same_state(state_of(tmp_path / "run" / "checkpoint-4"), state_of(run / "checkpoint-4"))
     train(config)
     assert checkpoints(tmp_path / "run")[-1].name == "checkpoint-9"
@@ -516,9 +518,79 @@ def test_missing_folder_stops_the_run_naming_the_flag(make_config, tmp_path, fla
         train(make_config(tmp_path, **{flag: ""}))
 
 
-def test_checkpoint_of_another_model_is_refused(make_config, run, tmp_path):
-    with pytest.raises(TrainingError, match="checkpoint-2' is of another model"):
+def test_checkpoint_of_another_model_is_refused_naming_the_options(make_config, run, tmp_path):
+    message = r"checkpoint-2' is of another model: its run has --tnet_width 8 \(this one: 16\)\. Resume"
+    with pytest.raises(TrainingError, match=message):
         train(make_config(tmp_path, tnet_width=16, resume_from_checkpoint=str(run / "checkpoint-2")))
+    shutil.copytree(run / "checkpoint-2", tmp_path / "alone" / "checkpoint-2")  # without the run's config.yaml
+    with pytest.raises(TrainingError, match="checkpoint-2' is of another model: .*size mismatch"):
+        train(make_config(tmp_path, pnet_width=16, resume_from_checkpoint=str(tmp_path / "alone" / "checkpoint-2")))
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.bin", "custom_checkpoint_0.pkl", "progress.json"])
+@pytest.mark.parametrize("left", [0, 0.5])
+def test_checkpoint_cut_short_is_named_with_the_one_before_it(make_config, run, tmp_path, file, left):
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "checkpoint-4" / file
+    path.write_bytes(path.read_bytes()[: int(left * path.stat().st_size)])
+    message = rf"^'.*checkpoint-4' is damaged: {file} \(.+\)\. Go on .*: --resume_from_checkpoint '.*checkpoint-2'\.$"
+    with pytest.raises(TrainingError, match=message):
+        train(make_config(tmp_path / "run", max_train_steps=5, resume_from_checkpoint="latest"))
+    shutil.rmtree(tmp_path / "run" / "checkpoint-2")
+    with pytest.raises(TrainingError, match="There is none before it: start again"):
+        train(make_config(tmp_path / "run", max_train_steps=5, resume_from_checkpoint="latest"))
+
+
+def test_run_folder_that_cannot_be_written_is_refused(make_config, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(TrainingError, match=r"--output_dir '.*file/run' cannot be written \(Not a directory\)"):
+        train(make_config(tmp_path / "file" / "run"))
+
+
+def test_second_process_in_a_run_folder_is_refused_until_the_first_is_dead(make_config, tmp_path):
+    script = f"""
+import multiprocessing, pathlib, sys, time
+from zmnet_core.locking import FolderLock
+lock = FolderLock(pathlib.Path({str(tmp_path)!r}))
+multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,)).start()  # as a loader worker
+print("held", flush=True)
+time.sleep(60)
+"""
+    first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert first.stdout.readline() == "held\n"
+    with pytest.raises(TrainingError, match=rf"another process \(pid {first.pid} on .*\) is training in '"):
+        train(make_config(tmp_path))
+    worker = psutil.Process(first.pid).children()[0]
+    first.kill()
+    first.wait()
+    assert worker.is_running(), "this would not show that the worker does not hold it"
+    train(make_config(tmp_path, max_train_steps=1))
+    worker.kill()
+
+
+def test_cache_of_looks_that_are_not_kept_is_warned_of(make_config, tmp_path, caplog):
+    options = {"max_train_steps": 1, "style_cache": str(tmp_path / "looks")}
+    train(make_config(tmp_path / "one", **options))
+    assert "--style_cache" in caplog.text and "Give --style_variants 1 or more" in caplog.text
+    caplog.clear()
+    train(make_config(tmp_path / "two", style_variants=1, **options))
+    assert "--style_cache" not in caplog.text
+
+
+def test_run_that_is_stopped_says_by_what_and_how_to_go_on(make_config, tmp_path, caplog, monkeypatch):
+    update = Trainer._update
+    monkeypatch.setattr(Trainer, "_update", lambda *args: (signal.raise_signal(signal.SIGTERM), update(*args))[1])
+    train(make_config(tmp_path / "one"))
+    told = "after step 1; checkpoint-1 saved; go on with --resume_from_checkpoint latest"
+    assert f"stopped by SIGTERM {told}" in caplog.text
+    monkeypatch.undo()
+    caplog.clear()
+    forget_accelerate()
+    train(make_config(tmp_path / "two", max_minutes=1e-6))
+    assert f"stopped by --max_minutes {told}" in caplog.text
+    caplog.clear()
+    train(make_config(tmp_path / "three", max_train_steps=1))
+    assert "stopped" not in caplog.text
 
 
 def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_config, run, tmp_path):
@@ -591,7 +663,7 @@ def test_number_without_a_point_is_still_a_number(yaml_file):
         ("seed: 1.5\n", "run.yaml'.*seed"),
         ("pictures_in_memory: maybe\n", "run.yaml'.*pictures_in_memory"),
         ("lr_scheduler: cosin\n", "lr_scheduler.*constant, cosine, step"),
-        ("seed: [1\n", "run.yaml"),
+        ("seed: [1\n", "^'.*run.yaml', line 2, column 1: not YAML: "),
         ("- seed\n", "run.yaml"),
     ],
     ids=[

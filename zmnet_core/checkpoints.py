@@ -8,8 +8,11 @@ import os
 import shutil
 from pathlib import Path
 
+import torch
+import yaml
 from accelerate import Accelerator
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from .errors import TrainingError
 from .files import half, write_json, write_tensors
@@ -85,36 +88,85 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    return (cause.strerror if cause else None) or str(error).strip().splitlines()[0]
+    return (cause.strerror if cause else None) or (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
     """Load the checkpoint the config names; the number of steps it has done.
 
     Raises:
-        TrainingError: the checkpoint named does not exist, or is of another model.
+        TrainingError: the checkpoint named does not exist, or is of another model, or is damaged.
     """
     wanted = config.resume_from_checkpoint
     if not wanted:
         return 0
     checkpoint = latest_checkpoint(run) if wanted == "latest" else Path(wanted)
     if checkpoint is None:
-        logger.warning("--resume_from_checkpoint latest: '%s' has no checkpoint yet, starting at step 0", run)
+        if accelerator.is_main_process:
+            logger.warning("--resume_from_checkpoint latest: '%s' has no checkpoint yet, starting at step 0", run)
         return 0
     if not (checkpoint / PROGRESS_FILE).is_file():
         have = ", ".join(p.name for p in checkpoints(run)) or "none"
         raise TrainingError(f"'{checkpoint}' is not a checkpoint. Checkpoints in '{run}': {have}.")
     try:
         accelerator.load_state(str(checkpoint))
-    except RuntimeError as error:
-        raise TrainingError(f"'{checkpoint}' is of another model: {error}") from error
-    progress = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+        progress = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+    except Exception as error:  # of files cut short, torch, pickle, zip and safetensors each have their own
+        if difference := _difference(checkpoint, config):
+            raise TrainingError(
+                f"'{checkpoint}' is of another model: its run has {difference}. Resume with the same, or choose "
+                "another --output_dir."
+            ) from error
+        if "loading state_dict" in str(error):
+            first, *more = str(error).splitlines()[1:]  # a line for every tensor
+            raise TrainingError(
+                f"'{checkpoint}' is of another model: {first.strip()} ({len(more)} more like it)"
+            ) from error
+        raise TrainingError(f"{_damage(checkpoint)} {_before(checkpoint)}") from error
     now = _shape(accelerator, config)
     other = [name for name in now if progress.get(name, now[name]) != now[name]]
-    if other:
+    if other and accelerator.is_main_process:
         before, after = (", ".join(f"{shape[name]} {SHAPE[name]}" for name in other) for shape in (progress, now))
         logger.warning("'%s' was made with %s, this run has %s: not the same to the bit", checkpoint, before, after)
     return int(progress["step"])
+
+
+NETWORK = ("tnet_width", "tnet_edge", "tnet_kernel", "tnet_separable", "pnet", "pnet_width", "pnet_taps", "init_from")
+
+
+def _difference(checkpoint: Path, config: TrainingConfig) -> str:
+    """The options of the networks that the checkpoint's run has otherwise, by its config.yaml; "" without one."""
+    file = checkpoint.parent / "config.yaml"
+    then = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    now = {name: getattr(config, name) for name in NETWORK}
+    other = [name for name in NETWORK if name in then and then[name] != now[name]]
+    return ", ".join(f"--{name} {then[name]} (this one: {now[name]})" for name in other)
+
+
+def _damage(checkpoint: Path) -> str:
+    """Names what cannot be read of a checkpoint that could not be loaded."""
+    broken = []
+    for file in (WEIGHTS_FILE, OPTIMIZER_FILE, AVERAGE_FILE, PROGRESS_FILE):
+        path = checkpoint / file
+        try:
+            if path.suffix == ".safetensors":
+                load_file(path)
+            elif path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            else:
+                torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            broken.append(f"{file} ({_reason(error)})")
+    return f"'{checkpoint}' is damaged: {', '.join(broken) or 'its state cannot be loaded'}."
+
+
+def _before(checkpoint: Path) -> str:
+    """What to do instead of going on from a damaged checkpoint."""
+    whole = checkpoints(checkpoint.parent)
+    earlier = whole[: whole.index(checkpoint)] if checkpoint in whole else []
+    if earlier:
+        return f"Go on from the one before it: --resume_from_checkpoint '{earlier[-1]}'."
+    return "There is none before it: start again, in another --output_dir."
 
 
 SHAPE = {

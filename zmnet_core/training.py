@@ -31,6 +31,7 @@ from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save
 from .data import ContentBatch, ContentBatches, Pictures, Share, StyleBank, StyleTargets, centre_square, split
 from .decoding import SKIPPED, Tally
 from .errors import TrainingError
+from .locking import FolderLock
 from .losses import PerceptualLoss
 from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
@@ -132,6 +133,9 @@ def train(config: TrainingConfig) -> Path:
             if error.errno not in FULL:
                 raise
             raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
+        finally:
+            if trainer.lock:
+                trainer.lock.release()
 
 
 class Trainer:
@@ -140,12 +144,13 @@ class Trainer:
     def __init__(self, config: TrainingConfig):
         self.config = config
         self.folder = Path(config.output_dir)
+        self.accelerator = accelerator = make_accelerator(config)
+        self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
         if checkpoints(self.folder) and not config.resume_from_checkpoint:
             raise TrainingError(
                 f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
                 "--resume_from_checkpoint latest, or choose another --output_dir."
             )
-        self.accelerator = accelerator = make_accelerator(config)
         set_seed(config.seed)
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
             find = split_shards if config.streaming else split
@@ -166,6 +171,12 @@ class Trainer:
             self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
         self.objective = Objective(config, self.perceptual, self.teacher)
         memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
+        if config.style_cache and not config.style_variants and accelerator.is_main_process:
+            logger.warning(
+                "--style_cache %s is of no use to the steps: with --style_variants 0 every look at a painting is a "
+                "fresh crop, and nothing is kept. Give --style_variants 1 or more.",
+                config.style_cache,
+            )
         self.contents = contents if config.streaming else Pictures(contents, None, *memory)
         self.bank = StyleBank(
             Pictures(paintings, config.style_resolution, *memory),
@@ -242,7 +253,20 @@ class Trainer:
                 if last or done % config.validation_steps == 0:
                     self._validate(done, progress)
                 if last:
+                    self._tell(done, timed_out, stop)
                     break
+
+    def _tell(self, done: int, timed_out: bool, stop: StopSignal) -> None:
+        """Why the run ends before its last step, and how to go on."""
+        if done == self.config.max_train_steps or not self.accelerator.is_main_process:
+            return
+        signalled = stop.name or "a signal to another of its processes"
+        logger.warning(
+            "stopped by %s after step %d; checkpoint-%d saved; go on with --resume_from_checkpoint latest",
+            "--max_minutes" if timed_out and not stop.wanted else signalled,
+            done,
+            done,
+        )
 
     def _photographs(self, over: Event) -> Iterator[ContentBatch]:
         """This process's batches of photographs from the first step on; `over` tells the workers of the loop's end."""
@@ -357,6 +381,7 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.wanted = False
+        self.name = ""  # of the signal, SIGTERM or SIGINT
         self._since = 0.0
         self._before: dict[int, object] = {}
 
@@ -371,7 +396,7 @@ class StopSignal:
 
     def _ask(self, number: int, frame: object) -> None:
         if not self.wanted:
-            self.wanted, self._since = True, time.monotonic()
+            self.wanted, self.name, self._since = True, signal.Signals(number).name, time.monotonic()
         elif time.monotonic() - self._since > ECHO:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

@@ -191,8 +191,12 @@ def parse(arguments: list[str] | None = None) -> TrainingConfig:
 def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(f"--config '{path}' cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise TrainingError(f"'{path}'{where}: not YAML: {problem or error}.") from error
     if not isinstance(content, dict):
         raise TrainingError(f"'{path}' must hold lines of the form `option: value`.")
     unknown = set(content) - set(hints)
