@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zmnet_core.errors import SignalError
-from zmnet_core.palettes import SHAPE, histogram, lab, palette_histogram, picture_histogram, rgb
+from zmnet_core.palettes import SHAPE, histogram, lab, palette_histogram, picture_histogram, rgb, srgb
 from zmnet_core.signals import SIGNALS
 
 colours = st.from_regex("#[0-9a-f]{6}", fullmatch=True)
@@ -25,6 +25,17 @@ colours = st.from_regex("#[0-9a-f]{6}", fullmatch=True)
 )
 def test_lab_of_known_colours(colour, expected):
     torch.testing.assert_close(lab(rgb(colour)), torch.tensor(expected).float(), rtol=0, atol=0.02)
+
+
+@given(colours)
+def test_lab_and_back_is_the_colour(colour):
+    torch.testing.assert_close(srgb(lab(rgb(colour))), rgb(colour), rtol=0, atol=1e-4)
+
+
+def test_colours_that_srgb_cannot_show_are_clipped():
+    found = srgb(torch.tensor([[50.0, 200.0, -200.0], [150.0, 0.0, 0.0], [-20.0, 0.0, 0.0]]))
+    assert found.min() >= 0 and found.max() <= 1
+    torch.testing.assert_close(found[1:], torch.tensor([[1.0] * 3, [0.0] * 3]))
 
 
 @given(st.lists(colours, min_size=1, max_size=5))

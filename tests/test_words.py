@@ -14,6 +14,7 @@ import word_data
 from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES, LIGHTS, TONES
 from word_data import families, palettes_of, phrase_scores, rule_scores, without
 from word_training import Lessons, budget, error, regress, spread_of
+from words import palette_lessons
 
 from zmnet_core.demo import PICTURES
 from zmnet_core.images import read_picture, to_pil, to_tensor
@@ -86,6 +87,28 @@ def test_pictures_of_labels_are_found_beside_those_of_rules(tmp_path):
     assert len(rows["golden"]) == 2 and "night" not in rows
 
 
+def test_recoloured_pictures_reach_colours_that_none_has_and_follow_from_seed_and_step(make_picture):
+    picture = make_picture(48, 64, 3)[0]
+    found = torch.stack([word_data.recolour(picture, 0, step) for step in range(60)])
+    assert found.shape == (60, 3, 48, 64) and found.min() >= 0 and found.max() <= 1
+    assert torch.equal(found[7], word_data.recolour(picture, 0, 7))
+    assert not torch.equal(found[7], word_data.recolour(picture, 1, 7))
+    means = lab(found.permute(0, 2, 3, 1)).mean((1, 2))
+    quadrants = {(bool(a > 0), bool(b > 0)) for _, a, b in means if a.square() + b.square() > 30**2}
+    assert len(quadrants) == 4  # strong colours of every kind of hue
+
+
+def test_half_of_the_palette_lessons_are_of_recoloured_pictures():
+    looks, other = (
+        word_data.Looks((), torch.full((count, 2, 4), value), torch.rand(count, 16, 3) * 50)
+        for count, value in ((3, 0.0), (5, 1.0))
+    )
+    lessons = palette_lessons({"red": [0, 1]}, looks, other)
+    assert float(lessons.shares.sum()) == pytest.approx(1)
+    assert float(lessons.shares[lessons.styles[:, 0, 0] == 1].sum()) == pytest.approx(0.5)
+    assert float(palette_lessons({"red": [0, 1]}, looks).shares.sum()) == pytest.approx(1)
+
+
 # Teaching --------------------------------------------------------------------------------------
 
 
@@ -148,7 +171,18 @@ def test_a_model_of_pictures_is_taught_words_and_palettes(tmp_path, data, make_m
     model.save_pretrained(tmp_path / "model")
     before = (tmp_path / "model" / "model.safetensors").read_bytes()
     options = ["--model", tmp_path / "model", "--data", data, "--size", 8, "--width", 8, "--steps", 120, "--most", 2]
-    options += ["--cache", tmp_path / "cache", "--test_size", 64, "--test_contents", 1, "--direct_minutes", 0.02]
+    options += [
+        "--cache",
+        tmp_path / "cache",
+        "--recoloured",
+        8,
+        "--test_size",
+        64,
+        "--test_contents",
+        1,
+        "--direct_minutes",
+        0.02,
+    ]
     said = run("words.py", *options, ZMNET_VGG=str(random_vgg_file))
     for title in ("Unseen words", "Trained words, unseen pictures", "Palettes of unseen pictures"):
         assert title in said
@@ -208,6 +242,14 @@ def test_colour_words_and_hex_colours_tint_the_picture(shipped, photograph):
         one, other = (lab_of(shipped.apply(photograph, shipped.encode_attribute(text))) for text in (red, blue))
         assert one[1] > other[1] + 3, f"a* of {red} and {blue}"
         assert one[2] > other[2] + 8, f"b* of {red} and {blue}"
+
+
+@pytest.mark.parametrize("colour", ["#0000ff", "#00ff00", "#ff00ff", "#00ffff", "#ff0000", "#ffff00", "#2040c0"])
+def test_pure_colours_give_their_hue(shipped, photograph, colour):
+    wanted = lab(rgb(colour))[1:]
+    found = lab_of(shipped.apply(photograph, shipped.encode_attribute(colour)))[1:]
+    assert found.norm() > 25, "a beige"
+    assert torch.cosine_similarity(found, wanted, 0) > 0.9
 
 
 def test_a_picture_of_colours_guides_as_a_painting_does(shipped, photograph):

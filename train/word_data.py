@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,16 @@ from torch import Tensor
 from tqdm import tqdm
 from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
+from zmnet_core.data import rng
 from zmnet_core.files import write_tensors
-from zmnet_core.images import find_pictures, read_picture, to_tensor
-from zmnet_core.model import ZMNet
-from zmnet_core.palettes import histogram, lab, rgb
+from zmnet_core.images import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
+from zmnet_core.model import STYLE_SIZE, ZMNet
+from zmnet_core.palettes import histogram, lab, rgb, srgb
 from zmnet_core.stylize import encode_painting
 
 PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
 HUES = 12  # of the hue entropy
+RECOLOUR, DRAW = 32, 33  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,29 @@ class Looks:
 
 
 @torch.no_grad()
-def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None) -> Looks:
-    """Encode pictures with the model's image PNet; kept in the folder `cache` between runs."""
+def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None, recoloured: int = 0, seed: int = 0) -> Looks:
+    """Encode pictures with the model's image PNet; kept in the folder `cache` between runs.
+
+    Args:
+        recoloured: look at so many recoloured ones, of files drawn at random, in place of the files as they are.
+        seed: of the drawing and of the colours.
+    """
     weights = hashlib.sha256(model.fingerprint.encode())
     for tensor in model.pnet.state_dict().values():
         weights.update(tensor.float().numpy().tobytes())
-    kept = (
-        cache or Path()
-    ) / f"{hashlib.sha256((weights.hexdigest() + repr(list(files))).encode()).hexdigest()[:24]}.safetensors"
+    asked = weights.hexdigest() + repr(list(files)) + (f"{recoloured} {seed}" if recoloured else "")
+    kept = (cache or Path()) / f"{hashlib.sha256(asked.encode()).hexdigest()[:24]}.safetensors"
+    if recoloured:
+        drawn = [int(rng(seed, step, 0, DRAW).integers(len(files))) for step in range(recoloured)]
+        files = [files[index] for index in drawn]
     if cache and kept.is_file():
         tensors = load_file(kept)
         return Looks(tuple(files), tensors["styles"], tensors["patches"])
     styles, patches = [], []
-    for file in tqdm(files, "look", unit="picture"):
+    for step, file in enumerate(tqdm(files, "look", unit="picture")):
         picture = read_picture(file).rgb
+        if recoloured:
+            picture = to_pil(recolour(to_tensor(fit_short_side(picture, STYLE_SIZE)), seed, step))
         with torch.autocast("cpu", torch.bfloat16):  # half the time; the styles differ by 0.2 %
             styles.append(encode_painting(model, picture).values)
         square = to_tensor(picture)[None]
@@ -76,6 +88,23 @@ def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None) -> Look
     if cache:
         write_tensors(kept, {"styles": looks.styles, "patches": looks.patches})
     return looks
+
+
+def recolour(picture: Tensor, seed: int, step: int) -> Tensor:
+    """The picture [3, H, W] in 0..1 in colours that it never had; which, follows from (seed, step).
+
+    In CIELAB its hues are turned by any angle, its contrast and the spread of its colours scaled (0.3 to 1, 0.1 to
+    1.2), and its mean moved to a colour drawn from the cube of sRGB, more often from near its corners and edges, so
+    that pure blue or magenta pictures come as often as brown ones. What sRGB cannot show is clipped.
+    """
+    random = rng(seed, step, 0, RECOLOUR)
+    angle, contrast, chroma = random.uniform(0, 2 * math.pi), random.uniform(0.3, 1.0), random.uniform(0.1, 1.2)
+    mean = lab(torch.tensor(random.beta(0.5, 0.5, 3), dtype=torch.float32))
+    colours = lab(picture.flatten(1).T)
+    colours = colours - colours.mean(0)
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    moved = torch.cat((contrast * colours[:, :1], chroma * colours[:, 1:] @ turn.T), 1) + mean
+    return srgb(moved).T.reshape(picture.shape)
 
 
 def statistics(patches: Tensor) -> dict[str, Tensor]:

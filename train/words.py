@@ -5,7 +5,8 @@
 The model's TNet and image PNet stay as they are. Two PNets for vectors are taught to write into the same space of
 γ, β: one that reads sentence embeddings, by regression onto the styles that the image PNet writes for the pictures of
 each word (vocabulary.py says which these are), and one that reads colour histograms, by regression onto the style of
-each picture. They land in `attribute.safetensors` beside the model's weights, and in its config.json.
+each picture, as it is and recoloured (word_data.recolour). They land in `attribute.safetensors` beside the model's
+weights, and in its config.json.
 
 Before that, the test of unseen words: the same regression without the words of vocabulary.HELD_OUT_*, then the style
 loss of photographs repainted after these words, to pictures of theirs that nothing was trained on. With
@@ -55,19 +56,29 @@ def lessons_of(words: dict[str, list[int]], looks: Looks, painters: set[str]) ->
     )
 
 
-def palette_lessons(words: dict[str, list[int]], looks: Looks) -> Lessons:
-    """Each picture's histogram and short palettes with its style, and single colours with that of their pictures."""
-    palettes = palettes_of(looks.patches)
-    signals = torch.cat((looks.histograms[:, None], palettes), 1)
-    styles = looks.styles[:, None].expand(-1, signals.shape[1], -1, -1)
+def palette_lessons(words: dict[str, list[int]], looks: Looks, recoloured: Looks | None = None) -> Lessons:
+    """Each picture's histogram and short palettes with its style, and single colours with that of their pictures.
+
+    Half of the lessons are of recoloured pictures, where there are some: pictures as they are have next to nothing
+    of pure blue, green or magenta, and a PNet that never saw these colours writes one beige for all of them.
+    """
     colours = [word for word in COLOURS if word in words]
     single = Lessons(
         torch.stack([palette_histogram([COLOURS[word]]) for word in colours]),
         torch.stack([looks.styles[words[word]].mean(0) for word in colours]),
-        torch.full((len(colours),), 0.15 / len(colours)),
+        torch.full((len(colours),), (0.15 if recoloured is None else 0.05) / len(colours)),
     )
+    if recoloured is None:
+        return of_pictures(looks, 0.85) + single
+    return of_pictures(looks, 0.45) + of_pictures(recoloured, 0.5) + single
+
+
+def of_pictures(looks: Looks, share: float) -> Lessons:
+    """The histogram and the short palettes of each picture, with its style; together this share of the lessons."""
+    signals = torch.cat((looks.histograms[:, None], palettes_of(looks.patches)), 1)
+    styles = looks.styles[:, None].expand(-1, signals.shape[1], -1, -1)
     count = signals.shape[0] * signals.shape[1]
-    return Lessons(signals.flatten(0, 1), styles.flatten(0, 1), torch.full((count,), 0.85 / count)) + single
+    return Lessons(signals.flatten(0, 1), styles.flatten(0, 1), torch.full((count,), share / count))
 
 
 def fresh(model: ZMNet, options: dict[str, dict]) -> ZMNet:
@@ -99,11 +110,21 @@ class Course:
     """The model, the pictures it learns words from, and those it is tested on."""
 
     def __init__(
-        self, model: ZMNet, data: Path, cache: Path | None, every: int, most: int, shape: tuple[int, int], steps: int
+        self,
+        model: ZMNet,
+        data: Path,
+        cache: Path | None,
+        every: int,
+        most: int,
+        shape: tuple[int, int],
+        steps: int,
+        recoloured: int = 0,
+        seed: int = 0,
     ):
         self.model, self.data, (self.size, self.width), self.steps = model, data, shape, steps
         training, unseen = split_files(data, every)
         self.looks, self.unseen = look(model, training, cache), look(model, unseen, cache)
+        self.recoloured = look(model, training, cache, recoloured, seed) if recoloured else None
         self.words = pictures_of_words(data, self.looks, self.looks.patches, most)
         self.unseen_words = pictures_of_words(data, self.unseen, self.looks.patches, 8)
         self.painters = painters_of(data)
@@ -125,7 +146,8 @@ class Course:
         options = {"histogram": {"kind": "mlp", "size": self.size, "width": self.width}}
         wider = fresh(self.model, model.config["attribute_pnets"] | options)
         wider.attribute_pnets["sentence"].load_state_dict(model.attribute_pnets["sentence"].state_dict())
-        lessons, pnet = palette_lessons(self.words, self.looks), wider.attribute_pnets["histogram"]
+        lessons = palette_lessons(self.words, self.looks, self.recoloured)
+        pnet = wider.attribute_pnets["histogram"]
         pnet.fit(lessons.signals)
         regress(pnet, lessons, self.mean, self.spread, self.steps)
         return wider
@@ -207,6 +229,7 @@ def teach(
     width: Annotated[int, typer.Option(min=1, help="size of every ψ")] = 96,
     most: Annotated[int, typer.Option(min=1, help="pictures of a word that is found by a rule")] = 24,
     every: Annotated[int, typer.Option(min=1, help="look at every so many-th painting only, to save time")] = 1,
+    recoloured: Annotated[int, typer.Option(min=0, help="pictures in other colours, to learn palettes from")] = 1500,
     steps: Annotated[int, typer.Option(min=1, help="of each regression")] = 1500,
     test: Annotated[bool, typer.Option(help="test unseen words and palettes first")] = True,
     direct_minutes: Annotated[float, typer.Option(min=0, help="compare with the perceptual loss for so long")] = 0,
@@ -218,7 +241,7 @@ def teach(
     torch.manual_seed(seed)
     source = BUNDLED / model if (BUNDLED / model / WEIGHTS).is_file() else Path(model)
     images = ZMNet.from_pretrained(model, attribute_pnets=None)
-    course = Course(images, data or default_data(), cache, every, most, (size, width), steps)
+    course = Course(images, data or default_data(), cache, every, most, (size, width), steps, recoloured, seed)
     if test:
         kept = {word: course.words[word] for word in without(course.words, HELD_OUT)}
         models = {OURS: course.read_words(kept)}
@@ -235,6 +258,7 @@ def teach(
         known = [word for ws in members.values() for word in ws[:: max(1, len(ws) // 4)][:4]]
         known = [word for word in known if word in course.unseen_words]
         say("Trained words, unseen pictures", course.test(judge, models, known, kept, test_size), methods)
+    torch.manual_seed(seed)  # what ships is the same, tested before or not
     taught = course.read_palettes(course.read_words(course.words))
     if test:
         table = course.test_palettes(taught, judge, 12, test_size)

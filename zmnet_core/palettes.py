@@ -38,6 +38,16 @@ def lab(rgb: Tensor) -> Tensor:
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), -1)
 
 
+def srgb(colours: Tensor) -> Tensor:
+    """CIELAB (D65) [..., 3] → sRGB [..., 3] in 0..1: the inverse of `lab`; what sRGB cannot show is clipped."""
+    lightness, a, b = colours.float().unbind(-1)
+    y = (lightness + 16) / 116
+    f = torch.stack((y + a / 500, y, y - b / 200), -1)
+    xyz = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
+    linear = (xyz @ torch.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.to(xyz)).clamp(0, 1)
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp(0, 1)
+
+
 def colours_of(pictures: Tensor) -> Tensor:
     """The CIELAB colours of pictures [N, 3, H, W] in 0..1, patch by patch: [N, P, 3]."""
     scale = min(1.0, LOOKED_AT / min(pictures.shape[-2:]))
