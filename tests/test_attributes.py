@@ -74,7 +74,7 @@ def test_a_words_style_carries_the_text_as_its_name(words_model, table):
     assert words_model.encode_attribute("noon", table=table, name="mine").name == "mine"
 
 
-@given(weight=st.floats(0.01, 10), share=st.floats(-0.9, 3))
+@given(weight=st.floats(0.01, 10), share=st.floats(-0.45, 3))
 def test_only_the_proportion_of_weights_counts(weight, share):
     model, table = words_only("mlp"), table_of()
     one = model.encode_attribute(f"1 noon + {share:.6f} night", table=table)
@@ -124,6 +124,47 @@ def test_words_colours_and_paintings_blend(full_model, table, make_picture):
     assert (painting.values - night.values).abs().max() > 0.01
 
 
+def test_arrays_and_lists_of_numbers_are_read_as_tensors_are(full_model, table):
+    expected = full_model.encode_attribute(table["noon"]).values
+    for vector in (
+        table["noon"].numpy(),
+        table["noon"].tolist(),
+        table["noon"].double(),
+        tuple(table["noon"].tolist()),
+    ):
+        torch.testing.assert_close(full_model.encode_attribute(vector).values, expected)
+    rows = [table["noon"], table["night"]]
+    assert torch.equal(full_model.encode_attribute(rows).values, full_model.encode_attribute(torch.stack(rows)).values)
+
+
+def test_a_list_of_colours_is_their_palette(full_model):
+    expected = full_model.encode_attribute("#fff + #123a6b").values
+    torch.testing.assert_close(full_model.encode_attribute(["#fff", "#123a6b"]).values, expected)
+    torch.testing.assert_close(full_model.encode_attribute(("#fff", " #123a6b")).values, expected)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 64 * 64, 1e38])
+def test_histograms_of_counts_are_divided_by_their_sum(full_model, scale):
+    shares = palette_histogram(["#d9a441", "#123a6b"])
+    expected = full_model.encode_attribute(shares).values
+    torch.testing.assert_close(full_model.encode_attribute(scale * shares).values, expected)
+
+
+def test_a_style_that_is_not_finite_is_never_given(table):
+    model = words_only("mlp")
+    with torch.no_grad():
+        model.pnet.heads.gamma[0].bias[0] = float("inf")
+    with pytest.raises(SignalError, match="the style holds NaN or infinite"):
+        model.encode_attribute("noon", table=table)
+
+
+def test_less_of_some_words_in_a_picture_of_colours(full_model, table):
+    """A group of terms may have a negative sum where the others make up for it."""
+    mixed = full_model.encode_attribute("2 #123a6b + -0.5 night", table=table)
+    blue, night = full_model.encode_attribute("#123a6b"), full_model.encode_attribute("night", table=table)
+    torch.testing.assert_close(mixed.values, (blue.values * 2 - 0.5 * night.values) / 1.5, rtol=1e-4, atol=1e-5)
+
+
 # Refusing --------------------------------------------------------------------------------------
 
 
@@ -132,11 +173,11 @@ def test_words_colours_and_paintings_blend(full_model, table, make_picture):
     [
         ("", "there is no attribute"),
         ("nan night", "weight of 'night' is nan"),
-        ("night + -1 noon", "sum to zero"),
+        ("night + -1 noon", "sum to 0, "),
         ("nigth", "'nigth' is not in the vocabulary; the nearest known are 'night'"),
         ("#12345", "'#12345' is not a colour"),
-        ("night + -1 noon + #fff", "the weights of 'night' and 'noon' sum to zero"),
-        ("-1 #fff + 2 #000 + night", "no shares"),
+        ("night + -1 noon + #fff", "the weights of 'night' and 'noon' sum to 0, "),
+        ("-1 #fff + 3 #000 + night", "'#fff' and '#000' are no shares: colours are mixed as the areas"),
     ],
 )
 def test_bad_text_is_refused_saying_what_is_wrong(full_model, table, text, said):
@@ -152,8 +193,20 @@ def test_bad_text_is_refused_saying_what_is_wrong(full_model, table, text, said)
         (torch.zeros(0, 100), r"this tensor is \[0, 100\]"),
         (torch.tensor(1.0), r"this tensor is \[\]"),
         (torch.full((100,), float("nan")), "NaN or infinite"),
+        (torch.full((100,), 1e38), "deviations from the vectors that this model was made for"),
+        (torch.full((100,), 200.0), "deviations from the vectors"),
+        (torch.linspace(-1, 1, 245), "no number is negative"),
+        (torch.zeros(245), "not all are zero"),
+        (None, "not NoneType"),
+        (7, "not int"),
+        ({"night": 1}, "not dict"),
+        ([], r"this tensor is \[0\]"),
+        (["night", "noon"], "'night' is not a colour"),
+        (["#fff", 1], "this holds something else"),
+        ([[1.0, 2.0], [3.0]], "this holds something else"),
+        (torch.zeros(100, dtype=torch.complex64), "complex64"),
     ],
-    ids=["size", "dimensions", "none", "number", "NaN"],
+    ids=str,
 )
 def test_bad_vectors_are_refused_saying_what_is_expected(full_model, vector, said):
     with pytest.raises(SignalError, match=said):
@@ -163,7 +216,7 @@ def test_bad_vectors_are_refused_saying_what_is_expected(full_model, vector, sai
 def test_models_refuse_the_signals_they_do_not_read(make_model, make_picture, words_model, table):
     with pytest.raises(WrongModelError, match=r"guided by pictures \(PNet of kind 'conv'\) only"):
         make_model().encode_attribute("night")
-    with pytest.raises(SignalError, match="reads no colours, but glove: '#fff'"):
+    with pytest.raises(SignalError, match="reads no colours, so that '#fff' means nothing to it. It reads words"):
         words_model.encode_attribute("night + #fff", table=table)
     with pytest.raises(SignalError, match="reads no 'histogram', but glove"):
         words_model.encode_attribute(torch.zeros(245), signal="histogram")
@@ -176,7 +229,7 @@ def test_models_refuse_the_signals_they_do_not_read(make_model, make_picture, wo
 def test_a_model_of_colours_alone_reads_no_words():
     model = ZMNet({"width": 8}, {"kind": "mlp", "signal": "histogram", "size": 4, "width": 8}).eval()
     assert len(model.encode_attribute("#123 + 2 #fed")) == 1
-    with pytest.raises(SignalError, match="reads no words, but histogram: 'night'"):
+    with pytest.raises(SignalError, match="reads no words, so that 'night' means nothing to it. It reads colours"):
         model.encode_attribute("night")
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from zmnet_core import sentences as sentence_signal
 from zmnet_core.errors import SignalError, WeightsNotFoundError
+from zmnet_core.model import ZMNet
 from zmnet_core.sentences import encode, sentences
-from zmnet_core.signals import SIGNALS, TABLES, WordTable, glove, parse_mixture, plain
+from zmnet_core.signals import LEAST, SIGNALS, TABLES, WordTable, glove, parse_mixture, plain
 
 words = st.from_regex("[a-z]{2,9}( [a-z]{2,9})?", fullmatch=True).filter(
     lambda word: not word.startswith(("nan", "inf"))
@@ -33,6 +34,13 @@ spaces = st.text(" ", max_size=2)
         ("-0.5 night + 1. noon", [("night", -0.5), ("noon", 1.0)]),
         ("nander + infant", [("nander", 1.0), ("infant", 1.0)]),
         ("0.5 #112233 + 2#abc", [("#112233", 0.5), ("#abc", 2.0)]),
+        ("night - 0.5 noon", [("night", 1.0), ("noon", -0.5)]),
+        ("- night − noon + 5 day", [("night", -1.0), ("noon", -1.0), ("day", 5.0)]),
+        ("1e-3 night + 1e+1 noon + #00e+3 day", [("night", 0.001), ("noon", 10.0), ("#00e", 1.0), ("day", 3.0)]),
+        ("50% night + 50 % noon", [("night", 0.5), ("noon", 0.5)]),
+        ("post-impressionism + ukiyo-e", [("post-impressionism", 1.0), ("ukiyo-e", 1.0)]),
+        ("0.5 1920s paris + 3d", [("1920s paris", 0.5), ("3d", 1.0)]),
+        ("2 night + -1 noon", [("night", 2.0), ("noon", -1.0)]),
     ],
 )
 def test_mixtures_are_read(text, terms):
@@ -41,7 +49,8 @@ def test_mixtures_are_read(text, terms):
 
 @given(st.lists(st.tuples(words, weights), min_size=1, max_size=5), st.data())
 def test_any_mixture_written_down_is_read_back(terms, data):
-    if abs(math.fsum(weight for _, weight in terms)) < 1e-6:
+    sizes = math.fsum(abs(weight) for _, weight in terms)
+    if math.fsum(weight for _, weight in terms) < LEAST * sizes:
         return
     gap = lambda: data.draw(spaces)  # noqa: E731
     star = data.draw(st.sampled_from([" ", " * ", "*", "  "]))
@@ -70,8 +79,21 @@ def test_any_text_gives_a_mixture_or_a_clear_error(text):
         ("morning +", "has no word"),
         ("nan morning", "weight of 'morning' is nan"),
         ("inf morning", "weight of 'morning' is inf"),
-        ("0 morning + 0 night", "sum to zero"),
-        ("morning + -1 night", "sum to zero"),
+        ("0 morning + 0 night", "sum to 0, "),
+        (
+            "morning + -1 night",
+            "'morning \\+ -1 night' sum to 0, .* divided by their sum.*positive and at least a third",
+        ),
+        ("1 night + -0.9999 noon", "sum to 0.0001, their sizes to 1.9999"),
+        ("-1 night", "sum to -1, "),
+        ("0.5 noon + -1 night", "sum to -0.5, "),
+        ("0,5 night + 0,5 noon", "decimal comma: write 0.5"),
+        ("night 0.5 noon", "not understood at '0.5'"),
+        ("(night:1.2)", r"not understood at '\('"),
+        ("night * 0.5", r"not understood at '\*'"),
+        ("--0.5 noon", "not understood at"),
+        ("0.5.5 night", "not understood at"),
+        ("1e400 night", "weight of 'night' is inf"),
     ],
 )
 def test_what_is_no_mixture_is_refused_with_an_example(text, said):
@@ -97,12 +119,23 @@ def test_words_are_found_whatever_their_case_and_spaces(table):
     assert plain(" Foggy_NIGHT ") == "foggy night"
 
 
+def test_articles_and_both_spellings_of_grey_are_understood():
+    table = WordTable(["night", "grey", "the scream"], torch.eye(3))
+    for written in ("a night", "The Night", "night"):
+        assert torch.equal(table[written], table.vectors[0])
+    assert torch.equal(table["gray"], table.vectors[1]) and "a gray" in table
+    assert torch.equal(table["the scream"], table.vectors[2])  # as it is, where it is known so
+    assert torch.equal(table.sequence("the gray night"), table.vectors[[1, 0]])
+    assert torch.equal(sentences()["pale gray"], sentences()["pale grey"])
+    assert "nightly" not in table and "ash" not in table
+
+
 def test_unknown_words_are_answered_with_the_nearest_known(table):
     with pytest.raises(SignalError, match="'nigt' is not in the vocabulary; the nearest known are 'night'"):
         table["nigt"]
     with pytest.raises(SignalError, match="'starry night'.*'foggy night'"):
         table["starry night"]
-    with pytest.raises(SignalError, match="'qqqq' is not in the vocabulary.$"):
+    with pytest.raises(SignalError, match="'qqqq' is not in the vocabulary; no known word looks like it.*words --all"):
         table["qqqq"]
 
 
@@ -174,6 +207,18 @@ def test_shipped_phrases_are_small_and_order_light_sensibly():
 def test_known_phrases_need_no_encoder(monkeypatch):
     monkeypatch.setattr(sentence_signal, "encode", lambda phrases: pytest.fail("the encoder was asked"))
     assert torch.equal(sentences()["Foggy Night"], sentences().table["foggy night"])
+
+
+@pytest.mark.parametrize("text", ["0,5 nigt", "night 0.5 dusky noon", "(a nigt:1.2)", "-1 starless nigt", "#12 + nigt"])
+def test_errors_of_typing_never_reach_the_encoder(monkeypatch, text):
+    model = ZMNet(
+        {"width": 8},
+        {"kind": "mlp", "signal": "sentence", "size": 4, "width": 8},
+        {"histogram": {"kind": "mlp", "size": 4, "width": 8}},
+    )
+    monkeypatch.setattr(sentence_signal, "encode", lambda phrases: pytest.fail("the encoder was asked"))
+    with pytest.raises(SignalError):
+        model.encode_attribute(text)
 
 
 def test_unknown_phrases_without_transformers_say_what_to_install(monkeypatch):

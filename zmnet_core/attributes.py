@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import SignalError
 from .palettes import palette_histogram
 from .sentences import sentences
-from .signals import WordTable, glove, parse_mixture
+from .signals import WordTable, check_weights, glove, parse_mixture
 from .vector_pnet import VectorPNet, sequences
 
 WORDS, COLOURS = ("sentence", "glove"), "histogram"
+READS = {"sentence": "words", "glove": "words (GloVe's)", COLOURS: "colours such as #d9a441"}  # for people
+FURTHEST = 100.0  # of a compressed vector, in deviations of the vectors that the PNet was fitted to
 
 
 def encode_text(pnets: Mapping[str, VectorPNet], text: str, table: WordTable | None = None) -> Tensor:
@@ -31,30 +34,35 @@ def encode_text(pnets: Mapping[str, VectorPNet], text: str, table: WordTable | N
     """
     terms = parse_mixture(text)
     total = sum(weight for _, weight in terms)
-    mixed = torch.zeros(())
-    for signal, wanted in (
+    parts = [
         (COLOURS, [(term, weight) for term, weight in terms if term.startswith("#")]),
         (next((s for s in WORDS if s in pnets), "words"), [term for term in terms if not term[0].startswith("#")]),
-    ):
-        if not wanted:
-            continue
+    ]
+    parts = [(signal, wanted) for signal, wanted in parts if wanted]
+    for signal, wanted in parts:
         if signal not in pnets:
             what = "colours" if signal == COLOURS else "words"
             raise SignalError(
-                f"this model reads no {what}, but {' and '.join(pnets)}: '{wanted[0][0]}' says it nothing."
+                f"this model reads no {what}, so that '{wanted[0][0]}' means nothing to it. It reads "
+                f"{' and '.join(READS[name] for name in pnets)}."
             )
+    mixed = torch.zeros(())
+    for signal, wanted in parts:
         share = sum(weight for _, weight in wanted) / total
         mixed = mixed + _encode_terms(pnets[signal], signal, wanted, table) * share
     return mixed
 
 
 def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]], table: WordTable | None) -> Tensor:
-    weights = torch.tensor([weight for _, weight in terms])
-    if abs(weights.sum()) < 1e-8:
-        raise SignalError(f"the weights of {' and '.join(repr(term) for term, _ in terms)} sum to zero.")
+    names = " and ".join(repr(term) for term, _ in terms)
+    sign = -1.0 if sum(weight for _, weight in terms) < 0 else 1.0  # all of them may be taken from the others' style
+    check_weights([(term, sign * weight) for term, weight in terms], f"the weights of {names}")
+    weights = torch.tensor([weight for _, weight in terms], dtype=torch.float64)
+    shares = (weights / weights.sum()).float()
     if signal == COLOURS:
-        return encode_vectors(pnet, palette_histogram([term for term, _ in terms], weights.tolist()))
-    shares = weights / weights.sum()
+        if (shares < 0).any():
+            raise SignalError(f"the weights of {names} are no shares: colours are mixed as the areas of one picture.")
+        return encode_vectors(pnet, palette_histogram([term for term, _ in terms], shares.tolist()))
     if signal == "sentence":
         known = table if table is not None else sentences()
         vectors = [known[term] for term, _ in terms]
@@ -68,11 +76,35 @@ def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]],
     return encode_vectors(pnet, shares @ torch.stack(vectors))
 
 
+def as_vectors(attribute: object) -> Tensor:
+    """Numbers in whatever holds them (a tensor, an array, lists), or a list of colours, as a tensor.
+
+    Raises:
+        SignalError: anything else.
+    """
+    if isinstance(attribute, (list, tuple)) and attribute and all(isinstance(part, str) for part in attribute):
+        return palette_histogram([colour.strip() for colour in attribute])
+    expected = "text, a vector (a tensor, an array or a list of numbers), or a list of colours such as #d9a441"
+    if not isinstance(attribute, (Tensor, np.ndarray, list, tuple)):
+        raise SignalError(f"an attribute is {expected}, not {type(attribute).__name__}.")
+    try:
+        if isinstance(attribute, (list, tuple)) and any(isinstance(part, Tensor) for part in attribute):
+            attribute = torch.stack(list(attribute))
+        vectors = attribute if isinstance(attribute, Tensor) else torch.as_tensor(np.asarray(attribute, np.float64))
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise SignalError(f"an attribute is {expected}; this holds something else ({error}).") from error
+    if vectors.is_complex() or vectors.dtype == torch.bool:
+        raise SignalError(f"an attribute is {expected}; this tensor is {vectors.dtype}.")
+    return vectors
+
+
 def encode_vectors(pnet: VectorPNet, vectors: Tensor) -> Tensor:
     """γ, β of vectors: [F] or [N, F], or for a `gru` one sequence [T, F] → [N, 2, ΣC].
 
+    Histograms may be counts as well as shares: each is divided by its sum.
+
     Raises:
-        SignalError: another size, or not numbers.
+        SignalError: another size, not numbers, a histogram that is none, or vectors `FURTHEST` from those seen.
     """
     expected = "[T, F] (a sequence)" if pnet.sequence else "[F] or [N, F]"
     if vectors.dim() not in (1, 2) or vectors.shape[-1] != pnet.inputs or vectors.numel() == 0:
@@ -82,8 +114,22 @@ def encode_vectors(pnet: VectorPNet, vectors: Tensor) -> Tensor:
         )
     if not vectors.isfinite().all():
         raise SignalError("the vector holds NaN or infinite values.")
-    rows = torch.atleast_2d(vectors.detach().float()).to(pnet.offset.device)
-    return pnet(pnet.features(sequences([rows]) if pnet.sequence else rows))
+    rows = torch.atleast_2d(vectors.detach().double()).to(pnet.offset.device)
+    if pnet.signal == COLOURS:
+        if (rows < 0).any() or (rows.sum(-1) <= 0).any():
+            raise SignalError(
+                "a histogram holds how much there is of each colour: no number is negative, and not all are zero "
+                "(zmnet_core.palettes makes one of a picture or of colours)."
+            )
+        rows = rows / rows.sum(-1, keepdim=True)
+    features = pnet.features(sequences([rows.float()]) if pnet.sequence else rows.float())
+    furthest = float((features[..., :-1] if pnet.sequence else features).norm(dim=-1).max())
+    if not furthest <= FURTHEST:  # also NaN
+        raise SignalError(
+            f"the vector lies {furthest:.3g} deviations from the vectors that this model was made for, where at most "
+            f"{FURTHEST:g} mean anything: is it of another scale, or no {pnet.signal} vector?"
+        )
+    return pnet(features)
 
 
 def pnet_for(pnets: Mapping[str, VectorPNet], vectors: Tensor, signal: str | None) -> VectorPNet:

@@ -6,9 +6,10 @@ import hashlib
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -16,9 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .attributes import encode_text, encode_vectors, pnet_for
+from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, pnet_for
 from .card import CARD, model_card
-from .errors import WrongModelError
+from .errors import SignalError, WrongModelError
 from .files import write_json, write_tensors
 from .hub import Repository
 from .images import to_picture
@@ -103,7 +104,7 @@ class ZMNet(nn.Module):
     @torch.no_grad()
     def encode_attribute(
         self,
-        attribute: str | Tensor,
+        attribute: str | Tensor | np.ndarray | Sequence,
         signal: str | None = None,
         table: WordTable | None = None,
         name: str | None = None,
@@ -113,13 +114,15 @@ class ZMNet(nn.Module):
         Args:
             attribute: a mixture of words and colours such as "0.7 night + 0.3 impressionism" or "#d9a441 + dusk"; or a
                 vector of the model's signal, [F] or [N, F] (a `gru`: one sequence [T, F]); or a colour histogram
-                of `zmnet_core.palettes`, [245] or [N, 245].
+                of `zmnet_core.palettes`, [245] or [N, 245], of shares or counts; or a list of colours,
+                `["#d9a441", "#123a6b"]`. Vectors may be tensors, arrays or lists of numbers.
             signal: which PNet a vector is for, where the model has several that read its size.
             table: vectors of words in place of the signal's own (`WordTable.load`).
             name: carried by the style; the text if left out.
 
         Raises:
-            SignalError: text that is no mixture, an unknown word, a vector of another size or with NaN.
+            SignalError: text that is no mixture, an unknown word, a vector of another size or with NaN, far
+                from any that the model was made for, or a histogram with negative numbers.
             WrongModelError: this model is guided by pictures only.
         """
         pnets = self.vector_pnets
@@ -131,7 +134,12 @@ class ZMNet(nn.Module):
         if isinstance(attribute, str):
             values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
         else:
-            values = encode_vectors(pnet_for(pnets, attribute, signal), attribute)
+            if signal is None and isinstance(attribute, (list, tuple)) and isinstance(next(iter(attribute), 0), str):
+                signal = COLOURS
+            vectors = as_vectors(attribute)
+            values = encode_vectors(pnet_for(pnets, vectors, signal), vectors)
+        if not values.isfinite().all():
+            raise SignalError("the style holds NaN or infinite values: the vectors it was made of are too large.")
         return Style(values.to(self._parameter.device), self.tnet.sites, self.fingerprint, name or "")
 
     @property

@@ -27,36 +27,73 @@ from .files import replacing, write_tensors
 SIGNALS = {"glove": 100, "sentence": 128, "histogram": 245}
 TABLES = Path(__file__).parent / "tables"  # sources and licences: SOURCES.md there
 
-_WEIGHTED = re.compile(r"(-?(?:\d+\.?\d*|\.\d+|nan\b|inf\b))\s*\*?\s*(.*)", re.IGNORECASE)
+EXAMPLE = 'write for example "morning", "0.5 morning + 0.5 night" or "1.5 night + -0.5 noon"'
+LEAST = 1 / 3  # of the sum of weights, against that of their sizes: "2 night + -1 noon" is the furthest there is
+ARTICLES = ("a ", "an ", "the ")
+
+_WEIGHT = re.compile(r"([-−–]?)\s*(\d+\.?\d*(?:e-?\d+)?|\.\d+(?:e-?\d+)?|nan\b|inf\b)\s*(%?)", re.IGNORECASE)
+_PART_OF_WORD = re.compile(r"\d+(s|d|st|nd|rd|th)\b", re.IGNORECASE)  # 1920s, 3d, 19th century
+_MINUS = re.compile(r"(?<=[^\s+])\s+[-−–]\s*")  # not the hyphen of "post-impressionism"
+_EXPONENT = re.compile(r"((?:^|[\s+])[\d.]+e)\+(?=\d)", re.IGNORECASE)  # 1e+3
+_STRANGE = re.compile(r"[^\w\s'’.,&/-]|\d[.,]\d")
 
 
 def parse_mixture(text: str) -> list[tuple[str, float]]:
     """Words and their weights: "0.5 morning + 0.5 night" → [("morning", 0.5), ("night", 0.5)].
 
     Terms are joined by "+"; a term is a word, a phrase or a colour (#rgb, #rrggbb), with a weight before
-    it (1 if there is none; "0.5 * morning" is the same as "0.5 morning"). The weights come back as they
-    were written.
+    it (1 if there is none; "0.5 * morning" and "50% morning" are the same as "0.5 morning"). " - " is the
+    same as "+ -". The weights come back as they were written.
 
     Raises:
-        SignalError: nothing written, a term without a word, a weight that is not finite, or weights
-            that sum to zero.
+        SignalError: nothing written, a term that is not a weight and a word, a weight that is not finite, or
+            weights that `check_weights` refuses.
     """
-    example = 'write for example "morning", or "0.5 morning + 0.5 night"'
     if not text.strip():
-        raise SignalError(f"there is no attribute: {example}.")
-    terms = []
-    for term in text.split("+"):
-        term = " ".join(term.split())
-        match = _WEIGHTED.fullmatch(term)
-        word, weight = (match[2], float(match[1])) if match else (term, 1.0)
-        if not word.startswith("#") and not any(letter.isalpha() for letter in word):
-            raise SignalError(f"the term '{term}' of '{text.strip()}' has no word: {example}.")
-        if not math.isfinite(weight):
-            raise SignalError(f"the weight of '{word}' is {weight}; weights are finite numbers: {example}.")
-        terms.append((word, weight))
-    if abs(sum(weight for _, weight in terms)) < 1e-8:
-        raise SignalError(f"the weights of '{text.strip()}' sum to zero: {example}.")
+        raise SignalError(f"there is no attribute: {EXAMPLE}.")
+    joined = _MINUS.sub("+-", _EXPONENT.sub(r"\1", text))
+    terms = [_parse_term(" ".join(term.split()), text.strip()) for term in joined.split("+")]
+    check_weights(terms, f"the weights of '{text.strip()}'")
     return terms
+
+
+def _parse_term(term: str, text: str) -> tuple[str, float]:
+    where = f"the term '{term}' of '{text}'"
+    word, weight = term, 1.0
+    if (match := _WEIGHT.match(term)) and not _PART_OF_WORD.match(term):
+        word, weight = term[match.end() :].strip().removeprefix("*").strip(), float(match[2])
+        weight *= (0.01 if match[3] else 1.0) * (-1.0 if match[1] else 1.0)
+        if re.match(r",\d", word):
+            raise SignalError(f"{where} has a decimal comma: write 0.5, not 0,5; {EXAMPLE}.")
+    elif term[:1] in ("-", "−", "–"):
+        word, weight = term[1:].strip(), -1.0
+    if not word.startswith("#") and not any(letter.isalpha() for letter in word):
+        raise SignalError(f"{where} has no word: {EXAMPLE}.")
+    if not math.isfinite(weight):
+        raise SignalError(f"the weight of '{word}' is {weight}; weights are finite numbers: {EXAMPLE}.")
+    strange = None if word.startswith("#") else _STRANGE.search(word)
+    if strange or not (word[0].isalpha() or word[0] in "#'’" or _PART_OF_WORD.match(word)):
+        found = strange[0] if strange else word[0]
+        raise SignalError(
+            f"{where} is not understood at '{found}': a term is a word, a phrase or a colour such as #d9a441, a "
+            f"weight may stand before it, and + joins terms: {EXAMPLE}."
+        )
+    return word, weight
+
+
+def check_weights(terms: Sequence[tuple[str, float]], what: str = "the weights") -> None:
+    """Refuse weights whose sum is negative or nearly cancels: mixtures are divided by it.
+
+    Raises:
+        SignalError: the sum is below `LEAST` of the sum of their sizes.
+    """
+    total, sizes = math.fsum(weight for _, weight in terms), math.fsum(abs(weight) for _, weight in terms)
+    if not 0 < sizes < math.inf or total < (LEAST - 1e-6) * sizes:
+        raise SignalError(
+            f"{what} sum to {total:g}, their sizes to {sizes:g}. Weights are divided by their sum: it has to be "
+            f"positive and at least a third of their sizes, else the mixture means nothing. To have less of "
+            f"something, have more of something else: {EXAMPLE}."
+        )
 
 
 class WordTable:
@@ -107,7 +144,11 @@ class WordTable:
         return len(self.words)
 
     def __contains__(self, word: str) -> bool:
-        return plain(word) in self._rows
+        return self._row(word) is not None
+
+    def _row(self, word: str) -> int | None:
+        """The row of a word: as it is, else without its article, else gray for grey and grey for gray."""
+        return next((self._rows[known] for known in spellings(word) if known in self._rows), None)
 
     def __getitem__(self, word: str) -> Tensor:
         """The vector [F] of a word.
@@ -115,13 +156,15 @@ class WordTable:
         Raises:
             SignalError: unknown; the message names the nearest known words.
         """
-        if word not in self:
-            raise SignalError(f"'{word}' is not in the vocabulary{self.hint(word)}.")
-        return self.vectors[self._rows[plain(word)]]
+        row = self._row(word)
+        if row is None:
+            hint = self.hint(word) or "; no known word looks like it, and `zmnet words --all` lists those there are"
+            raise SignalError(f"'{word}' is not in the vocabulary{hint}.")
+        return self.vectors[row]
 
     def sequence(self, phrase: str) -> Tensor:
         """The vectors of a phrase's words, [T, F]."""
-        return torch.stack([self[word] for word in plain(phrase).split(" ")])
+        return torch.stack([self[word] for word in without_article(plain(phrase)).split(" ")])
 
     def hint(self, word: str) -> str:
         """The nearest known words as the end of a message; empty if none is near."""
@@ -141,12 +184,24 @@ class WordTable:
         """The words whose vectors have the largest cosine with this one's, nearest first, itself not among them."""
         similarity = torch.cosine_similarity(self.vectors, self[word][None], dim=1)
         order = similarity.argsort(descending=True, stable=True)[: count + 1].tolist()
-        return [self.words[row] for row in order if row != self._rows[plain(word)]][:count]
+        return [self.words[row] for row in order if row != self._row(word)][:count]
 
 
 def plain(word: str) -> str:
     """Lower case, underscores as spaces, single spaces."""
     return " ".join(word.lower().replace("_", " ").split())
+
+
+def without_article(word: str) -> str:
+    """ "the night" → "night"."""
+    return next((word[len(article) :] for article in ARTICLES if word.startswith(article)), word)
+
+
+def spellings(word: str) -> list[str]:
+    """What a word may be written as in a table, the likeliest first."""
+    found = [plain(word), without_article(plain(word))]
+    swapped = [re.sub(r"\bgr[ae]y", lambda m: "grey" if m[0] == "gray" else "gray", known) for known in found]
+    return list(dict.fromkeys(found + swapped))
 
 
 def glove() -> WordTable:
