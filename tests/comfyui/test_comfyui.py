@@ -143,6 +143,8 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
             return picture(given["image"])
         if kind == "ZMNetLoad":
             return model
+        if kind == "ZMNetEncodeAttribute":
+            return model.encode_attribute(given["text"])
         if kind == "ZMNetEncodeStyle":
             return model.encode_style(given["image"], given["style_size"])
         if kind == "ZMNetBlendStyles":
