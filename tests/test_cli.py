@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from zmnet_core.cli import app
 from zmnet_core.demo import PICTURES
+from zmnet_core.model import ZMNet
 from zmnet_core.saved import BUNDLED
 
 PHOTO = PICTURES / "contents" / "chelsea.jpg"
@@ -306,3 +307,24 @@ def test_animate_says_what_is_wrong(arguments, message, tmp_path, monkeypatch):
 def test_stylize_and_encode_without_any_style_say_so(photo, tmp_path):
     assert "--attribute" in zmnet("stylize", photo, "-o", tmp_path / "o.png", status=2)
     assert "--attribute" in zmnet("encode", "-o", tmp_path / "o.safetensors", status=2)
+
+
+# Words -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--style", "night"], "there is no painting 'night'. For words write --attribute \"night\""),
+        (["--attribute", "0,5 night"], "write 0.5, not 0,5"),
+        (["--attribute", "0.5 noon + -1 night"], "divided by their sum"),
+    ],
+)
+def test_words_written_wrong_are_answered_with_what_to_write(arguments, said, photo, tmp_path):
+    assert said in zmnet("stylize", photo, *arguments, "-o", tmp_path / "out.png", status=1)
+
+
+def test_words_of_a_model_that_lists_none_say_so(tmp_path):
+    ZMNet({"width": 8}, {"kind": "mlp", "signal": "glove", "size": 4, "width": 8}).save_pretrained(tmp_path / "own")
+    said = zmnet("words", "--model", tmp_path / "own")
+    assert "reads glove vectors, and does not say what it was trained on. `zmnet words --all`" in said

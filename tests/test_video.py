@@ -97,6 +97,13 @@ def test_nothing_is_encoded_for_a_frame(model, make_picture, monkeypatch):
     assert len(calls) == 2  # the photograph, once for each end
 
 
+@pytest.mark.parametrize("share", [float("nan"), float("inf")])
+def test_shares_that_are_not_finite_are_refused(model, make_picture, style, share):
+    for walk in (animate, lambda *arguments: list(frames(*arguments))):
+        with pytest.raises(ValueError, match="the shares of the second style are numbers such as 0.5"):
+            walk(model, make_picture(32, 40, 1), style, style, [0.0, share])
+
+
 def test_another_number_of_pictures_than_frames_is_refused(model, make_picture, style):
     with pytest.raises(ValueError, match="2 pictures for 3 frames"):
         animate(model, make_picture(32, 32, 1, count=2), style, style, [0, 0.5, 1])

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 import word_data
+from script import data_folder
 from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES, LIGHTS, TONES
 from word_data import families, palettes_of, phrase_scores, rule_scores, without
 from word_training import Lessons, budget, error, regress, spread_of
 from words import palette_lessons
 
 from zmnet_core.demo import PICTURES
+from zmnet_core.errors import TrainingError
 from zmnet_core.images import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.palettes import histogram, lab, palette_histogram, picture_histogram, rgb
@@ -163,6 +165,15 @@ def run(script: str, *arguments: object, **environment: str) -> str:
     done = subprocess.run(command, env=variables | environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_missing_data_names_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZMNET_DATA", str(tmp_path))
+    (tmp_path / "data" / "styles").mkdir(parents=True)
+    with pytest.raises(TrainingError, match="data' has no labels.tsv. .* by --data, or .* ZMNET_DATA"):
+        data_folder(None, "styles", "labels.tsv")
+    assert data_folder(None, "styles") == tmp_path / "data"
+    assert data_folder(tmp_path, "data") == tmp_path
 
 
 @pytest.mark.slow

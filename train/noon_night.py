@@ -164,14 +164,15 @@ class NoonAndNight:
     def sheet(self, contents: Tensor, painted: dict[str, dict[str, Tensor]], file: Path) -> None:
         """The paper's figure: a method a row, noon to night and the untrained words across."""
         texts = (*PATH, *UNTRAINED)
-        rows = []
+        rows, labels = [], []
         for index in (3, 0):  # the Colosseum, and a person
-            for pictures in painted.values():
+            for name, pictures in painted.items():
+                labels.append(name)
                 shown = [pictures[text][index][None] for text in texts if text in pictures]
                 rows.append([contents[index][None], *shown])
         titles = ["photograph", *(text.replace(" + ", "+") for text in texts)]
         with replacing(file) as temporary:
-            contact_sheet(rows, 160, titles).save(temporary)
+            contact_sheet(rows, 160, titles, labels).save(temporary)
 
 
 def report(measured: dict[str, dict[str, Measures]]) -> list[str]:

@@ -14,9 +14,8 @@ from typing import Annotated
 import typer
 from expansion_experiment import Experiment
 from noon_night import NoonAndNight
-from script import run
+from script import data_folder, run
 
-from zmnet_core.evaluation import default_data
 from zmnet_core.model import ZMNet
 from zmnet_core.training_config import TrainingConfig
 
@@ -31,8 +30,9 @@ def words(
     train_tnet: Annotated[bool, typer.Option(help="train the TNet, too; else it stays the image model's")] = False,
 ) -> None:
     """Noon, night and what lies between (Fig. 10)."""
+    pictures = data_folder(data, "attributes/noon", "attributes/night", "content/train")
     model = ZMNet.from_pretrained(base, attribute_pnets=None)
-    experiment = NoonAndNight(model, data or default_data(), steps, width, size, train_tnet)
+    experiment = NoonAndNight(model, pictures, steps, width, size, train_tnet)
     typer.echo("\n".join(experiment.run(output_dir)))
 
 

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import torch
 import typer
-from script import run
+from script import data_folder, run
 from torch import Tensor
 from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES
 from word_data import Looks, families, look, painters_of, palettes_of, pictures_of_words, split_files, without
@@ -27,7 +27,6 @@ from word_test import Table, WordTest
 from word_training import DirectTeacher, Lessons, Word, budget, crops_of, error, regress, spread_of
 
 from zmnet_core.data import Pictures, centre_square
-from zmnet_core.evaluation import default_data
 from zmnet_core.files import write_json
 from zmnet_core.images import find_pictures
 from zmnet_core.losses import PerceptualLoss
@@ -238,10 +237,11 @@ def teach(
     seed: Annotated[int, typer.Option(help="of weights and choices")] = 0,
 ) -> None:
     """Teach a model of pictures words, phrases and palettes."""
+    pictures = data_folder(data, "labels.tsv", "styles/train", "content/val", "attributes/noon", "attributes/night")
     torch.manual_seed(seed)
     source = BUNDLED / model if (BUNDLED / model / WEIGHTS).is_file() else Path(model)
     images = ZMNet.from_pretrained(model, attribute_pnets=None)
-    course = Course(images, data or default_data(), cache, every, most, (size, width), steps, recoloured, seed)
+    course = Course(images, pictures, cache, every, most, (size, width), steps, recoloured, seed)
     if test:
         kept = {word: course.words[word] for word in without(course.words, HELD_OUT)}
         models = {OURS: course.read_words(kept)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,22 +108,37 @@ def load_model(name: str, device: str) -> ZMNet:
 
 def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
     """A style file as it is, or a painting encoded."""
+    from .errors import PictureError
     from .images import read_picture
     from .style import Style
     from .stylize import encode_painting
 
     if file.suffix == ".safetensors":
         return Style.load(file)
+    if not file.suffix and not file.exists():
+        raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
     return encode_painting(model, read_picture(file).rgb, style_size, file.stem)
+
+
+def check_attributes(texts: Iterable[str]) -> None:
+    """Refuse what is written wrong before a model is loaded."""
+    from .signals import parse_mixture
+
+    for text in texts:
+        parse_mixture(text)
+
+
+def is_file(text: str) -> bool:
+    """Does it mean a painting or a style file, not words?"""
+    from .images import SUFFIXES
+
+    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
 
 
 def load_signal(model: ZMNet, text: str, style_size: int) -> Style:
     """The style of a painting or style file, or of words."""
-    from .images import SUFFIXES
-
-    file = Path(text)
-    if file.is_file() or file.suffix.lower() in (*SUFFIXES, ".safetensors"):
-        return load_style(model, file, style_size)
+    if is_file(text):
+        return load_style(model, Path(text), style_size)
     return model.encode_attribute(text)
 
 
@@ -196,6 +211,7 @@ def stylize(
     if tile is not None and (tile < 0 or tile % 4):
         raise typer.BadParameter("0 (in one piece), or a positive multiple of 4", param_hint="--tile")
 
+    check_attributes(attribute)
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
     signals = [load_style(network, file, style_size) for file in style]
@@ -291,6 +307,7 @@ def encode(
         raise PictureError(f"-o '{output}': a style file ends in .safetensors.")
     if not paintings and not attribute:
         raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
+    check_attributes(attribute or [])
     network = load_model(model, device)
     signals = [load_style(network, file, style_size) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
@@ -301,12 +318,17 @@ def encode(
 @readable_errors
 def animate(
     photograph: Annotated[Path, typer.Argument(help="A photograph.", metavar="PHOTO")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File, .mp4 (needs the package av) or .gif.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File, .gif or .mp4 (needs the package av; odd sides lose a row).")
+    ],
     start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
     end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
     frames: Annotated[int, typer.Option(min=2, help="Number of frames.")] = 48,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
     loop: Annotated[bool, typer.Option("--loop", help="Come back to the first style, for an endless loop.")] = False,
+    ease: Annotated[
+        bool, typer.Option("--ease", help="Start and end slowly; else the style changes alike from frame to frame.")
+    ] = False,
     strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
     size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
     style_size: StyleSizeOption = 256,
@@ -324,10 +346,11 @@ def animate(
     from .video import check_video, write_video
 
     check_video(output)
+    check_attributes(text for text in (start, end) if not is_file(text))
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
     network = load_model(model, device)
     ends = [load_signal(network, text, style_size) for text in (start, end)]
-    shares = shares_of(frames, there_and_back=loop)
+    shares = shares_of(frames, smooth=ease, there_and_back=loop)
     pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
@@ -357,6 +380,9 @@ def words(
         if everything and signal != "histogram":
             known = (sentences().table if signal == "sentence" else glove()).words
             typer.echo("\n".join(word for word in known if search.lower() in word))
+    if not any(pnet.words for pnet in pnets.values()):
+        known = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
+        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{known}")
     if "histogram" in pnets and not search:
         typer.echo("colours: any, as #d9a441")
 

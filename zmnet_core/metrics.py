@@ -86,18 +86,28 @@ def summarise(scores: list[Score]) -> dict[str, dict[str, float]]:
     return summary
 
 
-def contact_sheet(rows: list[list[Tensor]], cell: int = 192, titles: list[str] | None = None) -> Image.Image:
-    """Pictures [1, 3, H, W] in a grid, each fitted into a square of `cell` pixels on white."""
+def contact_sheet(
+    rows: list[list[Tensor]], cell: int = 192, titles: list[str] | None = None, labels: list[str] | None = None
+) -> Image.Image:
+    """Pictures [1, 3, H, W] in a grid, each fitted into a square of `cell` pixels on white.
+
+    Args:
+        titles: of the columns, above them.
+        labels: of the rows, on their left.
+    """
     head = 22 if titles else 0
+    side = 8 + max(int(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(label)) for label in labels) if labels else 0
     columns = max(len(row) for row in rows)
-    sheet = Image.new("RGB", (columns * (cell + 4) + 4, len(rows) * (cell + 4) + 4 + head), "white")
+    sheet = Image.new("RGB", (side + columns * (cell + 4) + 4, len(rows) * (cell + 4) + 4 + head), "white")
     for column, title in enumerate(titles or []):
-        ImageDraw.Draw(sheet).text((8 + column * (cell + 4), 6), title, fill="black")
+        ImageDraw.Draw(sheet).text((side + 8 + column * (cell + 4), 6), title, fill="black")
+    for i, label in enumerate(labels or []):
+        ImageDraw.Draw(sheet).text((4, head + 4 + i * (cell + 4) + cell // 2), label, fill="black", anchor="lm")
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
             image = to_pil(picture[0])
             image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-            x = 4 + j * (cell + 4) + (cell - image.width) // 2
+            x = side + 4 + j * (cell + 4) + (cell - image.width) // 2
             y = 4 + head + i * (cell + 4) + (cell - image.height) // 2
             sheet.paste(image, (x, y))
     return sheet

@@ -168,6 +168,9 @@ def animate(
         shares: how much of `end` there is in each frame, 0..1.
         strength, options: of `stylize_tensor`.
 
+    Raises:
+        ValueError: shares that are not finite, or another number of pictures than frames.
+
     Returns:
         [frames, 3, H, W] on the contents' device.
     """
@@ -189,6 +192,8 @@ def frames(
     **options: object,
 ) -> Iterator[Tensor]:
     """The frames of `animate` one by one, [3, H, W] each, so that memory does not grow with their number."""
+    if not all(math.isfinite(share) for share in shares):
+        raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
     if strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
         start, end = (model.style_for(small_copy(contents), style, strength) for style in (start, end))
         strength = 1.0
