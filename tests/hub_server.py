@@ -2,7 +2,8 @@
 
 It knows models only: create, branch, preupload, LFS batch (basic and multipart) and upload, commit, model info,
 resolve (LFS files by way of another host, as on the Hub), ranges, who may read and write; and it fails on request.
-Everything is kept in memory.
+Large files travel by LFS. The Hub's newer way, xet, is not spoken: the tests set HF_HUB_DISABLE_XET, without which a
+client that has hf-xet installed would ask for it. Everything is kept in memory.
 """
 
 from __future__ import annotations

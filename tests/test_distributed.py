@@ -144,7 +144,7 @@ def done(folder):
 def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, request):
     """kill -9 of two processes and their workers at random moments: the end is, bit for bit, that of a whole run."""
     kills = int(os.environ.get("ZMNET_KILLS", "2"))
-    steps = 6 + 2 * kills
+    steps = 6 * kills
     options = {"steps": steps, "dataloader_num_workers": 1}
     if source == "stream":
         options |= request.getfixturevalue("shards")

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hub_server import HubServer
 from huggingface_hub import ModelCard
 from processes import ROOT, free_port
 
+from zmnet_core.card import Records
 from zmnet_core.checkpoints import save_model
 from zmnet_core.errors import HubError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import write_json
@@ -143,7 +145,8 @@ def run(model, tmp_path):
     folder = tmp_path / "run"
     save_model(model, folder)
     options = {"content_dir": "/home/jane/photographs", "style_dir": "hf:org/paintings:train", "resolution": 192}
-    begin_records(folder, TrainingConfig(**options, train_batch_size=4, init_from="zmnet-base"), start=0, processes=2)
+    config = TrainingConfig(**options, train_batch_size=4, init_from="zmnet-base")
+    begin_records(folder, config, start=0, processes=2, pictures={"photographs": 1958})
     scores = {"val_content": 0.5, "val_relu1_2": 0.25, "val_style": 0.75, "val_total": 4.25}
     lines = [{"step": 10, **scores, "val_total": 9.9}, {"step": 1200, **scores}, {"step": 1210, "loss": 1.0}]
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 12')
@@ -231,13 +234,21 @@ def test_card_is_made_from_the_run(hub, client, run):
         "after step 1,200",
         "| 0.50 | 0.25 | 0.75 | 4.25 |",
         "1,210 steps of 8 photographs, crops of 192 px",
-        "`…/photographs`",
+        "Photographs: 1,958 of `…/photographs`.",
         "`hf:org/paintings:train`",
         "Started from `zmnet-base`",
         f"torch {torch.__version__}",
     ):
         assert said in card.text, said
     assert "jane" not in card.content and "samples.png" not in card.content
+
+
+def test_folders_of_one_name_are_told_apart_on_the_card(run):
+    options = yaml.safe_load((run / "config.yaml").read_text())
+    options |= {"content_dir": "/data/content/train", "style_dir": "/data/styles/train"}
+    (run / "config.yaml").write_text(yaml.safe_dump(options))
+    text = Records(run).training()
+    assert "Photographs: 1,958 of `…/content/train`. Paintings: `…/styles/train`." in text
 
 
 def test_sample_grid_is_uploaded_only_when_asked_for(hub, client, run):
@@ -318,6 +329,16 @@ def test_download_goes_on_where_the_connection_was_cut(hub, client, tmp_path):
     hub.cuts = [12_000_000] * 2  # config.json ends before; huggingface_hub writes 10 MiB at a time
     assert client(load, "org/base", cache_dir=tmp_path) == picture(ZMNet.from_pretrained("zmnet-base"))
     assert sorted(hub.asked("GET", "/objects/")) == ["", "", "", f"bytes={10 * 2**20}-"]  # three files, and a rest
+
+
+def test_download_of_less_than_ten_mebibytes_that_is_cut_is_done_again_from_its_start(hub, client, tmp_path):
+    wide = ZMNet({"width": 8}, {"kind": "conv", "width": 16}).eval()
+    wide.save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "model.safetensors").stat().st_size > 4 * 100_000
+    publish(hub, tmp_path / "saved", "org/wide")
+    hub.cuts = [100_000]
+    assert client(load, "org/wide", cache_dir=tmp_path / "cache") == picture(ZMNet.from_pretrained(tmp_path / "saved"))
+    assert hub.asked("GET", "/objects/") == ["", ""] and not hub.cuts
 
 
 def test_download_that_breaks_off_leaves_nothing_that_is_taken_for_a_model(hub, client, model, published, tmp_path):

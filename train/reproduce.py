@@ -46,7 +46,10 @@ def expansion(
     steps: Annotated[int, typer.Option(min=1, help="of each run")] = 2000,
     pnet: Annotated[str, typer.Option(help="kind of PNet")] = "vgg",
     tnet_width: Annotated[int, typer.Option(min=1, help="channels of the TNet's first layer")] = 32,
-    init_from: Annotated[str | None, typer.Option(help="model that both runs start from; none: from scratch")] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(help="model that both runs start from (bundled name, folder or Hub id); from scratch if left out"),
+    ] = None,
     resolution: Annotated[int, typer.Option(min=64, help="side of the photographs' crops, px")] = 96,
     pairs: Annotated[int, typer.Option(min=1, help="of the test")] = 32,
     seed: Annotated[int, typer.Option(help="of both runs")] = 0,

@@ -102,7 +102,7 @@ class Records:
             f"{get('style_resolution')} px; loss: {get('loss')}, λ_s = {get('style_weight'):g}, "
             f"λ_c = {get('content_weight'):g}; learning rate {get('learning_rate'):g}, precision "
             f"{get('mixed_precision')}, seed {get('seed')}.",
-            f"Photographs: `{_shown(get('content_dir'))}`. Paintings: `{_shown(get('style_dir'))}`.",
+            " ".join(self._source(what) for what in ("photographs", "paintings")),
         ]
         if get("init_from"):
             lines.append(f"Started from `{_shown(get('init_from'))}`.")
@@ -112,6 +112,16 @@ class Records:
             lines.append(f"{commit}Python {self.environment.get('python')}, {versions}.")
         return "## Training\n\n" + "\n\n".join(lines)
 
+    def _source(self, what: str) -> str:
+        """Where the photographs or the paintings are from and, if the run noted it, how many there were."""
+        own, other = (str(self.options.get(key)) for key in ("content_dir", "style_dir"))
+        if what == "paintings":
+            own, other = other, own
+        # "…/train" twice would not tell which is which; more of the path is shown only then: it may name people.
+        parts = 1 if Path(own).name != Path(other).name else 2
+        number = self.environment.get("pictures", {}).get(what)
+        return f"{what.capitalize()}: {f'{number:,} of ' if number else ''}`{_shown(own, parts)}`."
+
     def datasets(self) -> list[str]:
         """The Hub's names of data sets the run read."""
         named = (str(self.options.get(key) or "") for key in ("content_dir", "style_dir"))
@@ -119,10 +129,10 @@ class Records:
         return sorted({name for name in names if name.count("/") == 1 and not Path(name).exists()})
 
 
-def _shown(source: object) -> str:
+def _shown(source: object, parts: int = 1) -> str:
     """A source of pictures without what is nobody's business: folders above it, signatures of addresses."""
     text = str(source).partition("?")[0]
-    return "…/" + Path(text).name if Path(text).is_absolute() else text
+    return "/".join(("…", *Path(text).parts[1:][-parts:])) if Path(text).is_absolute() else text
 
 
 def _what(config: Mapping) -> str:

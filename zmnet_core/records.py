@@ -50,12 +50,17 @@ def begin_trackers(accelerator: Accelerator, config: TrainingConfig) -> None:
         accelerator.init_trackers("zmnet", plain, {"wandb": {"dir": config.output_dir}})
 
 
-def begin_records(folder: Path, config: TrainingConfig, start: int, processes: int) -> None:
-    """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again."""
+def begin_records(
+    folder: Path, config: TrainingConfig, start: int, processes: int, pictures: dict[str, int] | None = None
+) -> None:
+    """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again.
+
+    `pictures` are the numbers of photographs and paintings, as far as they are known.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
-    write_json(folder / "environment.json", environment(processes))
+    write_json(folder / "environment.json", environment(processes) | {"pictures": pictures or {}})
     log = folder / "log.jsonl"
     if log.is_file():
         kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if _step(line) <= start]

@@ -146,11 +146,6 @@ class Trainer:
         self.folder = Path(config.output_dir)
         self.accelerator = accelerator = make_accelerator(config)
         self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
-        if checkpoints(self.folder) and not config.resume_from_checkpoint:
-            raise TrainingError(
-                f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
-                "--resume_from_checkpoint latest, or choose another --output_dir."
-            )
         set_seed(config.seed)
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
             find = split_shards if config.streaming else split
@@ -161,6 +156,11 @@ class Trainer:
                 config.style_dir, config.validation_style_dir, "--style_dir", config.image_column
             )
 
+        if checkpoints(self.folder) and not config.resume_from_checkpoint:
+            raise TrainingError(
+                f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
+                "--resume_from_checkpoint latest, or choose another --output_dir."
+            )
         self.model = build_model(config)
         unfreeze(self.model)
         self.model.to(accelerator.device)
@@ -206,7 +206,10 @@ class Trainer:
         self.bad_in_a_row = self.skipped_steps = 0
         if accelerator.is_main_process:
             remove_unfinished(self.folder)
-            begin_records(self.folder, config, self.start, accelerator.num_processes)
+            pictures = {"paintings": len(paintings)}
+            if not config.streaming:  # what shards hold is not known before they have been read
+                pictures["photographs"] = len(contents)
+            begin_records(self.folder, config, self.start, accelerator.num_processes, pictures)
             self.validation = Validation(config, held_out_contents, held_out_paintings, Judge(vgg))
         begin_trackers(accelerator, config)
 
