@@ -30,14 +30,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform ==
 """
 
 
-def time_in_turn(runs: list[Callable[[], object]], repeat: int, device: torch.device) -> list[list[float]]:
+def time_in_turn(
+    runs: list[Callable[[], object]], repeat: int, device: torch.device, warm: bool = False
+) -> list[list[float]]:
     """Wall times of several calls made in turn (A B A B …), after one round that warms up.
 
-    In turn, because a machine's speed drifts: what is compared is then measured side by side.
+    In turn, because a machine's speed drifts: what is compared is then measured side by side. `warm` makes an untimed
+    call before each timed one, as in a row of pictures: caches, memory and threads are then its own.
     """
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(repeat + 1):
         for kept, run in zip(times, runs):
+            if warm:
+                run()
             start = time.perf_counter()
             run()
             if device.type == "cuda":
@@ -88,7 +93,7 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
         else:
             style = model.encode_style(painting)
             runs.append(lambda model=model, style=style: model.apply(content, style))
-    times = time_in_turn(runs, repeat, device)
+    times = time_in_turn(runs, repeat, device, warm=True)
     yield f"{f'{side} × {side}':22}{'ms':>9}{'ratio':>17}"
     for name, taken in zip(models, times):
         ratio = statistics.median(t / f for t, f in zip(taken, times[0]))
