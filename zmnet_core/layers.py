@@ -94,6 +94,8 @@ class DIN:
         planes = x.reshape(1, n * c, h, w), gamma.reshape(-1), beta.reshape(-1)
         if self.watch:
             y, mu, rstd = TrainingNorm.apply(*planes)
+        elif x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled():
+            y, mu, rstd = plain_norm(*planes)
         else:
             y, mu, rstd = torch.native_batch_norm(*planes, None, None, True, 0.0, EPS)
         mu, rstd = mu.view(n, c).float(), rstd.view(n, c).float()
@@ -119,6 +121,20 @@ class DIN:
     def peaks(self) -> Tensor:
         """[sites]: largest normalised value, in σ."""
         return torch.stack(self._peaks)
+
+
+def plain_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What `torch.native_batch_norm` gives for [1, C, H, W] and [C], in plain operations: y, μ, 1/σ.
+
+    Every pass is vectorised, where the kernel's over its statistics is not: 0.5 to 0.8 of its time on a CPU. The
+    third and fourth pass work in place, so there is no gradient.
+    """
+    mu = x.mean((2, 3), keepdim=True)
+    centred = x - mu
+    variance = torch.linalg.vector_norm(centred, dim=(2, 3), keepdim=True).square_() / (x.shape[2] * x.shape[3])
+    rstd = (variance + EPS).rsqrt()
+    y = centred.mul_(gamma[:, None, None] * rstd).add_(beta[:, None, None])
+    return y, mu.flatten(), rstd.flatten()
 
 
 class Conv(nn.Conv2d):

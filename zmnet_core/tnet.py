@@ -114,7 +114,9 @@ class TNet(nn.Module):
 
     def _logits(self, content: Tensor, din: DIN) -> Tensor:
         height, width = content.shape[-2:]
-        x = F.pad(content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING), mode="reflect")
+        x, missing = content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
+        if any(missing):
+            x = F.pad(content, missing, mode="reflect")
         x = din(self.c9(x * 2 - 1)).relu_()
         x = din(self.d2w(x)).relu_()
         x = din(self.d4w(x)).relu_()
@@ -129,4 +131,4 @@ class TNet(nn.Module):
     def _paint(logits: Tensor) -> Tensor:
         # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a
         # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
-        return (logits.float().sigmoid() - 0.5) * 1.1 + 0.5
+        return logits.float().sigmoid() * 1.1 - 0.05
