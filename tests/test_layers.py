@@ -12,6 +12,15 @@ from torch import nn
 from zmnet_core.layers import DIN, EPS, Conv, PictureConv, UpsampleConv, plain_norm
 
 
+def assert_same_with_gradients(conv: nn.Module, x: torch.Tensor, plain: torch.Tensor) -> None:
+    """conv(x) is `plain`, which was made of x and conv.weight, and so are its gradients."""
+    torch.testing.assert_close(conv(x), plain)
+    probe = torch.rand_like(plain)
+    fast = torch.autograd.grad((conv(x) * probe).sum(), [x, conv.weight])
+    slow = torch.autograd.grad((plain * probe).sum(), [x, conv.weight])
+    torch.testing.assert_close(fast, slow)
+
+
 def activations(*shape: int, seed: int = 0) -> torch.Tensor:
     return 3 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 2
 
@@ -201,13 +210,7 @@ def test_upsampling_convolution_is_a_convolution_of_every_pixel_repeated_twice(s
     conv = UpsampleConv(3, 5, bias=bias).double()
     large = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     plain = F.conv2d(F.pad(large, (1, 1, 1, 1), mode="reflect"), conv.weight, conv.bias)
-    torch.testing.assert_close(conv(x), plain)
-
-    by_name = {"x": x, "weight": conv.weight}
-    probe = torch.rand_like(plain)
-    fast = torch.autograd.grad((conv(x) * probe).sum(), list(by_name.values()))
-    slow = torch.autograd.grad((plain * probe).sum(), list(by_name.values()))
-    torch.testing.assert_close(fast, slow)
+    assert_same_with_gradients(conv, x, plain)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -216,13 +219,7 @@ def test_picture_convolution_is_the_plain_convolution(size, bias):
     x = activations(2, 5, *size).double().requires_grad_()
     conv = PictureConv(5, 3, 9, bias=bias).double()
     plain = Conv.forward(conv, x)
-    torch.testing.assert_close(conv(x), plain)
-
-    by_name = {"x": x, "weight": conv.weight}
-    probe = torch.rand_like(plain)
-    fast = torch.autograd.grad((conv(x) * probe).sum(), list(by_name.values()))
-    slow = torch.autograd.grad((plain * probe).sum(), list(by_name.values()))
-    torch.testing.assert_close(fast, slow)
+    assert_same_with_gradients(conv, x, plain)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (64, 64), (300, 400)])

@@ -76,13 +76,18 @@ def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]],
     return encode_vectors(pnet, shares @ torch.stack(vectors))
 
 
+def is_palette(attribute: object) -> bool:
+    """Is it a list of colours?"""
+    return isinstance(attribute, (list, tuple)) and bool(attribute) and all(isinstance(c, str) for c in attribute)
+
+
 def as_vectors(attribute: object) -> Tensor:
     """Numbers in whatever holds them (a tensor, an array, lists), or a list of colours, as a tensor.
 
     Raises:
         SignalError: anything else.
     """
-    if isinstance(attribute, (list, tuple)) and attribute and all(isinstance(part, str) for part in attribute):
+    if is_palette(attribute):
         return palette_histogram([colour.strip() for colour in attribute])
     expected = "text, a vector (a tensor, an array or a list of numbers), or a list of colours such as #d9a441"
     if not isinstance(attribute, (Tensor, np.ndarray, list, tuple)):

@@ -170,6 +170,12 @@ class ResidualConvs(nn.Module):
         )
 
 
+def in_blocks(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
+    """Convolve to 4 C channels, `kernel` [4 C, …], and lay each four of them out as a 2 × 2 block of a plane."""
+    bias = None if bias is None else bias.repeat_interleave(4)
+    return F.pixel_shuffle(F.conv2d(x, kernel, bias, stride), 2)
+
+
 class UpsampleConv(Conv):
     """Nearest up-sampling to twice the size, then a 3 × 3 convolution; in one, on the small planes.
 
@@ -190,9 +196,7 @@ class UpsampleConv(Conv):
         """[N, C, H, W] → [N, outputs, 2H, 2W]."""
         fold = self._FOLD.to(self.weight)
         kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, fold, fold).flatten(0, 2)
-        bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        blocks = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, bias)
-        return F.pixel_shuffle(blocks, 2)[..., 1:-1, 1:-1]
+        return in_blocks(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, self.bias)[..., 1:-1, 1:-1]
 
 
 class PictureConv(Conv):
@@ -207,6 +211,4 @@ class PictureConv(Conv):
         """[N, C, H, W], H and W even → [N, outputs, H, W]."""
         places = [F.pad(self.weight, (q, 1 - q, p, 1 - p)) for p in (0, 1) for q in (0, 1)]
         kernel = torch.stack(places, 1).flatten(0, 1)
-        bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        padded = F.pad(x, [self.padding[0]] * 4, mode="reflect")
-        return F.pixel_shuffle(F.conv2d(padded, kernel, bias, stride=2), 2)
+        return in_blocks(F.pad(x, [self.padding[0]] * 4, mode="reflect"), kernel, self.bias, stride=2)

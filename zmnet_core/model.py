@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, pnet_for
+from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .card import CARD, model_card
 from .errors import SignalError, WrongModelError
 from .files import write_json, write_tensors
@@ -134,7 +134,7 @@ class ZMNet(nn.Module):
         if isinstance(attribute, str):
             values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
         else:
-            if signal is None and isinstance(attribute, (list, tuple)) and isinstance(next(iter(attribute), 0), str):
+            if signal is None and is_palette(attribute):
                 signal = COLOURS
             vectors = as_vectors(attribute)
             values = encode_vectors(pnet_for(pnets, vectors, signal), vectors)

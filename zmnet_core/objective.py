@@ -45,7 +45,7 @@ class Objective:
         if identity:
             log["pixels"] = pixel_loss(trace.image, contents)
             loss = loss + config.pixel_weight * log["pixels"]
-        if self.teacher and targets.taught is not None:
+        if targets.taught is not None:
             with watch.part("teacher"), torch.no_grad():
                 aim = self.teacher.tnet(contents, targets.taught.repeat_interleave(repeat, 0))
             log["teacher"] = pixel_loss(trace.image, aim)

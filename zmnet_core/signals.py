@@ -23,12 +23,12 @@ from torch import Tensor
 
 from .errors import SignalError, WeightsNotFoundError
 from .files import replacing, write_tensors
+from .mixtures import nearly_cancel, sums
 
 SIGNALS = {"glove": 100, "sentence": 128, "histogram": 245}
 TABLES = Path(__file__).parent / "tables"  # sources and licences: SOURCES.md there
 
 EXAMPLE = 'write for example "morning", "0.5 morning + 0.5 night" or "1.5 night + -0.5 noon"'
-LEAST = 1 / 3  # of the sum of weights, against that of their sizes: "2 night + -1 noon" is the furthest there is
 ARTICLES = ("a ", "an ", "the ")
 
 _WEIGHT = re.compile(r"([-−–]?)\s*(\d+\.?\d*(?:e-?\d+)?|\.\d+(?:e-?\d+)?|nan\b|inf\b)\s*(%?)", re.IGNORECASE)
@@ -85,10 +85,11 @@ def check_weights(terms: Sequence[tuple[str, float]], what: str = "the weights")
     """Refuse weights whose sum is negative or nearly cancels: mixtures are divided by it.
 
     Raises:
-        SignalError: the sum is below `LEAST` of the sum of their sizes.
+        SignalError: they `nearly_cancel`.
     """
-    total, sizes = math.fsum(weight for _, weight in terms), math.fsum(abs(weight) for _, weight in terms)
-    if not 0 < sizes < math.inf or total < (LEAST - 1e-6) * sizes:
+    weights = [weight for _, weight in terms]
+    if nearly_cancel(weights):
+        total, sizes = sums(weights)
         raise SignalError(
             f"{what} sum to {total:g}, their sizes to {sizes:g}. Weights are divided by their sum: it has to be "
             f"positive and at least a third of their sizes, else the mixture means nothing. To have less of "

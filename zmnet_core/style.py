@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .errors import WrongModelError
 from .files import write_tensors
+from .mixtures import nearly_cancel, sums
 from .tnet import LAYER_GROUPS, Site
 
 FORMAT, SCHEMA = "zmnet-style", "1"
@@ -89,9 +90,8 @@ class Style:
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
         if not styles or len(shares) != len(styles):
             raise ValueError(f"{len(shares)} weights for {len(styles)} styles: give one weight a style.")
-        total = sum(shares)
-        sizes = sum(map(abs, shares))
-        if not (1e-8 < total < float("inf") and 3 * total > 0.999 * sizes):  # also catches NaN
+        total, sizes = sums(shares)
+        if nearly_cancel(shares):
             listed = ", ".join(f"{share:g}" for share in shares)
             raise ValueError(
                 f"the weights {listed} sum to {total:g}; they are divided by their sum, so it must be finite, "

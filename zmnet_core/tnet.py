@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 
 RESIDUAL_BLOCKS = 5
+KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
 LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6), "texture": (7, 8, 9)}  # Fig. 7
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
@@ -70,7 +71,7 @@ class TNet(nn.Module):
         w, e = width, width if edge is None else edge
         if w < 1 or e < 1:
             raise ValueError(f"the TNet's width and edge are numbers of channels, not {w} and {e}.")
-        if kernel not in range(1, 10, 2):
+        if kernel not in KERNELS:
             raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
         self.sites = din_sites(w, e)

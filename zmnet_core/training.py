@@ -166,10 +166,10 @@ class Trainer:
         self.model.to(accelerator.device)
         vgg = load_vgg16().to(accelerator.device)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
-        self.teacher = None
+        teacher = None
         if config.teacher:
-            self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
-        self.objective = Objective(config, self.perceptual, self.teacher)
+            teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
+        self.objective = Objective(config, self.perceptual, teacher)
         memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
         if config.style_cache and not config.style_variants and accelerator.is_main_process:
             logger.warning(
@@ -186,7 +186,7 @@ class Trainer:
             config.style_variants,
             config.seed,
             config.style_cache,
-            self.teacher,
+            teacher,
         )
         if isinstance(self.model.pnet, VGGPNet) and not config.init_from:
             self._calibrate(self.model.pnet)

@@ -18,6 +18,7 @@ from .errors import TrainingError
 from .losses import STYLE_LAYERS, LossConfig
 from .pnet import IMAGE_KINDS
 from .sources import FORMS
+from .tnet import KERNELS
 from .vgg import LAYER_ORDER
 
 AT_LEAST_ONE = (
@@ -145,12 +146,12 @@ class TrainingConfig:
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:  # nor NaN
                 raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
-        taps = (self.pnet_taps or "relu1_2").split(",")
-        if unknown := [tap for tap in taps if tap not in LAYER_ORDER]:
-            raise TrainingError(f"--pnet_taps {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
-        if self.pnet_taps and self.pnet != "vgg":
-            raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
-        if self.tnet_kernel not in (1, 3, 5, 7, 9):
+        if self.pnet_taps:
+            if unknown := [tap for tap in self.pnet_taps.split(",") if tap not in LAYER_ORDER]:
+                raise TrainingError(f"--pnet_taps {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
+            if self.pnet != "vgg":
+                raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        if self.tnet_kernel not in KERNELS:
             raise TrainingError(f"--tnet_kernel {self.tnet_kernel} cannot be: 1, 3, 5, 7 or 9.")
         for name in ("content_dir", "style_dir"):
             if not getattr(self, name):

@@ -8,6 +8,7 @@
 | styles.py   | Blend Styles, Save Style, Load Style, Style Preview       |
 | example.py  | Example Picture                                           |
 | _core.py    | where zmnet_core is                                       |
+| _samples.py | the pictures that come with the pack                      |
 | _folders.py | ComfyUI's folders: what is there, what to say if it isn't |
 | _models.py  | a model in the hands of ComfyUI's memory manager          |
 | _schema.py  | the two socket types, inputs that several nodes share     |

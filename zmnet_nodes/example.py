@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from comfy_api.latest import io, ui
 
-from ._core import core
+from ._samples import example_pictures, read_example
 from ._schema import chosen, schema
 from ._tensors import image_of
-
-PICTURES = Path(__file__).parent.parent / "zmnet_core" / "demo_pictures"
-
-
-def example_pictures() -> dict[str, Path]:
-    """Name → file, the photographs first."""
-    return {file.stem: file for kind in ("contents", "styles") for file in sorted((PICTURES / kind).glob("*.jpg"))}
 
 
 class ExamplePicture(io.ComfyNode):
@@ -44,8 +35,5 @@ class ExamplePicture(io.ComfyNode):
 
     @classmethod
     def execute(cls, picture: str) -> io.NodeOutput:
-        files = example_pictures()
-        chosen(picture, files, "picture")
-        images = core("images")
-        image = image_of(images.to_tensor(images.read_picture(files[picture]).rgb)[None])
+        image = image_of(read_example(chosen(picture, example_pictures(), "picture")))
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

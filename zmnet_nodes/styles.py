@@ -9,6 +9,7 @@ from comfy_api.latest import io, ui
 from . import _folders
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
+from ._samples import read_example
 from ._schema import StyleType, optional_model, schema
 from ._tensors import image_of, pictures
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BLENDED = range(1, 9)
-SWATCH = "colosseum.jpg"  # of the demo pictures
+SWATCH = "colosseum"  # of the example pictures
 
 
 class BlendStyles(io.ComfyNode):
@@ -180,8 +181,7 @@ class StylePreview(io.ComfyNode):
     ) -> io.NodeOutput:
         model = style.model_or(model)
         if image is None:
-            images, demo = core("images"), core("demo")
-            contents = images.to_tensor(images.read_picture(demo.PICTURES / "contents" / SWATCH).rgb)[None]
+            contents = read_example(SWATCH)
         else:
             contents = pictures(image)[0][:1]
         contents = core("tiling").small_copy(contents, size)
