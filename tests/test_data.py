@@ -45,7 +45,7 @@ def make_bank(picture_folder, random_vgg):
         if kind == "vgg":
             pnet.vgg.load_state_dict({k: v for k, v in random_vgg.state_dict().items() if k in pnet.vgg.state_dict()})
         paths = options.pop("paths", find_pictures(picture_folder))
-        return StyleBank(Pictures(paths, 64), pnet, loss, 64, variants, seed, **options)
+        return StyleBank(Pictures(paths, 64), pnet, loss, (64, 64), variants, seed, **options)
 
     return bank
 

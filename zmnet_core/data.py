@@ -33,7 +33,7 @@ from .sources import HELD_OUT, PictureFile, find_files
 
 logger = logging.getLogger(__name__)
 
-CONTENT, STYLE, CROP, VARIANT, SHARDS, WINDOW = range(6)  # streams of random numbers
+CONTENT, STYLE, CROP, VARIANT, SHARDS, WINDOW, SIDE = range(7)  # streams of random numbers
 
 
 def rng(seed: int, step: int, sample: int, stream: int) -> np.random.Generator:
@@ -68,7 +68,7 @@ class Pictures:
 
     Args:
         files: one that cannot be used is replaced by the next one that can.
-        short_side: resize to this when reading; None keeps the file's size.
+        short_side: resize to this when reading, or to the nearest side in a range; None keeps the file's size.
         in_memory: keep decoded pictures (uint8, on `device`) instead of reading them again.
 
     Attributes:
@@ -78,13 +78,14 @@ class Pictures:
     def __init__(
         self,
         files: Sequence[PictureFile],
-        short_side: int | None = None,
+        short_side: int | tuple[int, int] | None = None,
         in_memory: bool = False,
         device: torch.device | str = "cpu",
     ):
         if not files:
             raise TrainingError("no pictures to train on.")
-        self.files, self.short_side, self.in_memory, self.device = files, short_side, in_memory, device
+        self.files, self.in_memory, self.device = files, in_memory, device
+        self.short_side = (short_side, short_side) if isinstance(short_side, int) else short_side
         self.notes: Notes = {}
         self._kept: dict[int, Tensor] = {}
         self._bad: set[int] = set()
@@ -177,7 +178,9 @@ class StyleBank:
     Args:
         pictures: the paintings.
         pnet, loss: give `features` and Gram matrices.
-        size: side of the square that is looked at.
+        sides: least and largest side of the square that is looked at; for every look one in between is drawn, but
+            none that enlarges the painting. Where a painting is larger than the squares that a model is trained
+            on, its strokes are then seen at several scales.
         variants: how many looks are kept of a painting: the first is the whole painting's centre
             square, the others random crops. What they give is computed once and kept (Gram
             matrices in bfloat16: 0.7 MB a look). 0: a fresh crop every time, nothing kept.
@@ -191,14 +194,14 @@ class StyleBank:
         pictures: Pictures,
         pnet: PNet,
         loss: PerceptualLoss,
-        size: int,
+        sides: tuple[int, int],
         variants: int,
         seed: int,
         cache: str | os.PathLike[str] | None = None,
         teacher: ZMNet | None = None,
     ):
         self.pictures, self.pnet, self.loss, self.teacher = pictures, pnet, loss, teacher
-        self.size, self.variants, self.seed = size, variants, seed
+        self.sides, self.variants, self.seed = sides, variants, seed
         self.cache = Path(cache) if cache else None
         self.device = next(loss.vgg.parameters()).device
         self._kept: dict[tuple[int, int], StyleTargets] = {}
@@ -212,9 +215,15 @@ class StyleBank:
         order = rng(self.seed, step, 0, STYLE).choice(len(self.pictures), total, replace=total > len(self.pictures))
         chosen = [(int(order[sample]), sample) for sample in range(slot * count, (slot + 1) * count)]
         if self.variants == 0:
-            crops = [random_crop(self.pictures[i], self.size, rng(self.seed, step, g, CROP)) for i, g in chosen]
-            return self._look(torch.stack(crops))
-        looks = [self.look(i, int(rng(self.seed, step, g, CROP).integers(self.variants))) for i, g in chosen]
+            sides = [self._side(self.pictures[i], rng(self.seed, step, g, SIDE)) for i, g in chosen]
+            crops = [
+                random_crop(self.pictures[i], side, rng(self.seed, step, g, CROP)) for (i, g), side in zip(chosen, sides)
+            ]
+            if len(set(sides)) == 1:
+                return self._look(torch.stack(crops))
+            looks = [self._look(crop[None]) for crop in crops]
+        else:
+            looks = [self.look(i, int(rng(self.seed, step, g, CROP).integers(self.variants))) for i, g in chosen]
         return StyleTargets(
             torch.cat([look.features for look in looks]),
             {layer: torch.cat([look.grams[layer] for look in looks]).float() for layer in looks[0].grams},
@@ -229,10 +238,11 @@ class StyleBank:
             found = self._read(file) if file else None
             if found is None:
                 picture = self.pictures[index]
+                side = self._side(picture, rng(self.seed, index, variant, SIDE))
                 if variant == 0:
-                    crop = centre_square(picture, self.size)
+                    crop = centre_square(picture, side)
                 else:
-                    crop = random_crop(picture, self.size, rng(self.seed, index, variant, VARIANT), least=0.6)
+                    crop = random_crop(picture, side, rng(self.seed, index, variant, VARIANT), least=0.6)
                 found = self._look(crop[None])
                 found = found._replace(grams={layer: gram.to(torch.bfloat16) for layer, gram in found.grams.items()})
                 if file:
@@ -240,6 +250,12 @@ class StyleBank:
                     write_tensors(file, {"features": found.features, **taught, **found.grams})
             self._kept[key] = found
         return self._kept[key]
+
+    def _side(self, picture: Tensor, random: np.random.Generator) -> int:
+        """The side of one look at a picture: in the range, every ratio as likely, but not enlarging it."""
+        least, most = self.sides
+        most = max(least, min(most, *picture.shape[-2:]))
+        return round(least * (most / least) ** random.random())
 
     def _read(self, file: Path) -> StyleTargets | None:
         """A look from the cache; None if it is not there, or damaged (then it is made again)."""
@@ -254,7 +270,8 @@ class StyleBank:
             return None
 
     def _cache_file(self, index: int, variant: int) -> Path:
-        recipe = [self.size, index * bool(variant), variant, self.seed * bool(variant), self.pictures.short_side]
+        drawn = variant > 0 or self.sides[0] < self.sides[1]
+        recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
         recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
         if self.teacher:

@@ -179,10 +179,10 @@ class Trainer:
             )
         self.contents = contents if config.streaming else Pictures(contents, None, *memory)
         self.bank = StyleBank(
-            Pictures(paintings, config.style_resolution, *memory),
+            Pictures(paintings, config.style_sides, *memory),
             self.model.pnet,
             self.perceptual,
-            config.style_resolution,
+            config.style_sides,
             config.style_variants,
             config.seed,
             config.style_cache,

@@ -46,6 +46,9 @@ class TrainingConfig:
     streaming: bool = option(False, "read photographs (tar files, a data set) front to back instead of at random")
     resolution: int = option(256, "side of the photographs' square crops, px")
     style_resolution: int = option(256, "side at which paintings are looked at, px")
+    style_resolution_max: int | None = option(
+        None, "look at each with a side between style_resolution and this, at random; smaller ones are not enlarged"
+    )
     style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
     style_cache: str | None = option(None, "folder that keeps the looks between runs")
     pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
@@ -105,6 +108,11 @@ class TrainingConfig:
     seed: int = option(0, "of every random choice")
     report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, trackio, …, all, none")
 
+    @property
+    def style_sides(self) -> tuple[int, int]:
+        """The least and the largest side at which paintings are looked at, px."""
+        return self.style_resolution, self.style_resolution_max or self.style_resolution
+
     def loss_config(self) -> LossConfig:
         """The run's loss."""
         layers = dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu4_3": self.relu4_3_weight}
@@ -162,6 +170,9 @@ class TrainingConfig:
         for name in ("resolution", "style_resolution", "validation_resolution"):
             if getattr(self, name) < 64:
                 raise TrainingError(f"--{name} {getattr(self, name)} is too small: 64 px at least.")
+        if self.style_resolution_max is not None and self.style_resolution_max < self.style_resolution:
+            most, least = self.style_resolution_max, self.style_resolution
+            raise TrainingError(f"--style_resolution_max {most} is below --style_resolution {least}.")
 
 
 def parse(arguments: list[str] | None = None) -> TrainingConfig:
