@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from zmnet_core.data import (
     CONTENT,
+    SIDE,
     STYLE,
     ContentBatches,
     Pictures,
@@ -40,12 +42,12 @@ def make_bank(picture_folder, random_vgg):
     """A bank over the six pictures, with few layers so that a look is cheap."""
     loss = PerceptualLoss(random_vgg, LossConfig(style_layers={"relu1_2": 1.0, "relu2_2": 1.0}))
 
-    def bank(variants: int, kind: str = "conv", seed: int = 4, **options: object) -> StyleBank:
+    def bank(variants: int, kind: str = "conv", seed: int = 4, sides=(64, 64), **options: object) -> StyleBank:
         pnet = build_pnet(kind, din_sites(8), width=8)
         if kind == "vgg":
             pnet.vgg.load_state_dict({k: v for k, v in random_vgg.state_dict().items() if k in pnet.vgg.state_dict()})
         paths = options.pop("paths", find_pictures(picture_folder))
-        return StyleBank(Pictures(paths, 64), pnet, loss, (64, 64), variants, seed, **options)
+        return StyleBank(Pictures(paths, sides), pnet, loss, sides, variants, seed, **options)
 
     return bank
 
@@ -205,8 +207,8 @@ def test_a_step_holds_the_same_samples_however_it_is_shared_out(files, make_bank
         parts |= {share.slot(part): batches[7 * accumulation + part].crops for part in range(accumulation)}
     assert torch.equal(torch.cat([parts[slot] for slot in range(slots)]), whole)
 
-    for variants in (0, 2):
-        bank = make_bank(variants)
+    for variants, most in (0, 64), (2, 64), (0, 128), (2, 128):
+        bank = make_bank(variants, "conv" if most == 64 else "vgg", sides=(64, most))
         whole = bank.batch(7, 2 * slots)
         shared = [bank.batch(7, 2, slot, slots).features for slot in range(slots)]
         torch.testing.assert_close(torch.cat(shared), whole.features)
@@ -255,6 +257,38 @@ def test_looks_at_a_painting_are_different_crops(make_bank):
     bank = make_bank(3)
     looks = [bank.look(1, variant).features for variant in range(3)]
     assert not any(torch.equal(looks[i], looks[j]) for i in range(3) for j in range(i))
+
+
+@pytest.mark.parametrize("variants", [0, 3])
+def test_sides_of_looks_lie_in_the_range_and_enlarge_no_painting(make_bank, tmp_path, monkeypatch, variants):
+    generator = np.random.default_rng(0)
+    for name, short in ("small", 50), ("middle", 100), ("large", 300):
+        pixels = generator.integers(0, 256, (short, short + 20, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    names = ["small", "middle", "large"]
+    bank = make_bank(variants, sides=(80, 200), paths=[tmp_path / f"{name}.png" for name in names])
+    monkeypatch.setattr(bank.pictures, "_kept", {i: i * torch.ones_like(bank.pictures[i]) for i in range(3)})
+    seen = {name: [] for name in names}
+
+    def look(crops):
+        for crop in crops:
+            assert crop.shape[1] == crop.shape[2]
+            seen[names[round(float(crop.mean()) * 255)]].append(crop.shape[1])
+        return StyleTargets(torch.zeros(len(crops), 1), {})
+
+    monkeypatch.setattr(bank, "_look", look)
+    for step in range(60):
+        bank.batch(step, 2)
+    assert set(seen["small"]) == {80}  # the least, and so the only side that may enlarge
+    assert min(seen["middle"]) >= 80 and max(seen["middle"]) <= 100
+    assert min(seen["large"]) >= 80 and max(seen["large"]) <= 200
+    assert len(set(seen["large"])) == 3 if variants else len(set(seen["large"])) > 20
+
+
+def test_sides_are_drawn_in_proportion(make_bank):
+    bank, picture = make_bank(1, sides=(100, 400)), torch.zeros(3, 500, 600)
+    sides = [bank._side(picture, rng(0, step, 0, SIDE)) for step in range(2000)]
+    assert np.mean(np.array(sides) < 200) == pytest.approx(0.5, abs=0.04)  # half of the octaves, half of the looks
 
 
 def test_cache_on_disk_gives_back_every_bit(make_bank, tmp_path):

@@ -607,6 +607,8 @@ def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_co
         ({"tnet_kernel": 6}, "--tnet_kernel 6 cannot be: 1, 3, 5, 7 or 9"),
         ({"resolution": 63}, "--resolution 63 is too small: 64 px at least"),
         ({"style_resolution": 0}, "--style_resolution 0 is too small"),
+        ({"style_resolution": 128, "style_resolution_max": 100}, "--style_resolution_max 100 is below"),
+        ({"styles_per_batch": 2, "style_resolution_max": 100}, "--style_resolution_max: .* one size"),
         ({"learning_rate": -1.0}, "--learning_rate -1.0 is no rate"),
         ({"styles_per_batch": 0}, "--styles_per_batch"),
         ({"train_batch_size": 0}, "--train_batch_size"),

@@ -217,7 +217,8 @@ class StyleBank:
         if self.variants == 0:
             sides = [self._side(self.pictures[i], rng(self.seed, step, g, SIDE)) for i, g in chosen]
             crops = [
-                random_crop(self.pictures[i], side, rng(self.seed, step, g, CROP)) for (i, g), side in zip(chosen, sides)
+                random_crop(self.pictures[i], side, rng(self.seed, step, g, CROP))
+                for (i, g), side in zip(chosen, sides)
             ]
             if len(set(sides)) == 1:
                 return self._look(torch.stack(crops))

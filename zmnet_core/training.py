@@ -163,6 +163,12 @@ class Trainer:
             )
         self.model = build_model(config)
         unfreeze(self.model)
+        least, most = config.style_sides
+        if least < most and config.styles_per_batch > 1 and not isinstance(self.model.pnet, VGGPNet):
+            raise TrainingError(
+                "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
+                "--styles_per_batch 1 is needed, or --pnet vgg."
+            )
         self.model.to(accelerator.device)
         vgg = load_vgg16().to(accelerator.device)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
