@@ -391,6 +391,12 @@ def test_short_side_is_what_was_asked_and_the_aspect_is_kept(width, height, size
 def test_picture_that_fits_already_is_not_resampled(photo):
     assert fit_short_side(photo, 20) is photo
     assert fit_short_side(photo, None) is photo
+    assert fit_short_side(photo, (10, 40)) is photo
+
+
+@pytest.mark.parametrize("sizes, short", [((30, 40), 30), ((5, 10), 10), ((12, 12), 12)])
+def test_short_side_outside_a_range_becomes_its_nearer_end(photo, sizes, short):
+    assert min(photo.size) == 20 and min(fit_short_side(photo, sizes).size) == short
 
 
 def test_orientation_is_applied_to_pictures_given_in_memory():

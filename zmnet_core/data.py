@@ -26,6 +26,7 @@ from torch.utils.data import Dataset
 from .decoding import Notes, decode
 from .errors import PictureError, TrainingError
 from .files import write_tensors
+from .images import Side
 from .losses import PerceptualLoss
 from .model import ZMNet
 from .pnet import PNet
@@ -68,7 +69,7 @@ class Pictures:
 
     Args:
         files: one that cannot be used is replaced by the next one that can.
-        short_side: resize to this when reading, or to the nearest side in a range; None keeps the file's size.
+        short_side: resize to this when reading, or into this range (least, most); None keeps the file's size.
         in_memory: keep decoded pictures (uint8, on `device`) instead of reading them again.
 
     Attributes:
@@ -78,14 +79,13 @@ class Pictures:
     def __init__(
         self,
         files: Sequence[PictureFile],
-        short_side: int | tuple[int, int] | None = None,
+        short_side: Side = None,
         in_memory: bool = False,
         device: torch.device | str = "cpu",
     ):
         if not files:
             raise TrainingError("no pictures to train on.")
-        self.files, self.in_memory, self.device = files, in_memory, device
-        self.short_side = (short_side, short_side) if isinstance(short_side, int) else short_side
+        self.files, self.short_side, self.in_memory, self.device = files, short_side, in_memory, device
         self.notes: Notes = {}
         self._kept: dict[int, Tensor] = {}
         self._bad: set[int] = set()

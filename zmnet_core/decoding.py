@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import PictureError
-from .images import fit_short_side, read_picture
+from .images import Side, fit_short_side, read_picture
 from .sources import PictureFile
 from .tnet import MIN_SIDE
 
@@ -36,11 +36,11 @@ class Note(NamedTuple):
 Notes = dict[str, Note]  # by the picture's name
 
 
-def decode(file: PictureFile, short_side: tuple[int, int] | None, notes: Notes) -> Tensor | None:
+def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
     """A picture as uint8 [3, H, W] with sides of at least 64 px; None if it is of no use.
 
     Args:
-        short_side: resize to the nearest side in this range; None keeps the file's size.
+        short_side: resize to this, or into this range (least, most); None keeps the file's size.
         notes: told of what was skipped or converted.
     """
     name = str(file)
@@ -61,9 +61,7 @@ def decode(file: PictureFile, short_side: tuple[int, int] | None, notes: Notes) 
     kind = "enlarged" if short < LEAST_SIDE else _unusual(data)
     if kind:
         notes[name] = Note(kind, f"'{name}' ({kind})")
-    if short_side:
-        short = min(max(short, short_side[0]), short_side[1])
-    image = fit_short_side(image, short, LEAST_SIDE)
+    image = fit_short_side(image, short_side, LEAST_SIDE)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
