@@ -20,8 +20,8 @@ from zmnet_core.data import rng
 from zmnet_core.files import write_tensors
 from zmnet_core.images import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.style import STYLE_SIZES
 from zmnet_core.palettes import histogram, lab, rgb, srgb
+from zmnet_core.style import STYLE_SIZES
 from zmnet_core.stylize import encode_painting
 
 PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
