@@ -80,8 +80,7 @@ def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None, recolou
         picture = read_picture(file).rgb
         if recoloured:
             picture = to_pil(recolour(to_tensor(fit_short_side(picture, STYLE_SIZES[0])), seed, step))
-        with torch.autocast("cpu", torch.bfloat16):  # half the time; the styles differ by 0.2 %
-            styles.append(encode_painting(model, picture, STYLE_SIZES[0]).values)
+        styles.append(encode_painting(model, picture, STYLE_SIZES[0]).values)
         square = to_tensor(picture)[None]
         square = F.interpolate(square, (PATCHES, PATCHES), mode="bilinear", antialias=True, align_corners=False)
         patches.append(lab(square.flatten(2).transpose(1, 2)))

@@ -30,8 +30,7 @@ class WordTest:
     @torch.no_grad()
     def grams(self, pictures: Tensor) -> Grams:
         """Gram matrices of pictures [P, 3, h, w]: of a word, or repainted."""
-        with torch.autocast("cpu", torch.bfloat16):
-            features = self.vgg(pictures, STYLE_LAYERS)
+        features = self.vgg(pictures, STYLE_LAYERS)
         return {layer: gram_matrix(features[layer]) for layer in STYLE_LAYERS}
 
     @torch.no_grad()

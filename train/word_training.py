@@ -166,8 +166,7 @@ class DirectTeacher:
             looks = [self.grams(index) for index in seen]
             grams = {layer: torch.cat([look[layer] for look in looks]).float() for layer in looks[0]}
             targets = StyleTargets(model.pnet.features(signals), grams)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss, log = self.objective(model, self.contents[step].crops, targets, identity=False, watch=watch)
+            loss, log = self.objective(model, self.contents[step].crops, targets, identity=False, watch=watch)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * group["scale"] * rate(share)
             optimizer.zero_grad()
@@ -186,8 +185,7 @@ class DirectTeacher:
         """Gram matrices of a picture's centre square, kept."""
         if index not in self._kept:
             square = centre_square(self.pictures[index], self.config.style_resolution)
-            with torch.autocast("cpu", torch.bfloat16):
-                found = self.perceptual.style_targets(square[None])
+            found = self.perceptual.style_targets(square[None])
             self._kept[index] = {layer: gram.to(torch.bfloat16) for layer, gram in found.items()}
         return self._kept[index]
 
