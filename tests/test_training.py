@@ -243,6 +243,16 @@ def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_
     assert_same_state(dict(model.state_dict()), dict(ZMNet.from_pretrained(run).state_dict()))
 
 
+def test_run_from_a_trained_model_first_says_how_good_that_one_is(make_config, run, tmp_path, random_vgg_file):
+    finished = {k: v for k, v in log_of(run)[-1].items() if k.startswith("val_")}
+    folder = train(make_config(tmp_path, init_from=str(run), max_train_steps=1))
+    first, *_, last = (line for line in log_of(folder) if "val_total" in line)
+    assert first["step"] == 0 and last["step"] == 1
+    assert {k: v for k, v in first.items() if k.startswith("val_")} == pytest.approx(finished, rel=1e-2)  # float16 file
+    train(make_config(tmp_path, init_from=str(run), max_train_steps=2, resume_from_checkpoint="latest"))
+    assert [line["step"] for line in log_of(folder) if "val_total" in line] == [0, 1, 2]
+
+
 def test_vgg_in_a_pnet_is_not_unfrozen(make_config, tmp_path):
     model = build_model(make_config(tmp_path, pnet="vgg"))
     unfreeze(model)

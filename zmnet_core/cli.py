@@ -430,7 +430,10 @@ def evaluate(
     ] = None,
     beside: Annotated[list[str] | None, typer.Option(help="Another model for a row of its own; repeat.")] = None,
     ost: Annotated[int, typer.Option(min=0, help="Optimise so many of the pairs; minutes each without a GPU.")] = 20,
-    ost_steps: Annotated[int, typer.Option(min=1, help="Steps of Adam for each of them.")] = 200,
+    ost_steps: Annotated[int, typer.Option(min=1, help="Steps of Adam for each of them.")] = 100,
+    ost_coarse_steps: Annotated[
+        int, typer.Option(min=0, help="Steps before these, at half the size and a quarter of the cost.")
+    ] = 100,
     gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
     cache: Annotated[Path | None, typer.Option(help="What is kept between runs; OUTPUT/cache if left out.")] = None,
     model: ModelOption = "zmnet-base",
@@ -441,7 +444,7 @@ def evaluate(
 
     comparison = Comparison(
         cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512], judge or ["vgg16", "vgg19"],
-        ost, ost_steps, gap,
+        ost, ost_steps, ost_coarse_steps, gap,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):

@@ -43,7 +43,8 @@ class Comparison:
         limit: only the first pairs of the lists.
         sizes: sides of the pictures, px; the first is also the zero-shot gap's.
         judges: names in `evaluation.JUDGES`.
-        ost: how many pairs are optimised, with `ost_steps` steps of Adam; 0 leaves the row out.
+        ost: how many pairs are optimised, with `ost_coarse_steps` steps of Adam at half the size and `ost_steps` more;
+            0 leaves the row out.
         gap: measure the zero-shot gap.
     """
 
@@ -55,7 +56,8 @@ class Comparison:
     sizes: list[int] = field(default_factory=lambda: [256, 512])
     judges: list[str] = field(default_factory=lambda: list(JUDGES))
     ost: int = 20
-    ost_steps: int = 200
+    ost_steps: int = 100
+    ost_coarse_steps: int = 100
     gap: bool = True
 
     def run(self, models: dict[str, ZMNet], output: Path, about: dict[str, object]) -> Iterator[str]:
@@ -88,7 +90,7 @@ class Comparison:
         for size in self.sizes:
             last = []
             if self.ost:
-                config = OSTConfig(steps=self.ost_steps)
+                config = OSTConfig(steps=self.ost_steps, coarse_steps=self.ost_coarse_steps)
                 last = [ost_row(load_vgg16().to(device), self.ost, self.cache, config)]
             results[size] = evaluate([*rows, *ours, *last], judges, pairs, size, cache, device)
         report: dict[str, object] = about | {
