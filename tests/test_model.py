@@ -15,7 +15,7 @@ from zmnet_core.images import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.pnet import IMAGE_KINDS
 from zmnet_core.saved import BUNDLED, CONFIG, bundled_models, find
-from zmnet_core.style import STYLE_SIZES, Style
+from zmnet_core.style import Style
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_strength_1_is_the_style(model, contents, style):
 
 
 def test_strength_0_is_the_contents_own_style(model, contents, style):
-    own = model.encode_style(contents, STYLE_SIZES[0])
+    own = model.encode_style(contents)
     assert torch.equal(model.apply(contents, style, strength=0.0), model.apply(contents, own))
 
 
 def test_strength_between_is_a_walk_in_the_space_of_styles(model, contents, style):
-    own = model.encode_style(contents, STYLE_SIZES[0])
+    own = model.encode_style(contents)
     between = Style(own.values + 0.3 * (style.values - own.values), style.sites, style.fingerprint)
     torch.testing.assert_close(
         model.apply(contents, style, strength=0.3), model.apply(contents, between), rtol=0, atol=1e-5
@@ -92,19 +92,6 @@ def test_paintings_are_looked_at_with_the_short_side_asked_for(model, make_pictu
     seen = model.encode_style(painting, size=32)
     torch.testing.assert_close(seen.values, model.encode_style(small, size=None).values)
     assert not torch.allclose(seen.values, model.encode_style(painting, size=None).values)
-
-
-@pytest.mark.parametrize("side, wanted", [(40, 48), (60, 60), (90, 72)])
-def test_paintings_keep_their_size_within_a_range_and_go_to_its_nearer_end_outside(model, make_picture, side, wanted):
-    painting = make_picture(side, 2 * side, 3)
-    seen, expected = (model.encode_style(painting, size).values for size in ((48, 72), wanted))
-    assert torch.equal(seen, expected)
-
-
-def test_unless_asked_paintings_are_looked_at_between_256_and_512_px(model, make_picture):
-    for side, wanted in (100, 256), (300, None), (600, 512):
-        painting = make_picture(side, side, 3)
-        assert torch.equal(model.encode_style(painting).values, model.encode_style(painting, wanted).values)
 
 
 def test_pictures_come_back_in_their_own_type(model, contents, style):

@@ -19,9 +19,8 @@ from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 from zmnet_core.data import rng
 from zmnet_core.files import write_tensors
 from zmnet_core.images import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
-from zmnet_core.model import ZMNet
+from zmnet_core.model import STYLE_SIZE, ZMNet
 from zmnet_core.palettes import histogram, lab, rgb, srgb
-from zmnet_core.style import STYLE_SIZES
 from zmnet_core.stylize import encode_painting
 
 PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
@@ -79,8 +78,8 @@ def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None, recolou
     for step, file in enumerate(tqdm(files, "look", unit="picture")):
         picture = read_picture(file).rgb
         if recoloured:
-            picture = to_pil(recolour(to_tensor(fit_short_side(picture, STYLE_SIZES[0])), seed, step))
-        styles.append(encode_painting(model, picture, STYLE_SIZES[0]).values)
+            picture = to_pil(recolour(to_tensor(fit_short_side(picture, STYLE_SIZE)), seed, step))
+        styles.append(encode_painting(model, picture).values)
         square = to_tensor(picture)[None]
         square = F.interpolate(square, (PATCHES, PATCHES), mode="bilinear", antialias=True, align_corners=False)
         patches.append(lab(square.flatten(2).transpose(1, 2)))

@@ -51,11 +51,10 @@ ModelOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
 StyleSizeOption = Annotated[
-    int | None,
+    int,
     typer.Option(
         min=16,
-        help="Short side, in px, at which paintings are looked at: strokes come out as wide as they are there. "
-        "Left out: a painting's own, between 256 and 512.",
+        help="Short side, in px, at which paintings are looked at: larger gives wider strokes and paler colours.",
     ),
 ]
 
@@ -111,18 +110,18 @@ def load_model(name: str, device: str) -> ZMNet:
         raise
 
 
-def load_style(model: ZMNet, file: Path, style_size: int | None) -> Style:
+def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
     """A style file as it is, or a painting encoded."""
     from .errors import PictureError
     from .images import read_picture
-    from .style import STYLE_SIZES, Style
+    from .style import Style
     from .stylize import encode_painting
 
     if file.suffix == ".safetensors":
         return Style.load(file)
     if not file.suffix and not file.exists():
         raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
-    return encode_painting(model, read_picture(file).rgb, style_size or STYLE_SIZES, file.stem)
+    return encode_painting(model, read_picture(file).rgb, style_size, file.stem)
 
 
 def check_attributes(texts: Iterable[str]) -> None:
@@ -140,7 +139,7 @@ def is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
 
 
-def load_signal(model: ZMNet, text: str, style_size: int | None) -> Style:
+def load_signal(model: ZMNet, text: str, style_size: int) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
         return load_style(model, Path(text), style_size)
@@ -183,7 +182,7 @@ def stylize(
     size: Annotated[
         int | None, typer.Option(min=16, help="Short side of the result, px; the photograph's if left out.")
     ] = None,
-    style_size: StyleSizeOption = None,
+    style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
@@ -300,7 +299,7 @@ def encode(
         typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
     ] = None,
     attribute: AttributeOption = None,
-    style_size: StyleSizeOption = None,
+    style_size: StyleSizeOption = 256,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -336,7 +335,7 @@ def animate(
     ] = False,
     strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
     size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
-    style_size: StyleSizeOption = None,
+    style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",

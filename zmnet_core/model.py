@@ -22,11 +22,11 @@ from .card import CARD, model_card
 from .errors import SignalError, WrongModelError
 from .files import write_json, write_tensors
 from .hub import Repository
-from .images import Side, resized_side, to_picture
+from .images import to_picture
 from .pnet import build_pnet
 from .saved import ATTRIBUTE_WEIGHTS, CONFIG, SCHEMA, WEIGHTS, check_schema, find, read_config
 from .signals import WordTable
-from .style import STYLE_SIZES, Style
+from .style import Style
 from .stylize import encode_painting, stylize_picture
 from .tnet import MIN_SIDE, TNet, Trace
 from .vector_pnet import VectorPNet
@@ -35,6 +35,7 @@ ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.sa
 PARTS = ("tnet", "pnet", "attribute_pnets")  # of a config.json
 LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
 MAX_STRENGTH = 1.5  # further out γ, β leave what the TNet has learned
+STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
 class ZMNet(nn.Module):
@@ -78,13 +79,13 @@ class ZMNet(nn.Module):
     # What a user calls -------------------------------------------------------------------------
 
     @torch.no_grad()
-    def encode_style(self, images: Tensor, size: Side = STYLE_SIZES, name: str = "") -> Style:
+    def encode_style(self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "") -> Style:
         """γ, β of paintings: one style a picture.
 
         Args:
             images: [N, 3, H, W], 0..1; of pictures longer than 4 : 1 the middle.
-            size: short side the paintings are looked at with: strokes come out as many pixels wide as they are there.
-                A range (least, most): only what is smaller or larger is resized. None: as they are.
+            size: short side the paintings are looked at with; strokes are learned at this scale.
+                None: as they are.
             name: carried by the style, for people.
         """
         if self.pnet.signal != "image":
@@ -93,9 +94,8 @@ class ZMNet(nn.Module):
                 "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
             )
         images = middle(self._checked(images))
-        short = min(images.shape[-2:])
-        if short != (wanted := resized_side(short, size)):
-            scale = wanted / short
+        if size is not None and min(images.shape[-2:]) != size:
+            scale = size / min(images.shape[-2:])
             shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
             images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
         images = images.to(self._parameter.dtype)
@@ -410,7 +410,7 @@ class ZMNet(nn.Module):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(contents.device)
         if strength != 1.0:
-            own = self.encode_style(contents, STYLE_SIZES[0])  # nearer to the photograph than its larger looks
+            own = self.encode_style(contents)
             values = style.values.expand_as(own.values)
             style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
         return style

@@ -18,7 +18,6 @@ from .mixtures import nearly_cancel, sums
 from .tnet import LAYER_GROUPS, Site
 
 FORMAT, SCHEMA = "zmnet-style", "1"
-STYLE_SIZES = 256, 512  # px: the short sides with which paintings are looked at, unless another is asked for
 
 
 @dataclass(frozen=True, eq=False)

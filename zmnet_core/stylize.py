@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from .errors import PictureError
-from .images import Picture, Side, fit_short_side, to_pil, to_tensor
-from .style import STYLE_SIZES, Style
+from .images import Picture, fit_short_side, to_pil, to_tensor
+from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
 from .tnet import MIN_SIDE
 
@@ -252,8 +252,8 @@ def stylize_picture(
     return Picture(stylised, alpha, photograph.icc_profile)
 
 
-def encode_painting(model: ZMNet, painting: Image.Image, size: Side = STYLE_SIZES, name: str = "") -> Style:
-    """A painting's style; it is looked at with a short side of `size` pixels, as in `ZMNet.encode_style`.
+def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: str = "") -> Style:
+    """A painting's style; the painting is looked at with a short side of `size` pixels.
 
     A painting longer than 4 : 1 is looked at in its middle.
     """

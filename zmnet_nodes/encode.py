@@ -40,12 +40,12 @@ class EncodeStyle(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "style_size",
-                    default=0,
-                    min=0,
+                    default=256,
+                    min=64,
                     max=1024,
                     step=16,
-                    tooltip="Short side in pixels at which the painting is looked at: strokes come out as wide as they "
-                    "are there, so larger is bolder. 0: its own, between 256 and 512.",
+                    tooltip="Short side in pixels at which the painting is looked at. Larger: wider strokes, "
+                    "paler colours. The network was trained at 256.",
                 ),
                 io.String.Input(
                     "name",
@@ -59,17 +59,16 @@ class EncodeStyle(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: LoadedModel, image: Tensor, batch: str = "average", style_size: int = 0, name: str = ""
+        cls, model: LoadedModel, image: Tensor, batch: str = "average", style_size: int = 256, name: str = ""
     ) -> io.NodeOutput:
         chosen(batch, BATCHES, "batch")
         paintings, _ = pictures(image)
-        size = style_size or core("style").STYLE_SIZES
-        net = model.ready(4 * (style_size or max(size)) ** 2)
+        net = model.ready(4 * style_size**2)
         step = progress(len(paintings))
         styles = []
         for index, painting in enumerate(paintings):
             label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
-            styles.append(net.encode_style(painting[None], size, label).to("cpu"))
+            styles.append(net.encode_style(painting[None], style_size, label).to("cpu"))
             step()
         if batch == "average":
             styles = [type(styles[0]).blend(styles)]

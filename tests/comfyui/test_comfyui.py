@@ -14,7 +14,6 @@ from PIL import Image
 from zmnet_core.errors import ZMNetError
 from zmnet_core.images import to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.style import STYLE_SIZES
 from zmnet_core.stylize import stylize_tensor
 from zmnet_core.tiling import small_copy
 
@@ -63,7 +62,7 @@ def chain(model: str = "tiny", image: str = "colosseum.jpg", **apply: object) ->
         "photo": {"class_type": "LoadImage", "inputs": {"image": image}},
         "encode": {
             "class_type": "ZMNetEncodeStyle",
-            "inputs": {"model": ["load", 0], "image": ["painting", 0], "batch": "average", "style_size": 0},
+            "inputs": {"model": ["load", 0], "image": ["painting", 0], "batch": "average", "style_size": 256},
         },
         "apply": {
             "class_type": "ZMNetApply",
@@ -147,7 +146,7 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
         if kind == "ZMNetEncodeAttribute":
             return model.encode_attribute(given["text"])
         if kind == "ZMNetEncodeStyle":
-            return model.encode_style(given["image"], given["style_size"] or STYLE_SIZES)
+            return model.encode_style(given["image"], given["style_size"])
         if kind == "ZMNetBlendStyles":
             numbers = [n for n in range(1, 9) if f"style_{n}" in given]
             blend = type(given["style_1"]).blend
