@@ -240,18 +240,8 @@ def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(f"{PHOTO}\t{PAINTING}\n{PICTURES / 'contents' / 'coffee.jpg'}\t{OTHER}\n")
     arguments = ["--pairs", pairs, "--data", "/", "--size", 64, "--judge", "vgg16", "--beside", BUNDLED / "zmnet-base"]
-    arguments += [
-        "--training-pairs",
-        pairs,
-        "--ost",
-        1,
-        "--ost-steps",
-        2,
-        "--ost-coarse-steps",
-        1,
-        "-o",
-        tmp_path / "report",
-    ]
+    arguments += ["--training-pairs", pairs, "--ost", 1, "--ost-steps", 2, "-o", tmp_path / "report"]
+    arguments += ["--ost-coarse-steps", 1]
     output = zmnet("evaluate", *arguments)
     for row in ("photograph", "colour transfer", "Magenta", "zm-net", "OST", str(BUNDLED / "zmnet-base")):
         assert row in output

@@ -7,10 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from zmnet_core.losses import (
+    BLOCKS,
+    PALETTE,
     LossConfig,
     PerceptualLoss,
     compress,
     gram_matrix,
+    palette,
+    palette_error,
     saturation_penalty,
     squared_distance,
     squared_norm,
@@ -207,6 +211,54 @@ def test_total_variation_of_a_ramp_is_its_slope():
     assert total_variation(ramp).item() == pytest.approx(0.25)
     assert total_variation(ramp.transpose(2, 3)).item() == pytest.approx(0.25)
     assert total_variation(torch.full((1, 3, 4, 4), 0.5)).item() == 0
+
+
+def halves(left: float, right: float, side: int = 64) -> Tensor:
+    """A picture of two grey halves."""
+    image = torch.full((1, 3, side, side), left)
+    image[..., side // 2 :] = right
+    return image
+
+
+def test_palette_of_two_halves_is_their_mean_and_half_difference_squared():
+    found = palette(halves(0.2, 0.8))
+    assert found.shape == (1, len(BLOCKS), 3, 4)
+    torch.testing.assert_close(found[..., :3], torch.full((1, len(BLOCKS), 3, 3), 0.3**2))
+    torch.testing.assert_close(found[..., 3], torch.full((1, len(BLOCKS), 3), 0.5))
+
+
+def test_palette_does_not_see_grain_that_gram_matrices_take_for_contrast():
+    flat, board = halves(0.5, 0.5), torch.tensor([[0.2, 0.8], [0.8, 0.2]]).repeat(32, 32).expand(1, 3, 64, 64)
+    bold = halves(0.2, 0.8)
+    torch.testing.assert_close(gram_matrix(board), gram_matrix(bold))  # the same pixels
+    torch.testing.assert_close(palette(board), palette(flat))
+    wanted = palette(bold)
+    assert palette_error(palette(board), wanted).item() == pytest.approx(1.0, abs=1e-4)  # no contrast at all
+    assert palette_error(wanted, wanted).item() == 0
+
+
+def test_palette_error_by_hand():
+    found, wanted = palette(halves(0.3, 0.9)), palette(halves(0.2, 0.8))  # the same contrast, 0.1 brighter
+    assert palette_error(found, wanted).item() == pytest.approx(3 * 0.1**2 / (3 * 0.3**2), rel=1e-4)
+
+
+def test_palette_of_one_colour_gives_a_finite_error():
+    found = halves(0.1, 0.9).requires_grad_()
+    palette_error(palette(found), palette(halves(0.0, 0.0))).sum().backward()
+    assert found.grad.isfinite().all()
+
+
+def test_palette_has_a_say_only_where_it_is_weighted(random_vgg, make_picture):
+    images = [make_picture(64, 64, seed) for seed in (1, 2, 3)]
+    terms = {}
+    for weight in (0.0, 0.4):
+        loss = PerceptualLoss(random_vgg, LossConfig(palette_weight=weight))
+        targets = loss.style_targets(images[2])
+        assert (PALETTE in targets) == (weight > 0)
+        terms[weight] = loss(images[0], images[1], targets)
+    error = palette_error(palette(images[0]), palette(images[2]))
+    torch.testing.assert_close(terms[0.4].style[PALETTE], error)
+    torch.testing.assert_close(terms[0.4].each - terms[0.0].each, 5.0 * 0.4 * error)
 
 
 def test_saturation_penalty_by_hand():

@@ -273,7 +273,12 @@ class StyleBank:
     def _cache_file(self, index: int, variant: int) -> Path:
         drawn = variant > 0 or self.sides[0] < self.sides[1]
         recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
-        recipe += [sorted(self.loss.config.style_layers), type(self.pnet).__name__, getattr(self.pnet, "taps", None)]
+        recipe += [
+            sorted(self.loss.config.style_layers),
+            self.loss.config.palette_weight > 0,
+            type(self.pnet).__name__,
+            getattr(self.pnet, "taps", None),
+        ]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
         if self.teacher:
             recipe += [self.teacher.fingerprint, self.teacher.config]

@@ -24,6 +24,7 @@ from .vgg import LAYER_ORDER, VGG16
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYERS = ("relu3_3",)
+PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -48,6 +49,33 @@ def squared_norm(a: Tensor) -> Tensor:
     return a.float().square().flatten(1).sum(1)
 
 
+def palette(image: Tensor) -> Tensor:
+    """Covariance and mean of the colours of a picture's blocks: [N, 3, H, W] → [N, len(BLOCKS), 3, 4], float32.
+
+    Gram matrices see every pixel, so grain can stand in for the contrast between large areas, and a flat, greyish
+    picture scores as well as a bold one. Averaged over a block grain is gone, and what is left is the palette.
+    """
+    found = []
+    for side in BLOCKS:
+        colours = F.avg_pool2d(image.float(), side).flatten(2)
+        mean = colours.mean(2, keepdim=True)
+        centred = colours - mean
+        with torch.autocast(image.device.type, enabled=False):
+            found.append(torch.cat((centred @ centred.transpose(1, 2) / colours.shape[2], mean), 2))
+    return torch.stack(found, 1)
+
+
+def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """‖C − C_s‖² / ‖C_s‖² + |μ − μ_s|² / tr C_s, the mean over the blocks' sides: `palette`s → [N]."""
+    covariance = wanted[..., :3]
+    variance = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).clamp_min(1e-3)  # 1e-3: nearly one colour
+    change = (found - wanted).square()
+    return (
+        change[..., :3].sum((-2, -1)) / (covariance.square().sum((-2, -1)).clamp_min(1e-6))
+        + change[..., 3].sum(-1) / variance
+    ).mean(1)
+
+
 def total_variation(image: Tensor) -> Tensor:
     """Mean absolute difference of neighbouring pixels; a scalar."""
     return (image.diff(dim=-1).abs().mean() + image.diff(dim=-2).abs().mean()).float()
@@ -68,6 +96,7 @@ class LossConfig:
     style_layers: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STYLE_LAYERS, 1.0))
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     compression: float = 0.0  # ε of `compress`; 0 leaves the style terms as they are
+    palette_weight: float = 0.0  # of `palette_error` beside the mean of the layers' terms; 0: not computed
 
     def __post_init__(self) -> None:
         if self.kind not in ("paper", "normalised"):
@@ -116,11 +145,12 @@ class PerceptualLoss(nn.Module):
 
     @torch.no_grad()
     def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
-        """Gram matrices of the paintings at the style layers: {layer: [N, C, C]}."""
+        """Gram matrices of the paintings at the style layers: {layer: [N, C, C]}; and the palette, if it has a say."""
         if not self.config.style_layers:
             return {}
         features = self.vgg(paintings, tuple(self.config.style_layers))
-        return {layer: gram_matrix(features[layer]) for layer in self.config.style_layers}
+        targets = {layer: gram_matrix(features[layer]) for layer in self.config.style_layers}
+        return targets | ({PALETTE: palette(paintings)} if self.config.palette_weight else {})
 
     @torch.no_grad()
     def content_targets(self, contents: Tensor) -> dict[str, Tensor]:
@@ -162,6 +192,9 @@ class PerceptualLoss(nn.Module):
         weighted = sum(weights[layer] * compress(error, self.config.compression) for layer, error in style.items())
         if self.config.kind == "normalised":
             weighted = weighted / sum(weights.values())
+        if self.config.palette_weight:
+            style[PALETTE] = palette_error(palette(stylised), style_targets[PALETTE].float())
+            weighted = weighted + self.config.palette_weight * compress(style[PALETTE], self.config.compression)
         each = self.config.style_weight * weighted + self.config.content_weight * content
         return PerceptualTerms(each.mean(), content, style, each)
 

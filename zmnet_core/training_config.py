@@ -75,6 +75,7 @@ class TrainingConfig:
     content_weight: float = option(1.0, "λ_c")
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
     compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
+    palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
     tv_weight: float = option(0.0, "weight of total variation")
     teacher: str | None = option(
         None, "a trained model whose pictures are an aim as well (folder, bundled name or Hub id)"
@@ -120,7 +121,12 @@ class TrainingConfig:
             layers = {}  # the loss network is not run at all
         layers = {layer: weight for layer, weight in layers.items() if weight > 0}
         return LossConfig(
-            self.loss, self.style_weight, self.content_weight, style_layers=layers, compression=self.compression
+            self.loss,
+            self.style_weight,
+            self.content_weight,
+            style_layers=layers,
+            compression=self.compression,
+            palette_weight=self.palette_weight if layers else 0.0,
         )
 
     def networks(self) -> tuple[dict[str, object], dict[str, object]]:
