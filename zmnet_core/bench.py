@@ -88,7 +88,7 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
         if model is None:
             from .baselines.magenta import Magenta
 
-            magenta = Magenta(native=True)
+            magenta = Magenta(native=True, exact=False)
             runs.append(magenta.transform(content, magenta.encode(painting)))
         else:
             style = model.encode_style(painting)
