@@ -191,20 +191,16 @@ def to_pil(tensor: Tensor) -> Image.Image:
     return Image.fromarray(array.cpu().numpy())
 
 
-Side = int | tuple[int, int] | None
-
-
-def resized_side(short: int, size: Side) -> int:
-    """What a short side becomes: `size`; the nearest in a range (least, most); itself if `size` is None."""
-    if isinstance(size, tuple):
-        return min(max(short, size[0]), size[1])
-    return short if size is None else size
+Side = int | tuple[int, int] | None  # a short side, px: this; one in this range (least, most); as it is
 
 
 def fit_short_side(image: Image.Image, size: Side, least: int = 1) -> Image.Image:
-    """Resize so that the short side is as `resized_side` says, and at least `least`; aspect kept."""
+    """Resize so that the short side is `size`, or goes to the nearer end of that range (None: only if it is below
+    `least`), aspect kept."""
     short = min(image.size)
-    target = max(resized_side(short, size), least)
+    if isinstance(size, tuple):
+        size = min(max(short, size[0]), size[1])
+    target = max(size or short, least)
     if short == target:
         return image
     shape = [max(least, round(side * target / short)) for side in image.size]

@@ -235,14 +235,13 @@ class Trainer:
     def _loop(self, stop: StopSignal, photographs: Iterator[ContentBatch]) -> None:
         config, accelerator = self.config, self.accelerator
         started = time.monotonic()
-        first = self.start == 0 and bool(config.init_from)
         with tqdm(
             total=config.max_train_steps,
             initial=self.start,
             disable=not accelerator.is_local_main_process,
             mininterval=5,
         ) as progress:
-            if first:
+            if config.init_from and self.start == 0:
                 self._validate(0, progress)  # what a run that starts from a trained model has to become better than
             for step in range(self.start, config.max_train_steps):
                 self.watch.step(step)

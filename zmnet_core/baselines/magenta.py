@@ -46,8 +46,9 @@ class Magenta:
             raise NotInstalledError(f"{error.name} is not installed: pip install {PACKAGE} onnx") from error
         self.native, self.exact = native, exact
         self.package = StyleTransfer(device="cpu", threads=torch.get_num_threads())
-        for name in (PREDICT, TRANSFORM):  # the package makes a session where none is kept under the network's name
-            self.package._sessions[name] = _session(name, None, torch.get_num_threads(), exact)
+        if exact:  # the package makes a session where none is kept under the network's name
+            for name in (PREDICT, TRANSFORM):
+                self.package._sessions[name] = _session(name, None, torch.get_num_threads(), exact)
         self.key = f"{PACKAGE} {metadata.version(PACKAGE)} {'native' if native else 'as packaged'}"
         self.key += ", float32" if exact else ""
 
