@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from zmnet_core.losses import (
     BLOCKS,
+    LIGHT_AND_COLOUR,
     PALETTE,
     LossConfig,
     PerceptualLoss,
@@ -240,6 +241,15 @@ def test_palette_does_not_see_grain_that_gram_matrices_take_for_contrast():
 def test_palette_error_by_hand():
     found, wanted = palette(halves(0.3, 0.9)), palette(halves(0.2, 0.8))  # the same contrast, 0.1 brighter
     assert palette_error(found, wanted).item() == pytest.approx(3 * 0.1**2 / (3 * 0.3**2 + 0.01), rel=1e-4)
+
+
+def test_palette_hears_a_wrong_hue_as_well_as_a_wrong_brightness():
+    axes = torch.tensor(LIGHT_AND_COLOUR)
+    torch.testing.assert_close(axes @ axes.T, torch.diag(torch.tensor([1.0, 9.0, 9.0])), atol=1e-4, rtol=0)
+    red = torch.tensor([0.08, -0.04, -0.04])
+    tinted = halves(0.2, 0.8) + red[None, :, None, None] * torch.sign(halves(-1.0, 1.0))
+    tilted = palette_error(palette(tinted), palette(halves(0.2, 0.8)))  # one half cyan, the other red
+    assert tilted.item() > 10 * palette_error(palette(halves(0.2, 0.8) * 1.03), palette(halves(0.2, 0.8))).item()
 
 
 def test_palette_error_against_one_colour_is_bounded_and_has_a_gradient():

@@ -24,6 +24,11 @@ from .vgg import LAYER_ORDER, VGG16
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYERS = ("relu3_3",)
+LIGHT_AND_COLOUR = (  # rows: light, red against cyan, green against blue; orthonormal, then colour × 3, for in RGB
+    (0.57735, 0.57735, 0.57735),  # it has a tenth of light's variance and would hardly be heard beside it
+    (3 * 0.81650, -3 * 0.40825, -3 * 0.40825),
+    (0.0, 3 * 0.70711, -3 * 0.70711),
+)
 PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 
@@ -68,16 +73,19 @@ def palette(image: Tensor) -> Tensor:
 def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
     """‖C − C_s‖² / (‖C‖² + ‖C_s‖²) + |μ − μ_s|² / (tr C_s + 0.01), the mean over the blocks' sides: `palette`s → [N].
 
-    Covariances go with the fourth power of contrast: divided by the painting's alone, a photograph against a sheet of
-    bare paper would outweigh all others ten thousand times. Divided by both, no contrast and far too much count 1.
+    In the axes of `LIGHT_AND_COLOUR`. Covariances go with the fourth power of contrast: divided by the painting's
+    alone, a photograph against a sheet of bare paper would outweigh all others ten thousand times. Divided by both, no
+    contrast and far too much count 1.
     """
-    covariances = found[..., :3], wanted[..., :3]
-    change = (found - wanted).square()
-    size = sum(covariance.square().sum((-2, -1)) for covariance in covariances)
-    variance = covariances[1].diagonal(dim1=-2, dim2=-1).sum(-1)
+    axes = found.new_tensor(LIGHT_AND_COLOUR)
+    with torch.autocast(found.device.type, enabled=False):
+        c, c_s = (axes @ each[..., :3] @ axes.T for each in (found, wanted))
+        shift = (axes @ (found - wanted)[..., 3:]).square().sum((-2, -1))
+    variance = c_s.diagonal(dim1=-2, dim2=-1).sum(-1)
+    size = c.square().sum((-2, -1)) + c_s.square().sum((-2, -1))
     return (
-        change[..., :3].sum((-2, -1)) / size.clamp_min(1e-6)
-        + change[..., 3].sum(-1) / (variance + 0.01)  # 0.01: a picture of one colour has no variance
+        (c - c_s).square().sum((-2, -1)) / size.clamp_min(1e-6)
+        + shift / (variance + 0.01)  # 0.01: a picture of one colour has no variance
     ).mean(1)
 
 
