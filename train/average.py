@@ -1,0 +1,53 @@
+"""Average the weights of trained models that started from one another.
+
+    python train/average.py zmnet-base runs/more --output_dir runs/averaged
+
+A leg of training with a learning rate that moves a finished model also throws it about; half-way between where it
+started and where it ended most of that noise is gone and most of what it learned is there (Wortsman et al. 2022, "Model
+soups"). It says nothing for models trained apart: their channels do not correspond.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from script import run
+
+from zmnet_core import ZMNet
+from zmnet_core.checkpoints import save_model
+from zmnet_core.errors import TrainingError
+
+
+def average(
+    models: Annotated[list[str], typer.Argument(help="bundled names, folders or Hub ids of models of one shape")],
+    output_dir: Annotated[Path, typer.Option(help="gets config.json and model.safetensors")],
+    weights: Annotated[str | None, typer.Option(help="their shares, as '0.3,0.7'; equal if left out")] = None,
+) -> None:
+    """Write the weighted mean of models of one shape; words and palettes, which belong to one TNet, are left out."""
+    shares = [1.0] * len(models)
+    if weights:
+        try:
+            shares = [float(share) for share in weights.split(",")]
+        except ValueError:
+            raise TrainingError(
+                f"--weights {weights}: numbers with commas between them are expected, as 0.3,0.7."
+            ) from None
+    if len(shares) != len(models) or min(shares) < 0 or sum(shares) <= 0:
+        raise TrainingError(f"{len(models)} models need as many shares of 0 or more, not all 0; given: {weights}.")
+    loaded = [ZMNet.from_pretrained(model, attribute_pnets=None) for model in models]
+    states = [model.state_dict() for model in loaded]
+    shapes = [{key: tensor.shape for key, tensor in state.items()} for state in states]
+    for name, other in zip(models, shapes, strict=True):
+        if other != shapes[0]:
+            raise TrainingError(f"'{name}' is not of the shape of '{models[0]}': their weights cannot be averaged.")
+    loaded[0].load_state_dict(
+        {
+            key: sum(share * state[key].double() for share, state in zip(shares, states, strict=True)) / sum(shares)
+            for key in states[0]
+        }
+    )
+    save_model(loaded[0], output_dir)
+
+
+if __name__ == "__main__":
+    run(average)
