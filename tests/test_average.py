@@ -38,7 +38,14 @@ def test_shares_are_those_given_and_the_result_is_a_model(tmp_path, make_model):
 
 @pytest.mark.parametrize(
     ("shares", "message"),
-    [("1", "as many shares"), ("1,x", "commas between them"), ("0,0", "not all 0"), ("1,-1", "0 or more")],
+    [
+        ("1", "as many shares"),
+        ("1,x", "commas between them"),
+        ("0,0", "not all 0"),
+        ("1,-1", "0 or more"),
+        ("nan,1", "0 or more"),
+        ("1,inf", "0 or more"),
+    ],
 )
 def test_shares_that_are_none_are_refused_in_one_line(tmp_path, shares, message):
     done = average("zmnet-mini", "zmnet-mini", "--weights", shares, "--output_dir", tmp_path / "mean")

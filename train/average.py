@@ -7,6 +7,7 @@ started and where it ended most of that noise is gone and most of what it learne
 soups"). It says nothing for models trained apart: their channels do not correspond.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def average(
             raise TrainingError(
                 f"--weights {weights}: numbers with commas between them are expected, as 0.3,0.7."
             ) from None
-    if len(shares) != len(models) or min(shares) < 0 or sum(shares) <= 0:
+    if len(shares) != len(models) or not all(0 <= share < math.inf for share in shares) or not any(shares):
         raise TrainingError(f"{len(models)} models need as many shares of 0 or more, not all 0; given: {weights}.")
     loaded = [ZMNet.from_pretrained(model, attribute_pnets=None) for model in models]
     states = [model.state_dict() for model in loaded]

@@ -24,8 +24,10 @@ from .vgg import LAYER_ORDER, VGG16
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYERS = ("relu3_3",)
-LIGHT_AND_COLOUR = (  # rows: light, red against cyan, green against blue; orthonormal, then colour × 3, for in RGB
-    (0.57735, 0.57735, 0.57735),  # it has a tenth of light's variance and would hardly be heard beside it
+# Rows: light, red against cyan, green against blue. Orthonormal, but for colour × 3: it has a tenth of light's variance
+# and would hardly be heard beside it.
+LIGHT_AND_COLOUR = (
+    (0.57735, 0.57735, 0.57735),
     (3 * 0.81650, -3 * 0.40825, -3 * 0.40825),
     (0.0, 3 * 0.70711, -3 * 0.70711),
 )
