@@ -37,6 +37,17 @@ def start_script(script: Path, *flags: str, processes: int | None, vgg: Path) ->
     )
 
 
+def start_alone(script: Path, *options: object) -> subprocess.Popen:
+    """Start a script of train/ that needs neither accelerate nor VGG-16, what it prints and its errors apart."""
+    return subprocess.Popen(
+        [sys.executable, str(script), *map(str, options)],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

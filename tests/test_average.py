@@ -1,23 +1,19 @@
 """train/average.py in a process of its own."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from processes import ROOT, start_alone
 
 from zmnet_core.model import ZMNet
 
-ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
 
 
 def average(*options):
-    command = [sys.executable, ROOT / "train" / "average.py", *options]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
+    """Exit status and errors."""
+    process = start_alone(ROOT / "train" / "average.py", *options)
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors
 
 
 def test_shares_are_those_given_and_the_result_is_a_model(tmp_path, make_model):
@@ -28,8 +24,10 @@ def test_shares_are_those_given_and_the_result_is_a_model(tmp_path, make_model):
             parameter.add_(torch.randn_like(parameter) * 0.1)
     one.save_pretrained(tmp_path / "one")
     other.save_pretrained(tmp_path / "other")
-    done = average(tmp_path / "one", tmp_path / "other", "--weights", "1,3", "--output_dir", tmp_path / "mean")
-    assert done.returncode == 0, done.stderr
+    status, errors = average(
+        tmp_path / "one", tmp_path / "other", "--weights", "1,3", "--output_dir", tmp_path / "mean"
+    )
+    assert status == 0, errors
     found = ZMNet.from_pretrained(tmp_path / "mean").state_dict()
     for name, tensor in one.state_dict().items():
         expected = 0.25 * tensor + 0.75 * other.state_dict()[name]
@@ -48,14 +46,14 @@ def test_shares_are_those_given_and_the_result_is_a_model(tmp_path, make_model):
     ],
 )
 def test_shares_that_are_none_are_refused_in_one_line(tmp_path, shares, message):
-    done = average("zmnet-mini", "zmnet-mini", "--weights", shares, "--output_dir", tmp_path / "mean")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert message in done.stderr
+    status, errors = average("zmnet-mini", "zmnet-mini", "--weights", shares, "--output_dir", tmp_path / "mean")
+    assert status == 1
+    assert errors.startswith("error: ")
+    assert message in errors
     assert not (tmp_path / "mean").exists()
 
 
 def test_models_of_two_shapes_are_refused(tmp_path):
-    done = average("zmnet-base", "zmnet-mini", "--output_dir", tmp_path / "mean")
-    assert done.returncode == 1
-    assert "'zmnet-mini' is not of the shape of 'zmnet-base'" in done.stderr
+    status, errors = average("zmnet-base", "zmnet-mini", "--output_dir", tmp_path / "mean")
+    assert status == 1
+    assert "'zmnet-mini' is not of the shape of 'zmnet-base'" in errors

@@ -1,28 +1,22 @@
 """train/teach_pnet.py in a process of its own: a small PNet learns what another one writes."""
 
-import os
 import re
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from processes import ROOT, start_alone
 
 from zmnet_core.model import ZMNet
 
-ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
 
 
 def teach(teacher, paintings, folder):
-    command = [sys.executable, ROOT / "train" / "teach_pnet.py", "--teacher", teacher, "--style_dir", paintings]
-    command += ["--validation_style_dir", paintings, "--output_dir", folder, "--steps", 60, "--pnet", "conv-parallel"]
-    command += ["--teacher_size", 64, "--size", 64, "--every", 10, "--batch_size", 4, "--learning_rate", 3e-3]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    return subprocess.Popen(
-        list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    return start_alone(
+        *(ROOT / "train" / "teach_pnet.py", "--teacher", teacher, "--output_dir", folder, "--pnet", "conv-parallel"),
+        *("--style_dir", paintings, "--validation_style_dir", paintings, "--teacher_size", 64, "--size", 64),
+        *("--steps", 60, "--every", 10, "--batch_size", 4, "--learning_rate", 3e-3),
     )
 
 
