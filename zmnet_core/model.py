@@ -129,7 +129,8 @@ class ZMNet(nn.Module):
         if not pnets:
             raise WrongModelError(
                 f"this model is guided by pictures (PNet of kind '{self.config['pnet']['kind']}') only, so words "
-                "and vectors mean nothing to it: encode a painting instead (encode_style, the node Encode Style)."
+                "and vectors mean nothing to it: encode a painting instead (encode_style, the node Encode Style), or "
+                "take a model that knows words, as zmnet-base does."
             )
         if isinstance(attribute, str):
             values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
