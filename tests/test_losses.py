@@ -13,6 +13,7 @@ from zmnet_core.losses import (
     LossConfig,
     PerceptualLoss,
     compress,
+    flatness,
     gram_matrix,
     palette,
     palette_error,
@@ -212,6 +213,27 @@ def test_total_variation_of_a_ramp_is_its_slope():
     assert total_variation(ramp).item() == pytest.approx(0.25)
     assert total_variation(ramp.transpose(2, 3)).item() == pytest.approx(0.25)
     assert total_variation(torch.full((1, 3, 4, 4), 0.5)).item() == 0
+
+
+def test_total_variation_counts_where_its_weight_is():
+    picture = torch.zeros(1, 3, 8, 8)
+    picture[..., 2, 2] = picture[..., 6, 6] = 1  # four differences of 1 around each, 56 pairs each way
+    weight = torch.zeros(1, 1, 8, 8)
+    assert total_variation(picture, weight).item() == 0
+    weight[..., :4, :4] = 1
+    assert total_variation(picture, weight).item() == pytest.approx(total_variation(picture).item() / 2)
+    assert total_variation(picture, torch.ones(1, 1, 8, 8)).item() == pytest.approx(total_variation(picture).item())
+
+
+def test_a_picture_is_flat_where_no_edge_is_near():
+    edge = torch.full((1, 3, 32, 32), 0.2)
+    edge[..., 16:] = 0.9  # between columns 15 and 16
+    found = flatness(edge)
+    assert found.shape == (1, 1, 32, 32)
+    assert found[..., :11].eq(1).all() and found[..., 20:].eq(1).all()
+    assert found[..., 11:20].lt(1e-6).all()
+    slope = torch.linspace(0, 1, 41).expand(1, 3, 41, 41)  # 1/40 a pixel
+    torch.testing.assert_close(flatness(slope), torch.full((1, 1, 41, 41), math.exp(-0.25)))
 
 
 def halves(left: float, right: float, side: int = 64) -> Tensor:

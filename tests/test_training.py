@@ -858,6 +858,15 @@ def test_total_variation_has_its_weight(step):
     assert one > none + 1e-3
 
 
+def test_variation_in_flat_places_has_its_weight(step):
+    flat = torch.linspace(0.2, 0.8, 64).expand(2, 3, 64, 64).contiguous()
+    one, two, none = (step(contents=flat, flat_weight=weight)[0].item() for weight in (1.0, 2.0, 0.0))
+    assert two - none == pytest.approx(2 * (one - none), rel=1e-2)
+    assert one > none
+    log = step(contents=flat, flat_weight=1.0)[1]
+    assert log["flat"] == pytest.approx(one - none, rel=1e-2)
+
+
 def test_paintings_guide_as_many_photographs_in_a_row_each(step, make_picture):
     contents = make_picture(64, 64, 1, count=4)
     one, other = make_picture(64, 64, 5), make_picture(64, 64, 6)
