@@ -91,12 +91,12 @@ def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
     ).mean(1)
 
 
-def total_variation(image: Tensor, weight: Tensor | float = 1.0) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, times their weight [N, 1, H, W]; a scalar."""
-    across, down = (image.diff(dim=d).abs().float() for d in (-1, -2))
-    if isinstance(weight, Tensor):
-        return (across * weight[..., 1:]).mean() + (down * weight[..., 1:, :]).mean()
-    return weight * (across.mean() + down.mean())
+def total_variation(image: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of neighbouring pixels, times their weight [N, 1, H, W] if there is one; a scalar."""
+    across, down = (image.float().diff(dim=d).abs() for d in (-1, -2))
+    if weight is not None:
+        across, down = across * weight[..., 1:], down * weight[..., 1:, :]
+    return across.mean() + down.mean()
 
 
 def flatness(contents: Tensor) -> Tensor:
