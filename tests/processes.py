@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
+ALONE = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def start_script(script: Path, *flags: str, processes: int | None, vgg: Path) -> subprocess.Popen:
@@ -23,25 +24,18 @@ def start_script(script: Path, *flags: str, processes: int | None, vgg: Path) ->
         command += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     return subprocess.Popen(
         [*command, str(script), *flags],
-        env=os.environ
-        | {
-            "ZMNET_VGG": str(vgg),
-            "PYTHONPATH": str(ROOT),
-            "ACCELERATE_USE_CPU": "true",
-            "OMP_NUM_THREADS": "1",
-            "OMP_WAIT_POLICY": "PASSIVE",
-        },
+        env=os.environ | ALONE | {"ZMNET_VGG": str(vgg), "ACCELERATE_USE_CPU": "true"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def start_alone(script: Path, *options: object) -> subprocess.Popen:
-    """Start a script of train/ that needs neither accelerate nor VGG-16, what it prints and its errors apart."""
+def start_alone(script: Path, *options: object, **environment: str) -> subprocess.Popen:
+    """Start a script by itself, what it prints and its errors apart."""
     return subprocess.Popen(
         [sys.executable, str(script), *map(str, options)],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        env=os.environ | ALONE | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,10 +48,10 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def finish(process: subprocess.Popen) -> str:
+def finish(process: subprocess.Popen, timeout: float = 600) -> str:
     """What a process printed; it is to end well."""
-    output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output[-3000:]
+    output, errors = process.communicate(timeout=timeout)
+    assert process.returncode == 0, (errors or output)[-3000:]
     return output
 
 

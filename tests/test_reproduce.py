@@ -2,9 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from noon_night import PATH, UNTRAINED, Measures, colour_temperature, compression, lightness, monotonic, report
+from processes import ROOT, finish, start_alone
 
 from zmnet_core.baselines.illumination import illumination_change, to_linear, to_srgb
 from zmnet_core.images import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.signals import glove
-
-ROOT = Path(__file__).resolve().parent.parent
-
 
 # Illumination ----------------------------------------------------------------------------------
 
@@ -91,11 +86,7 @@ def data(tmp_path_factory, make_picture) -> Path:
 
 
 def reproduce(*arguments: object, vgg: Path) -> str:
-    command = [sys.executable, str(ROOT / "train" / "reproduce.py"), *map(str, arguments)]
-    variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ZMNET_VGG": str(vgg)}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return finish(start_alone(ROOT / "train" / "reproduce.py", *arguments, ZMNET_VGG=str(vgg)), timeout=300)
 
 
 @pytest.mark.slow

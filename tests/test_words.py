@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import word_data
+from processes import ROOT, finish, start_alone
 from script import data_folder
 from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES, LIGHTS, TONES
 from word_data import families, palettes_of, phrase_scores, rule_scores, without
@@ -25,8 +23,6 @@ from zmnet_core.palettes import histogram, lab, palette_histogram, picture_histo
 from zmnet_core.pnet import build_pnet
 from zmnet_core.sentences import sentences
 from zmnet_core.tnet import din_sites
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def patches_of(*colours: str, count: int = 100) -> torch.Tensor:
@@ -160,11 +156,7 @@ def data(tmp_path_factory, make_picture) -> Path:
 
 
 def run(script: str, *arguments: object, **environment: str) -> str:
-    command = [sys.executable, str(ROOT / "train" / script), *map(str, arguments)]
-    variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(command, env=variables | environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return finish(start_alone(ROOT / "train" / script, *arguments, **environment), timeout=300)
 
 
 def test_missing_data_names_what_to_set(tmp_path, monkeypatch):
