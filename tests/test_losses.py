@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from zmnet_core.losses import (
     BLOCKS,
     LIGHT_AND_COLOUR,
+    OCTAVES,
     PALETTE,
     LossConfig,
     PerceptualLoss,
     compress,
+    flat_variation,
     flatness,
     gram_matrix,
     palette,
@@ -215,16 +217,6 @@ def test_total_variation_of_a_ramp_is_its_slope():
     assert total_variation(torch.full((1, 3, 4, 4), 0.5)).item() == 0
 
 
-def test_total_variation_counts_where_its_weight_is():
-    picture = torch.zeros(1, 3, 8, 8)
-    picture[..., 2, 2] = picture[..., 6, 6] = 1  # four differences of 1 around each, 56 pairs each way
-    weight = torch.zeros(1, 1, 8, 8)
-    assert total_variation(picture, weight).item() == 0
-    weight[..., :4, :4] = 1
-    assert total_variation(picture, weight).item() == pytest.approx(total_variation(picture).item() / 2)
-    assert total_variation(picture, torch.ones(1, 1, 8, 8)).item() == pytest.approx(total_variation(picture).item())
-
-
 def test_a_picture_is_flat_where_no_edge_is_near():
     edge = torch.full((1, 3, 32, 32), 0.2)
     edge[..., 16:] = 0.9  # between columns 15 and 16
@@ -234,6 +226,31 @@ def test_a_picture_is_flat_where_no_edge_is_near():
     assert found[..., 11:20].lt(1e-6).all()
     slope = torch.linspace(0, 1, 41).expand(1, 3, 41, 41)  # 1/40 a pixel
     torch.testing.assert_close(flatness(slope), torch.full((1, 1, 41, 41), math.exp(-0.25)))
+
+
+def test_the_photograph_itself_does_not_vary_beyond_the_photograph(make_picture):
+    picture = make_picture(64, 64, 0)
+    assert flat_variation(picture, picture).item() == 0
+    assert flat_variation(picture.flip(3) / 2 + 0.25, torch.full_like(picture, 0.5)).item() > 0
+
+
+def test_a_slope_in_a_flat_photograph_counts_in_every_octave():
+    slope = torch.linspace(0, 0.63, 64).expand(1, 3, 64, 64)  # 0.01 a pixel
+    flat = torch.full_like(slope, 0.5)
+    assert flat_variation(slope, flat).item() == pytest.approx(0.01 * sum(OCTAVES), rel=1e-3)
+    assert flat_variation(slope.transpose(2, 3), flat).item() == pytest.approx(0.01 * sum(OCTAVES), rel=1e-3)
+
+
+def test_a_weave_counts_in_the_finest_octave_alone():
+    weave = 0.5 + 0.1 * (torch.arange(64) % 2).expand(1, 3, 64, 64)
+    assert flat_variation(weave, torch.full_like(weave, 0.5)).item() == pytest.approx(0.1, rel=1e-3)
+
+
+def test_an_edge_may_grow_and_a_rim_beside_it_may_not():
+    contents, taller, rimmed = halves(0.2, 0.8), halves(0.0, 1.0), halves(0.2, 0.8)
+    rimmed[..., 42:46] += 0.2  # in the flat half, 10 px from the edge
+    assert flat_variation(taller, contents).item() < 1e-6
+    assert flat_variation(rimmed, contents).item() > 0.01
 
 
 def halves(left: float, right: float, side: int = 64) -> Tensor:

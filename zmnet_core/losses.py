@@ -31,6 +31,7 @@ LIGHT_AND_COLOUR = (
     (3 * 0.81650, -3 * 0.40825, -3 * 0.40825),
     (0.0, 3 * 0.70711, -3 * 0.70711),
 )
+OCTAVES = (1, 2, 4)  # px, sides of the blocks whose means `flat_variation` compares
 PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 
@@ -91,23 +92,40 @@ def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
     ).mean(1)
 
 
-def total_variation(image: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean absolute difference of neighbouring pixels, times their weight [N, 1, H, W] if there is one; a scalar."""
-    across, down = (image.float().diff(dim=d).abs() for d in (-1, -2))
-    if weight is not None:
-        across, down = across * weight[..., 1:], down * weight[..., 1:, :]
-    return across.mean() + down.mean()
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels; a scalar."""
+    return sum(steps.abs().mean() for steps in differences(image))
 
 
-def flatness(contents: Tensor) -> Tensor:
-    """exp(−(d / 0.05)²), d the largest difference of neighbouring pixels within 4 px: [N, 3, H, W] → [N, 1, H, W].
+def differences(image: Tensor) -> tuple[Tensor, Tensor]:
+    """From pixel to pixel, across [N, C, H, W − 1] and down [N, C, H − 1, W]; float32."""
+    return image.float().diff(dim=-1), image.float().diff(dim=-2)
 
-    1 in skies and on walls, 0 along edges and in foliage. A Gram matrix does not say where a painting has its texture,
-    so a network spreads it evenly, and in a sky it shows as a weave. Variation that costs more there goes elsewhere.
+
+def flat_variation(image: Tensor, contents: Tensor) -> Tensor:
+    """Total variation beyond the photograph's where that is flat, summed over octaves (`OCTAVES`); a scalar.
+
+    A Gram matrix does not say where a painting has its texture, so a network spreads it evenly: in a sky it shows as a
+    weave, pixel by pixel, and as rims along roofs and as blotches, in the means of larger blocks. Where variation
+    costs more it goes elsewhere.
     """
-    across, down = (contents.float().diff(dim=d).abs() for d in (-1, -2))
+    total = image.new_zeros((), dtype=torch.float32)
+    for side in OCTAVES:
+        y, x = (F.avg_pool2d(each.float(), side) for each in (image, contents))
+        flat = flatness(x, 4 // side)
+        for steps, wanted, weight in zip(differences(y), differences(x), (flat[..., 1:], flat[..., 1:, :])):
+            total = total + (weight * F.relu(steps.abs() - wanted.abs())).mean()
+    return total
+
+
+def flatness(contents: Tensor, margin: int = 4) -> Tensor:
+    """exp(−(d / 0.05)²), d the largest difference of neighbouring pixels within `margin`: [N, 3, H, W] → [N, 1, H, W].
+
+    1 in skies and on walls, 0 along edges and in foliage.
+    """
+    across, down = (steps.abs() for steps in differences(contents))
     steps = torch.maximum(F.pad(across, (0, 1)), F.pad(down, (0, 0, 0, 1))).amax(1, keepdim=True)
-    return torch.exp(-(F.max_pool2d(steps, 9, 1, 4) / 0.05).square())
+    return torch.exp(-(F.max_pool2d(steps, 2 * margin + 1, 1, margin) / 0.05).square())
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import StyleTargets
-from .losses import PerceptualLoss, flatness, saturation_penalty, total_variation
+from .losses import PerceptualLoss, flat_variation, saturation_penalty, total_variation
 from .model import ZMNet
 from .throughput import Stopwatch
 from .training_config import TrainingConfig
@@ -56,7 +56,7 @@ class Objective:
                 terms = self.perceptual(trace.image, contents, grams)
             loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
             if config.flat_weight:
-                log["flat"] = total_variation(trace.image, flatness(contents))
+                log["flat"] = flat_variation(trace.image, contents)
                 loss = loss + config.flat_weight * log["flat"]
             if not identity:
                 log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
