@@ -77,7 +77,7 @@ class TrainingConfig:
     compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
     palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
     tv_weight: float = option(0.0, "weight of total variation")
-    flat_weight: float = option(0.0, "weight of variation where the photograph is flat, against weave, rims and blotches in skies")
+    flat_weight: float = option(0.0, "weight of variation where the photograph is flat: weave, rims, blotches in skies")
     teacher: str | None = option(
         None, "a trained model whose pictures are an aim as well (folder, bundled name or Hub id)"
     )
