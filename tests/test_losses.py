@@ -220,10 +220,11 @@ def test_total_variation_of_a_ramp_is_its_slope():
 def test_a_picture_is_flat_where_no_edge_is_near():
     edge = torch.full((1, 3, 32, 32), 0.2)
     edge[..., 16:] = 0.9  # between columns 15 and 16
-    found = flatness(edge)
-    assert found.shape == (1, 1, 32, 32)
-    assert found[..., :11].eq(1).all() and found[..., 20:].eq(1).all()
-    assert found[..., 11:20].lt(1e-6).all()
+    for margin in (0, 4):
+        found = flatness(edge, margin)
+        assert found.shape == (1, 1, 32, 32)
+        assert found[..., : 15 - margin].eq(1).all() and found[..., 17 + margin :].eq(1).all()
+        assert found[..., 15 - margin : 17 + margin].lt(1e-6).all()
     slope = torch.linspace(0, 1, 41).expand(1, 3, 41, 41)  # 1/40 a pixel
     torch.testing.assert_close(flatness(slope), torch.full((1, 1, 41, 41), math.exp(-0.25)))
 

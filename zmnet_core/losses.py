@@ -31,7 +31,7 @@ LIGHT_AND_COLOUR = (
     (3 * 0.81650, -3 * 0.40825, -3 * 0.40825),
     (0.0, 3 * 0.70711, -3 * 0.70711),
 )
-OCTAVES = (1, 2, 4)  # px, sides of the blocks whose means `flat_variation` compares
+OCTAVES = (1, 2, 4, 8)  # px, sides of the blocks whose means `flat_variation` compares
 PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 
@@ -113,18 +113,20 @@ def flat_variation(image: Tensor, contents: Tensor) -> Tensor:
     for side in OCTAVES:
         y, x = (F.avg_pool2d(each.float(), side) for each in (image, contents))
         flat = flatness(x, 4 // side)
-        for steps, wanted, weight in zip(differences(y), differences(x), (flat[..., 1:], flat[..., 1:, :])):
+        weights = flat[..., 1:], flat[..., 1:, :]
+        for steps, wanted, weight in zip(differences(y), differences(x), weights, strict=True):
             total = total + (weight * F.relu(steps.abs() - wanted.abs())).mean()
     return total
 
 
 def flatness(contents: Tensor, margin: int = 4) -> Tensor:
-    """exp(−(d / 0.05)²), d the largest difference of neighbouring pixels within `margin`: [N, 3, H, W] → [N, 1, H, W].
+    """exp(−(d / 0.05)²), d the largest of the differences of pixels up to `margin` px away from their four neighbours.
 
-    1 in skies and on walls, 0 along edges and in foliage.
+    1 in skies and on walls, 0 along edges and in foliage. [N, 3, H, W] → [N, 1, H, W].
     """
-    across, down = (steps.abs() for steps in differences(contents))
-    steps = torch.maximum(F.pad(across, (0, 1)), F.pad(down, (0, 0, 0, 1))).amax(1, keepdim=True)
+    across, down = (steps.abs().amax(1, keepdim=True) for steps in differences(contents))
+    sides = F.pad(across, (1, 0)), F.pad(across, (0, 1)), F.pad(down, (0, 0, 1, 0)), F.pad(down, (0, 0, 0, 1))
+    steps = torch.stack(sides).amax(0)
     return torch.exp(-(F.max_pool2d(steps, 2 * margin + 1, 1, margin) / 0.05).square())
 
 
