@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from .data import StyleTargets
-from .losses import PerceptualLoss, flat_variation, saturation_penalty, total_variation
+from .losses import PerceptualLoss, saturation_penalty
 from .model import ZMNet
 from .throughput import Stopwatch
 from .training_config import TrainingConfig
+from .variation import flat_variation, total_variation
 
 
 class Objective:

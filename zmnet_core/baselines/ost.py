@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..losses import LossConfig, PerceptualLoss, total_variation
+from ..losses import LossConfig, PerceptualLoss
+from ..variation import total_variation
 from ..vgg import VGG16
 from .colour_transfer import colour_transfer
 
