@@ -16,6 +16,7 @@ from zmnet_core.model import ZMNet
 from zmnet_core.pnet import IMAGE_KINDS
 from zmnet_core.saved import BUNDLED, CONFIG, bundled_models, find
 from zmnet_core.style import Style
+from zmnet_core.stylize import encode_painting
 
 
 @pytest.fixture
@@ -45,6 +46,12 @@ def test_painting_to_picture_in_three_calls(make_model, make_picture, contents, 
 def test_two_styles_give_two_pictures(model, contents, make_picture):
     one, other = (model.apply(contents, model.encode_style(make_picture(64, 64, seed), size=None)) for seed in (7, 8))
     assert (one - other).abs().mean() > 0.005
+
+
+def test_stylize_looks_at_the_painting_at_the_size_asked_for(model, contents, make_picture):
+    photograph, painting = to_pil(contents[0]), to_pil(make_picture(80, 120, 7)[0])
+    expected = model.stylize(photograph, encode_painting(model, painting, 40))
+    assert model.stylize(photograph, painting, style_size=40) == expected != model.stylize(photograph, painting)
 
 
 def test_one_style_a_picture_is_applied_in_order(model, contents, make_picture):

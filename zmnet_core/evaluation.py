@@ -58,7 +58,7 @@ class Result:
     scores: dict[str, dict[str, list[Score]]]
     pictures: list[dict[str, Tensor]] = field(default_factory=list)
 
-    def sheet(self, cell: int = 192) -> Image.Image:
+    def sheet(self, cell: int = 256) -> Image.Image:
         """The pictures, a pair a line: photograph, painting, then every row but the photograph."""
         columns = ["photograph", "painting", *(name for name in self.rows if name != "photograph")]
         blank = torch.ones(1, 3, 8, 8)

@@ -175,7 +175,12 @@ class ZMNet(nn.Module):
         return stylised.to(contents.dtype)
 
     def stylize(
-        self, photograph: Image.Image, painting: Image.Image | Style, strength: float = 1.0, **options: object
+        self,
+        photograph: Image.Image,
+        painting: Image.Image | Style,
+        strength: float = 1.0,
+        style_size: int = 256,
+        **options: object,
     ) -> Image.Image:
         """PIL in, PIL out: `model.stylize(photograph, painting).save("out.png")`.
 
@@ -183,9 +188,10 @@ class ZMNet(nn.Module):
             photograph: of any mode and size; transparency is kept.
             painting: a picture, or a `Style`.
             strength: as in `apply`.
+            style_size: short side, in px, at which the painting is looked at; of no effect on a `Style`.
             options: `size`, `keep_colour`, `tile` of `stylize_picture`.
         """
-        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb)
+        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, style_size)
         picture = stylize_picture(self, to_picture(photograph), style, strength, **options)
         if picture.alpha is not None:
             picture.rgb.putalpha(picture.alpha)
