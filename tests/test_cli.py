@@ -55,6 +55,16 @@ def test_stylize_matches_the_library(photo, tmp_path):
     assert np.array_equal(pixels(tmp_path / "out.png"), np.asarray(expected).astype(float))
 
 
+def test_calm_and_style_size_are_those_of_the_library(photo, tmp_path):
+    from zmnet_core import ZMNet
+
+    zmnet("stylize", photo, "-s", PAINTING, "--calm", 0.5, "--style-size", 128, "-o", tmp_path / "out.png")
+    model, pictures = ZMNet.from_pretrained("zmnet-base"), (Image.open(photo), Image.open(PAINTING))
+    expected, plain = (model.stylize(*pictures, style_size=128, calm=calm) for calm in (0.5, 0))
+    assert np.array_equal(pixels(tmp_path / "out.png"), np.asarray(expected).astype(float))
+    assert expected != plain
+
+
 def test_a_style_file_gives_what_its_painting_gives(photo, tmp_path):
     style = tmp_path / "style.safetensors"
     zmnet("encode", PAINTING, "-o", style)

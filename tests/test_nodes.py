@@ -18,6 +18,7 @@ from PIL import Image
 from zmnet_core.errors import WrongModelError
 from zmnet_core.stylize import stylize_each, stylize_tensor
 from zmnet_core.tiling import smaller_tile
+from zmnet_core.variation import calmed
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_IDS = {
@@ -217,6 +218,15 @@ def test_mask_mixes_softly_at_any_size(nodes, carried, photo):
         torch.testing.assert_close(out, level * full + (1 - level) * photo)
     with pytest.raises(ValueError, match="2 masks where there are 3"):
         result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried, mask=torch.ones(2, 8, 8))
+
+
+def test_calm_evens_out_what_is_flat(nodes, carried):
+    slope = torch.linspace(0.2, 0.8, 64)[:, None, None].expand(1, 64, 64, 3)
+    plain, calm = (result(nodes, "ZMNetApply", slope, carried, calm=amount).movedim(-1, 1) for amount in (0.0, 0.5))
+    torch.testing.assert_close(calm, calmed(slope.movedim(-1, 1), plain, 0.5))
+    assert (calm - plain).abs().max() > 1e-3
+    frames = result(nodes, "ZMNetAnimateStyles", slope, carried, carried, frames=2, calm=0.5)
+    torch.testing.assert_close(frames[:1].movedim(-1, 1), calm)
 
 
 def test_layers_switch_off(nodes, carried, photo):

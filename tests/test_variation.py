@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pictures import halves
 
-from zmnet_core.variation import OCTAVES, flat_variation, flatness, total_variation
+from zmnet_core import variation
+from zmnet_core.variation import OCTAVES, calmed, flat_variation, flatness, total_variation
 
 
 def test_total_variation_of_a_ramp_is_its_slope():
@@ -50,3 +52,50 @@ def test_an_edge_may_grow_and_a_rim_beside_it_may_not():
     rimmed[..., 42:46] += 0.2  # in the flat half, 10 px from the edge
     assert flat_variation(taller, contents).item() < 1e-6
     assert flat_variation(rimmed, contents).item() > 0.01
+
+
+# Taken out of a finished picture ---------------------------------------------------------------
+
+
+def woven(image: torch.Tensor) -> torch.Tensor:
+    """The picture with stripes of ±0.1, two pixels wide."""
+    stripes = 0.2 * (torch.arange(image.shape[-1]) // 2 % 2) - 0.1
+    return image + stripes
+
+
+def test_a_weave_in_a_flat_photograph_goes_and_a_slope_stays():
+    slope = torch.linspace(0.2, 0.8, 64)[:, None].expand(1, 3, 64, 64)
+    calm = calmed(torch.full((1, 3, 64, 64), 0.5), woven(slope), 1.0)
+    inside = (..., slice(12, -12), slice(None))  # at the border a mean has one side only
+    torch.testing.assert_close(calm[inside], slope[inside], rtol=0, atol=0.01)
+
+
+def test_edges_keep_their_grain_and_do_not_bleed():
+    photograph = halves(0.2, 0.8)
+    calm = calmed(photograph, woven(photograph), 1.0)
+    half = photograph.shape[-1] // 2
+    torch.testing.assert_close(calm[..., half - 3 : half + 3], woven(photograph)[..., half - 3 : half + 3])
+    for far in (slice(0, half - 8), slice(half + 8, None)):
+        torch.testing.assert_close(calm[..., far], photograph[..., far], rtol=0, atol=0.03)
+
+
+def test_half_as_calm_is_half_the_way():
+    photograph, painted = torch.full((1, 3, 40, 40), 0.5), woven(torch.full((1, 3, 40, 40), 0.4))
+    whole, half = (calmed(photograph, painted, amount) for amount in (1.0, 0.5))
+    torch.testing.assert_close(half, (painted + whole) / 2)
+    assert torch.equal(calmed(photograph, painted, 0.0), painted)
+
+
+def test_strips_leave_no_seams(make_picture, monkeypatch):
+    photograph = F.avg_pool2d(make_picture(150, 40, 1), 9, 1, 4) / 4 + 0.4
+    painted = make_picture(150, 40, 2)
+    whole = calmed(photograph, painted, 1.0)
+    monkeypatch.setattr(variation, "STRIP", 32)
+    torch.testing.assert_close(calmed(photograph, painted, 1.0), whole, rtol=0, atol=1e-5)
+    assert (whole - painted).abs().mean() > 0.001
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, math.nan])
+def test_an_amount_off_the_scale_is_refused(amount):
+    with pytest.raises(ValueError, match="from 0 "):
+        calmed(torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16), amount)

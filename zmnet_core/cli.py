@@ -57,7 +57,10 @@ StyleSizeOption = Annotated[
         help="Short side, in px, at which paintings are looked at: larger gives wider strokes and paler colours.",
     ),
 ]
-
+CalmOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Takes grain out of skies, walls and what else is flat: 0 none, 1 all of it."),
+]
 
 AttributeOption = Annotated[
     list[str] | None,
@@ -184,6 +187,7 @@ def stylize(
     ] = None,
     style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    calm: CalmOption = 0.0,
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
     ] = None,
@@ -225,7 +229,9 @@ def stylize(
     failed = 0
     for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
         try:
-            picture = stylize_picture(network, read_picture(source), mixed, strength, size, keep_colour, tile)
+            picture = stylize_picture(
+                network, read_picture(source), mixed, strength, size, keep_colour, tile, calm=calm
+            )
             write_picture(picture, target, quality)
         except PictureError as error:
             if len(jobs) == 1:
@@ -337,6 +343,7 @@ def animate(
     size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
     style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    calm: CalmOption = 0.0,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -355,7 +362,7 @@ def animate(
     network = load_model(model, device)
     ends = [load_signal(network, text, style_size) for text in (start, end)]
     shares = shares_of(frames, smooth=ease, there_and_back=loop)
-    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour)
+    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour, calm=calm)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 

@@ -189,7 +189,7 @@ class ZMNet(nn.Module):
             painting: a picture, or a `Style`.
             strength: as in `apply`.
             style_size: short side, in px, at which the painting is looked at; of no effect on a `Style`.
-            options: `size`, `keep_colour`, `tile` of `stylize_picture`.
+            options: `size`, `keep_colour`, `tile`, `calm` of `stylize_picture`.
         """
         style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, style_size)
         picture = stylize_picture(self, to_picture(photograph), style, strength, **options)

@@ -1,7 +1,7 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
 The straight way of a picture: `Picture` → tensor → `model.apply` (in tiles if it is large) →
-keep colour → `Picture`.
+calm → keep colour → `Picture`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
 from .tnet import MIN_SIDE
+from .variation import calmed
 
 if TYPE_CHECKING:
     from .model import ZMNet
@@ -38,6 +39,7 @@ def stylize_tensor(
     tile: int | None = None,
     step: Callable[[], None] = lambda: None,
     mask: Tensor | None = None,
+    calm: float = 0.0,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
 
@@ -50,8 +52,10 @@ def stylize_tensor(
             tiles of 1024. 0: always in one piece.
         step: called after every tile (once if there are none). What it raises ends the work.
         mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
+        calm: 0..1, how much of the grain is taken out where the photograph is flat.
 
     Raises:
+        ValueError: calm is outside of 0..1.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     height, width = contents.shape[-2:]
@@ -71,6 +75,7 @@ def stylize_tensor(
                 f"memory ran out on a picture of {width} × {height} px, even in tiles "
                 f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
             )
+    stylised = calmed(contents.to(stylised.device), stylised, calm)
     if keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)
@@ -228,6 +233,7 @@ def stylize_picture(
     keep_colour: bool = False,
     tile: int | None = None,
     step: Callable[[], None] = lambda: None,
+    calm: float = 0.0,
 ) -> Picture:
     """Stylise a picture, keeping its transparency and colour profile.
 
@@ -243,7 +249,8 @@ def stylize_picture(
     wanted = content.size
     if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
         content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
-    stylised = to_pil(stylize_tensor(model, to_tensor(content)[None], style, strength, keep_colour, tile, step)[0])
+    contents = to_tensor(content)[None]
+    stylised = to_pil(stylize_tensor(model, contents, style, strength, keep_colour, tile, step, calm=calm)[0])
     if stylised.size != wanted:
         stylised = stylised.resize(wanted, Image.Resampling.BOX)
     alpha = photograph.alpha

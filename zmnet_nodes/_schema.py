@@ -51,6 +51,20 @@ def keep_colour() -> io.Input:
     )
 
 
+def calm() -> io.Input:
+    """How much grain is taken out of flat places; the last input, so that saved workflows keep their values."""
+    return io.Float.Input(
+        "calm",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        display_mode=io.NumberDisplay.slider,
+        tooltip="Takes grain and weave out of skies, walls and what else is flat in the photograph. 0: as the network "
+        "paints them, 1: smooth.",
+    )
+
+
 TILES = {"auto": None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
 
 

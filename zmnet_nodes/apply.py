@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import TILES, StyleType, chosen, keep_colour, optional_model, schema, strength, tile
+from ._schema import TILES, StyleType, calm, chosen, keep_colour, optional_model, schema, strength, tile
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ApplyZMNet(io.ComfyNode):
                 layers("texture", "strokes and texture", "7-9"),
                 keep_colour(),
                 tile(),
+                calm(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -75,6 +76,7 @@ class ApplyZMNet(io.ComfyNode):
         texture: bool = True,
         keep_colour: bool = False,
         tile: str = "auto",
+        calm: float = 0.0,
     ) -> io.NodeOutput:
         size = TILES[chosen(tile, TILES, "tile")]
         contents, alpha = pictures(image)
@@ -90,6 +92,7 @@ class ApplyZMNet(io.ComfyNode):
             masks(mask),
             strength=strength,
             keep_colour=keep_colour,
+            calm=calm,
             tile=size,
             step=progress(steps * len(contents)),
         )
@@ -126,6 +129,7 @@ class AnimateStyles(io.ComfyNode):
                 strength(),
                 keep_colour(),
                 tile(),
+                calm(),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
         )
@@ -143,6 +147,7 @@ class AnimateStyles(io.ComfyNode):
         strength: float = 1.0,
         keep_colour: bool = False,
         tile: str = "auto",
+        calm: float = 0.0,
     ) -> io.NodeOutput:
         size = TILES[chosen(tile, TILES, "tile")]
         contents, alpha = pictures(image)
@@ -158,6 +163,7 @@ class AnimateStyles(io.ComfyNode):
             core("stylize").shares_of(count, smooth, there_and_back),
             strength=strength,
             keep_colour=keep_colour,
+            calm=calm,
             tile=size,
             step=progress(steps * count),
         )
