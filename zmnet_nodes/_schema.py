@@ -52,9 +52,13 @@ def keep_colour() -> io.Input:
 
 
 def calm() -> io.Input:
-    """How much grain is taken out of flat places; the last input, so that saved workflows keep their values."""
+    """How much grain is taken out of flat places.
+
+    The last input and an optional one, so that workflows saved before there was one keep their values and run.
+    """
     return io.Float.Input(
         "calm",
+        optional=True,
         default=0.0,
         min=0.0,
         max=1.0,

@@ -161,9 +161,8 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
         assert kind == "ZMNetApply"
         groups = [name for name in ("detail", "colour", "texture") if given[name]]
         style = given["style"].only(*groups)
-        return stylize_tensor(
-            model, given["image"], style, given["strength"], given["keep_colour"], mask=given.get("mask")
-        )
+        options = {name: given[name] for name in ("strength", "keep_colour", "mask", "calm") if name in given}
+        return stylize_tensor(model, given["image"], style, **options)
 
     return {id: value(node["inputs"]["images"]) for id, node in prompt.items() if node["class_type"] == "SaveImage"}
 
