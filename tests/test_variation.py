@@ -86,11 +86,11 @@ def test_half_as_calm_is_half_the_way():
     assert torch.equal(calmed(photograph, painted, 0.0), painted)
 
 
-def test_strips_leave_no_seams(make_picture, monkeypatch):
+def test_tiles_leave_no_seams(make_picture, monkeypatch):
     photograph = F.avg_pool2d(make_picture(150, 40, 1), 9, 1, 4) / 4 + 0.4
     painted = make_picture(150, 40, 2)
     whole = calmed(photograph, painted, 1.0)
-    monkeypatch.setattr(variation, "STRIP", 32)
+    monkeypatch.setattr(variation, "TILE", 32)
     torch.testing.assert_close(calmed(photograph, painted, 1.0), whole, rtol=0, atol=1e-5)
     assert (whole - painted).abs().mean() > 0.001
 

@@ -75,7 +75,7 @@ def stylize_tensor(
                 f"memory ran out on a picture of {width} × {height} px, even in tiles "
                 f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
             )
-    stylised = calmed(contents.to(stylised.device), stylised, calm)
+    stylised = calmed(contents, stylised, calm)
     if keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)

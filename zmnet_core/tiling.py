@@ -8,7 +8,7 @@ pixels. Tiles that overlap by that much are, value for value, cut from one big p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -54,20 +54,25 @@ def small_copy(contents: Tensor, side: int = MEASURE_SIDE) -> Tensor:
 
 
 def paint_tiles(
-    paint: Callable[[Tensor], Tensor], contents: Tensor, size: int, step: Callable[[], None] = lambda: None
+    paint: Callable[..., Tensor],
+    contents: Tensor,
+    size: int,
+    step: Callable[[], None] = lambda: None,
+    beside: Sequence[Tensor] = (),
 ) -> Tensor:
     """Run `paint` (a TNet with frozen statistics) over tiles of [B, 3, H, W] and join them.
 
     Args:
-        paint: [B, 3, h, w] → [B, 3, h, w].
+        paint: [B, 3, h, w] → [B, 3, h, w]; sees no further than `OVERLAP` pixels.
         size: side of what each tile keeps, a multiple of 4, px.
         step: called after every tile, for progress bars and cancellation.
+        beside: more pictures of that size, whose tiles `paint` gets as well.
     """
     if size < DOWNSAMPLING or size % DOWNSAMPLING:
         raise ValueError(f"the tile size is a multiple of {DOWNSAMPLING}, not {size}.")
     joined = torch.empty_like(contents)
     for read_y, read_x, keep_y, keep_x in tiles(*contents.shape[-2:], size):
-        painted = paint(contents[..., read_y, read_x])
+        painted = paint(*(picture[..., read_y, read_x] for picture in (contents, *beside)))
         inner_y = slice(keep_y.start - read_y.start, keep_y.stop - read_y.start)
         inner_x = slice(keep_x.start - read_x.start, keep_x.stop - read_x.start)
         joined[..., keep_y, keep_x] = painted[..., inner_y, inner_x]

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .tiling import TILE, paint_tiles
+
 OCTAVES = (1, 2, 4, 8)  # px, sides of the blocks whose means `flat_variation` compares
 BOX = 13  # px, the side of the means that replace the weave, whose threads are up to 8 px apart
-STRIP = 512  # rows that `calmed` works on at a time
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -66,17 +67,14 @@ def calmed(contents: Tensor, stylised: Tensor, amount: float) -> Tensor:
         raise ValueError(f"calm is {amount}: a number from 0 (the pictures as they are) to 1 (flat places smooth).")
     if amount == 0:
         return stylised
-    result, height = torch.empty_like(stylised), stylised.shape[-2]
-    reach = 2 * (BOX // 2) + 6  # rows that have a say: two boxes, and for flatness 4 + 1 + 1
-    for top in range(0, height, STRIP):
-        first, last = max(0, top - reach), min(height, top + STRIP + reach)
-        y = stylised[..., first:last, :].float()
+
+    def calmed_tile(y: Tensor, x: Tensor) -> Tensor:
         # The photograph's own noise is no texture: its means of 3 × 3.
-        x = F.avg_pool2d(contents[..., first:last, :].float(), 3, 1, 1, count_include_pad=False)
-        flat = flatness(x)
-        even = torch.lerp(y, _blurred(flat * y) / _blurred(flat).clamp_min(1e-6), amount * flat)
-        result[..., top : top + STRIP, :] = even[..., top - first : top - first + STRIP, :]
-    return result
+        flat = flatness(F.avg_pool2d(x.to(y.device).float(), 3, 1, 1, count_include_pad=False))
+        y = y.float()
+        return torch.lerp(y, _blurred(flat * y) / _blurred(flat).clamp_min(1e-6), amount * flat)
+
+    return paint_tiles(calmed_tile, stylised, TILE, beside=[contents])
 
 
 def _blurred(image: Tensor) -> Tensor:
