@@ -91,6 +91,12 @@ def test_progress_is_told_of_every_tile(model):
     assert len(calls) == 1
 
 
+def test_calm_off_the_scale_is_refused_before_anything_is_painted(model):
+    style = model.encode_style(torch.rand(1, 3, 64, 64))
+    with pytest.raises(ValueError, match="calm is 2"):
+        stylize_tensor(model, torch.rand(1, 3, 64, 64), style, step=lambda: pytest.fail("painted"), calm=2)
+
+
 def test_kept_colours_have_the_photographs_chroma_and_the_stylised_luma():
     photograph, stylised = torch.full((1, 3, 4, 4), 0.5), torch.rand(1, 3, 4, 4)
     grey = with_colours_of(photograph, stylised)

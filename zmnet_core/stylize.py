@@ -21,7 +21,7 @@ from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
 from .tnet import MIN_SIDE
-from .variation import calmed
+from .variation import calmed, check_calm
 
 if TYPE_CHECKING:
     from .model import ZMNet
@@ -58,6 +58,7 @@ def stylize_tensor(
         ValueError: calm is outside of 0..1.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
+    check_calm(calm)  # before minutes go by
     height, width = contents.shape[-2:]
     if tile is None:
         tile = automatic_tile(height, width)

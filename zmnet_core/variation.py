@@ -63,8 +63,7 @@ def calmed(contents: Tensor, stylised: Tensor, amount: float) -> Tensor:
     Raises:
         ValueError: an amount outside of 0..1.
     """
-    if not 0 <= amount <= 1:
-        raise ValueError(f"calm is {amount}: a number from 0 (the pictures as they are) to 1 (flat places smooth).")
+    check_calm(amount)
     if amount == 0:
         return stylised
 
@@ -75,6 +74,12 @@ def calmed(contents: Tensor, stylised: Tensor, amount: float) -> Tensor:
         return torch.lerp(y, _blurred(flat * y) / _blurred(flat).clamp_min(1e-6), amount * flat)
 
     return paint_tiles(calmed_tile, stylised, TILE, beside=[contents])
+
+
+def check_calm(amount: float) -> None:
+    """ValueError if `calmed` would not take this amount."""
+    if not 0 <= amount <= 1:
+        raise ValueError(f"calm is {amount}: a number from 0 (the pictures as they are) to 1 (flat places smooth).")
 
 
 def _blurred(image: Tensor) -> Tensor:
