@@ -55,12 +55,14 @@ def test_stylize_matches_the_library(photo, tmp_path):
     assert np.array_equal(pixels(tmp_path / "out.png"), np.asarray(expected).astype(float))
 
 
-def test_calm_and_style_size_are_those_of_the_library(photo, tmp_path):
+def test_calm_brush_and_style_size_are_those_of_the_library(photo, tmp_path):
     from zmnet_core import ZMNet
 
-    zmnet("stylize", photo, "-s", PAINTING, "--calm", 0.5, "--style-size", 128, "-o", tmp_path / "out.png")
+    zmnet(
+        "stylize", photo, "-s", PAINTING, "--calm", 0.5, "--brush", 1.5, "--style-size", 128, "-o", tmp_path / "out.png"
+    )
     model, pictures = ZMNet.from_pretrained("zmnet-base"), (Image.open(photo), Image.open(PAINTING))
-    expected, plain = (model.stylize(*pictures, style_size=128, calm=calm) for calm in (0.5, 0))
+    expected, plain = (model.stylize(*pictures, style_size=128, calm=calm, brush=1.5) for calm in (0.5, 0))
     assert np.array_equal(pixels(tmp_path / "out.png"), np.asarray(expected).astype(float))
     assert expected != plain
 
@@ -193,6 +195,7 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--blend", "nan"], "not finite"),
         (["--blend", "a"], "not a list of numbers"),
         (["--blend", "0"], "sum to zero"),
+        (["-s", OTHER, "--blend", "1,-0.9"], "sum to 0.1"),
         (["--strength", "2"], "1.5"),
         (["--strength", "nan"], "1.5"),
         (["--layers", "sky"], "no group 'sky'"),

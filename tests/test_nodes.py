@@ -229,6 +229,14 @@ def test_calm_evens_out_what_is_flat(nodes, carried):
     torch.testing.assert_close(frames[:1].movedim(-1, 1), calm)
 
 
+def test_brush_is_that_of_the_library(nodes, carried, photo):
+    out = result(nodes, "ZMNetApply", photo, carried, brush=2.0)
+    expected = stylize_tensor(carried.model.net, photo.movedim(-1, 1), carried.style, brush=2.0)
+    torch.testing.assert_close(out.movedim(-1, 1), expected)
+    frames = result(nodes, "ZMNetAnimateStyles", photo, carried, carried, frames=2, brush=2.0)
+    torch.testing.assert_close(frames[:1], out)
+
+
 def test_layers_switch_off(nodes, carried, photo):
     out = result(nodes, "ZMNetApply", photo, carried, texture=False)
     expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style.only("detail", "colour"))

@@ -61,6 +61,15 @@ CalmOption = Annotated[
     float,
     typer.Option(min=0, max=1, help="Takes grain out of skies, walls and what else is flat: 0 none, 1 all of it."),
 ]
+BrushOption = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        max=4,
+        help="Strokes so many times as large: painted at 1 / BRUSH of the size and enlarged.",
+        metavar="BRUSH",
+    ),
+]
 
 AttributeOption = Annotated[
     list[str] | None,
@@ -188,6 +197,7 @@ def stylize(
     style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     calm: CalmOption = 0.0,
+    brush: BrushOption = 1.0,
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
     ] = None,
@@ -223,14 +233,18 @@ def stylize(
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
     signals = [load_style(network, file, style_size) for file in style]
-    mixed = Style.blend(signals + [network.encode_attribute(text) for text in attribute], weights)
+    signals += [network.encode_attribute(text) for text in attribute]
+    try:
+        mixed = Style.blend(signals, weights)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--blend") from None
     if set(groups) != set(LAYER_GROUPS):
         mixed = mixed.only(*groups)
     failed = 0
     for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
         try:
             picture = stylize_picture(
-                network, read_picture(source), mixed, strength, size, keep_colour, tile, calm=calm
+                network, read_picture(source), mixed, strength, size, keep_colour, tile, calm=calm, brush=brush
             )
             write_picture(picture, target, quality)
         except PictureError as error:
@@ -344,6 +358,7 @@ def animate(
     style_size: StyleSizeOption = 256,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     calm: CalmOption = 0.0,
+    brush: BrushOption = 1.0,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -362,7 +377,7 @@ def animate(
     network = load_model(model, device)
     ends = [load_signal(network, text, style_size) for text in (start, end)]
     shares = shares_of(frames, smooth=ease, there_and_back=loop)
-    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour, calm=calm)
+    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour, calm=calm, brush=brush)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 

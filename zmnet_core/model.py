@@ -189,7 +189,7 @@ class ZMNet(nn.Module):
             painting: a picture, or a `Style`.
             strength: as in `apply`.
             style_size: short side, in px, at which the painting is looked at; of no effect on a `Style`.
-            options: `size`, `keep_colour`, `tile`, `calm` of `stylize_picture`.
+            options: `size`, `keep_colour`, `tile`, `calm`, `brush` of `stylize_picture`.
         """
         style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, style_size)
         picture = stylize_picture(self, to_picture(photograph), style, strength, **options)
@@ -412,7 +412,7 @@ class ZMNet(nn.Module):
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
         if not 0 <= strength <= MAX_STRENGTH:
-            raise ValueError(f"the strength is {strength}; 0 is the photograph, 1 the style, up to 1.5 beyond it.")
+            raise ValueError(f"the strength is {strength}; 0 is near the photograph, 1 the style, up to 1.5 beyond it.")
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(contents.device)

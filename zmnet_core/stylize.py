@@ -1,7 +1,7 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
-The straight way of a picture: `Picture` → tensor → `model.apply` (in tiles if it is large) →
-calm → keep colour → `Picture`.
+The straight way of a picture: `Picture` → tensor → canvas (smaller if the brush is larger) → `model.apply` (in tiles
+if it is large) → enlarged → calm → keep colour → `Picture`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from .brush import canvas_size, resized
 from .errors import PictureError
 from .images import Picture, fit_short_side, to_pil, to_tensor
 from .style import Style
@@ -40,6 +41,7 @@ def stylize_tensor(
     step: Callable[[], None] = lambda: None,
     mask: Tensor | None = None,
     calm: float = 0.0,
+    brush: float = 1.0,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
 
@@ -53,19 +55,35 @@ def stylize_tensor(
         step: called after every tile (once if there are none). What it raises ends the work.
         mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
         calm: 0..1, how much of the grain is taken out where the photograph is flat.
+        brush: 1..4, how many times as large as learned the strokes are: the picture is painted at 1 / brush of its
+            size and enlarged.
 
     Raises:
-        ValueError: calm is outside of 0..1.
+        ValueError: calm or brush are off their scales.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     check_calm(calm)  # before minutes go by
+    size = contents.shape[-2:]
+    canvas = resized(contents, canvas_size(*size, brush))
+    stylised = _within_memory(model, canvas, style, strength, tile, step)
+    if canvas is not contents:
+        stylised = resized(stylised, size).clamp(0, 1)
+    stylised = calmed(contents, stylised, calm)
+    if keep_colour:
+        stylised = with_colours_of(contents.to(stylised.device), stylised)
+    return stylised if mask is None else within_mask(contents, stylised, mask)
+
+
+def _within_memory(
+    model: ZMNet, contents: Tensor, style: Style, strength: float, tile: int | None, step: Callable[[], None]
+) -> Tensor:
+    """`model.apply` in tiles that memory suffices for."""
     height, width = contents.shape[-2:]
     if tile is None:
         tile = automatic_tile(height, width)
     while True:
         try:
-            stylised = _in_tiles(model, contents, style, strength, tile, step)
-            break
+            return _in_tiles(model, contents, style, strength, tile, step)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -76,10 +94,6 @@ def stylize_tensor(
                 f"memory ran out on a picture of {width} × {height} px, even in tiles "
                 f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
             )
-    stylised = calmed(contents, stylised, calm)
-    if keep_colour:
-        stylised = with_colours_of(contents.to(stylised.device), stylised)
-    return stylised if mask is None else within_mask(contents, stylised, mask)
 
 
 def automatic_tile(height: int, width: int) -> int:
@@ -88,7 +102,7 @@ def automatic_tile(height: int, width: int) -> int:
 
 
 def count_steps(height: int, width: int, tile: int | None = None) -> int:
-    """How often `stylize_tensor` calls `step` for pictures of this size (while memory suffices)."""
+    """How often `stylize_tensor` calls `step` for canvases of this size (while memory suffices)."""
     tile = automatic_tile(height, width) if tile is None else tile
     return count_tiles(height, width, tile) if tile else 1
 
@@ -235,6 +249,7 @@ def stylize_picture(
     tile: int | None = None,
     step: Callable[[], None] = lambda: None,
     calm: float = 0.0,
+    brush: float = 1.0,
 ) -> Picture:
     """Stylise a picture, keeping its transparency and colour profile.
 
@@ -251,7 +266,8 @@ def stylize_picture(
     if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
         content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
     contents = to_tensor(content)[None]
-    stylised = to_pil(stylize_tensor(model, contents, style, strength, keep_colour, tile, step, calm=calm)[0])
+    painted = stylize_tensor(model, contents, style, strength, keep_colour, tile, step, calm=calm, brush=brush)
+    stylised = to_pil(painted[0])
     if stylised.size != wanted:
         stylised = stylised.resize(wanted, Image.Resampling.BOX)
     alpha = photograph.alpha

@@ -8,16 +8,16 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import TILES, StyleType, calm, chosen, keep_colour, optional_model, schema, strength, tile
+from ._schema import TILES, StyleType, brush, calm, chosen, keep_colour, optional_model, schema, strength, tile
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def steps_and_pixels(contents: Tensor, tile: int | None) -> tuple[int, int]:
+def steps_and_pixels(contents: Tensor, tile: int | None, brush: float) -> tuple[int, int]:
     """Steps of the progress bar for one picture, and the pixels that are in the network at a time."""
-    height, width = contents.shape[-2:]
+    height, width = core("brush").canvas_size(*contents.shape[-2:], brush)
     steps = core("stylize").count_steps(height, width, tile)
     return steps, height * width if steps == 1 else (tile or core("tiling").TILE) ** 2
 
@@ -59,6 +59,7 @@ class ApplyZMNet(io.ComfyNode):
                 keep_colour(),
                 tile(),
                 calm(),
+                brush(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -77,6 +78,7 @@ class ApplyZMNet(io.ComfyNode):
         keep_colour: bool = False,
         tile: str = "auto",
         calm: float = 0.0,
+        brush: float = 1.0,
     ) -> io.NodeOutput:
         size = TILES[chosen(tile, TILES, "tile")]
         contents, alpha = pictures(image)
@@ -84,7 +86,7 @@ class ApplyZMNet(io.ComfyNode):
         groups = {"detail": detail, "colour": colour, "texture": texture}
         if not all(groups.values()):
             signal = signal.only(*(name for name, on in groups.items() if on))
-        steps, pixels = steps_and_pixels(contents, size)
+        steps, pixels = steps_and_pixels(contents, size, brush)
         stylised = core("stylize").stylize_each(
             model.ready(pixels),
             contents,
@@ -93,6 +95,7 @@ class ApplyZMNet(io.ComfyNode):
             strength=strength,
             keep_colour=keep_colour,
             calm=calm,
+            brush=brush,
             tile=size,
             step=progress(steps * len(contents)),
         )
@@ -130,6 +133,7 @@ class AnimateStyles(io.ComfyNode):
                 keep_colour(),
                 tile(),
                 calm(),
+                brush(),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
         )
@@ -148,13 +152,14 @@ class AnimateStyles(io.ComfyNode):
         keep_colour: bool = False,
         tile: str = "auto",
         calm: float = 0.0,
+        brush: float = 1.0,
     ) -> io.NodeOutput:
         size = TILES[chosen(tile, TILES, "tile")]
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
-        steps, pixels = steps_and_pixels(contents, size)
+        steps, pixels = steps_and_pixels(contents, size, brush)
         stylised = core("stylize").animate(
             model.ready(pixels),
             contents,
@@ -164,6 +169,7 @@ class AnimateStyles(io.ComfyNode):
             strength=strength,
             keep_colour=keep_colour,
             calm=calm,
+            brush=brush,
             tile=size,
             step=progress(steps * count),
         )

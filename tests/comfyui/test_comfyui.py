@@ -161,7 +161,7 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
         assert kind == "ZMNetApply"
         groups = [name for name in ("detail", "colour", "texture") if given[name]]
         style = given["style"].only(*groups)
-        options = {name: given[name] for name in ("strength", "keep_colour", "mask", "calm") if name in given}
+        options = {name: given[name] for name in ("strength", "keep_colour", "mask", "calm", "brush") if name in given}
         return stylize_tensor(model, given["image"], style, **options)
 
     return {id: value(node["inputs"]["images"]) for id, node in prompt.items() if node["class_type"] == "SaveImage"}
