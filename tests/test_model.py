@@ -54,6 +54,12 @@ def test_stylize_looks_at_the_painting_at_the_size_asked_for(model, contents, ma
     assert model.stylize(photograph, painting, style_size=40) == expected != model.stylize(photograph, painting)
 
 
+@pytest.mark.parametrize("option", ["size", "style_size"])
+def test_sides_that_no_picture_has_are_refused(model, option):
+    with pytest.raises(ValueError, match="short side of 0 px"):
+        model.stylize(Image.new("RGB", (64, 64)), Image.new("RGB", (64, 64)), **{option: 0})
+
+
 def test_one_style_a_picture_is_applied_in_order(model, contents, make_picture):
     styles = model.encode_style(torch.cat([make_picture(64, 64, 7), make_picture(64, 64, 8)]), size=None)
     together = model.apply(contents, styles)

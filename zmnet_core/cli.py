@@ -313,7 +313,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 @app.command()
 @readable_errors
 def encode(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (12.5 KB).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (13 KB).")],
     paintings: Annotated[
         list[Path] | None,
         typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),

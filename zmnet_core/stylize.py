@@ -257,7 +257,13 @@ def stylize_picture(
         size: short side of the result; None keeps the photograph's size. Sides under 16 px are
             enlarged for the network and brought back.
         others: as in `stylize_tensor`.
+
+    Raises:
+        ValueError: a size below 1 px.
+        PictureError: a photograph without pixels.
     """
+    if size is not None and size < 1:
+        raise ValueError(f"a picture cannot have a short side of {size} px: 1 or more.")
     if min(photograph.rgb.size) < 1:
         width, height = photograph.rgb.size
         raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
@@ -280,7 +286,12 @@ def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: 
     """A painting's style; the painting is looked at with a short side of `size` pixels.
 
     A painting longer than 4 : 1 is looked at in its middle.
+
+    Raises:
+        ValueError: a size below 16 px.
     """
+    if size < MIN_SIDE:
+        raise ValueError(f"a painting cannot be looked at with a short side of {size} px: {MIN_SIDE} or more.")
     longest = 4 * min(painting.size)
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))

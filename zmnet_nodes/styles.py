@@ -93,7 +93,7 @@ class SaveStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetSaveStyle",
             display_name="Save Style",
-            description="Writes a style (12.5 KB) to output/zmnet_styles, where Load Style finds it.",
+            description="Writes a style (13 KB) to output/zmnet_styles, where Load Style finds it.",
             search_aliases=["export style", "store style", "zmnet save"],
             inputs=[
                 StyleType.Input("style"),
