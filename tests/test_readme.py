@@ -49,7 +49,7 @@ def test_python_examples_run_one_after_the_other(place):
         exec(block, namespace)  # noqa: S102 - the README's own code
     assert Image.open(place / "stylised.png").size == Image.open(place / "photo.jpg").size
     assert (place / "style.safetensors").stat().st_size < 16_000
-    for name in ("stylised", "between", "colours"):
+    for name in ("stylised", "between", "layers"):
         assert namespace[name].shape == namespace["photos"].shape
 
 
