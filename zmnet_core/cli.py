@@ -210,6 +210,7 @@ def stylize(
 
     from .errors import PictureError
     from .images import read_picture, write_picture
+    from .mixtures import check_sum
     from .style import Style
     from .stylize import stylize_picture
     from .tnet import LAYER_GROUPS
@@ -226,6 +227,11 @@ def stylize(
         raise typer.BadParameter(f"{len(weights)} weights for {given}", param_hint="--blend")
     if weights and abs(sum(weights)) < 1e-6:
         raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
+    if weights:
+        try:
+            check_sum(weights)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--blend") from None
     if tile is not None and (tile < 0 or tile % 4):
         raise typer.BadParameter("0 (in one piece), or a positive multiple of 4", param_hint="--tile")
 
@@ -234,10 +240,7 @@ def stylize(
     network = load_model(model, device)
     signals = [load_style(network, file, style_size) for file in style]
     signals += [network.encode_attribute(text) for text in attribute]
-    try:
-        mixed = Style.blend(signals, weights)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--blend") from None
+    mixed = Style.blend(signals, weights)
     if set(groups) != set(LAYER_GROUPS):
         mixed = mixed.only(*groups)
     failed = 0

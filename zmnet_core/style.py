@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .errors import WrongModelError
 from .files import write_tensors
-from .mixtures import nearly_cancel, sums
+from .mixtures import check_sum
 from .tnet import LAYER_GROUPS, Site
 
 FORMAT, SCHEMA = "zmnet-style", "1"
@@ -90,13 +90,8 @@ class Style:
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
         if not styles or len(shares) != len(styles):
             raise ValueError(f"{len(shares)} weights for {len(styles)} styles: give one weight a style.")
-        total, sizes = sums(shares)
-        if nearly_cancel(shares):
-            listed = ", ".join(f"{share:g}" for share in shares)
-            raise ValueError(
-                f"the weights {listed} sum to {total:g}; they are divided by their sum, so it must be finite, "
-                f"positive and no less than a third of their sizes together ({sizes:g})."
-            )
+        check_sum(shares)
+        total = sum(shares)
         mixed = (shares[0] / total) * styles[0]
         for style, share in zip(styles[1:], shares[1:]):
             mixed = mixed + (share / total) * style

@@ -28,15 +28,22 @@ def optional_model(id: str = "model") -> io.Input:
     )
 
 
+def slider(id: str, default: float, min: float, max: float, step: float, tooltip: str, **more: object) -> io.Input:
+    """A number that is set by a slider."""
+    shown = io.NumberDisplay.slider
+    return io.Float.Input(
+        id, default=default, min=min, max=max, step=step, display_mode=shown, tooltip=tooltip, **more
+    )
+
+
 def strength() -> io.Input:
     """How far the pictures go towards the style."""
-    return io.Float.Input(
+    return slider(
         "strength",
         default=1.0,
         min=0.0,
         max=1.5,
         step=0.05,
-        display_mode=io.NumberDisplay.slider,
         tooltip="0: nearly the photograph, 1: the style, above 1: more than the style. Another value than 1 costs a "
         "little time: the photograph's own style is encoded too.",
     )
@@ -57,14 +64,13 @@ def calm() -> io.Input:
     Behind the first inputs and optional, as `brush` is, so that workflows saved before there was one keep their
     values and run.
     """
-    return io.Float.Input(
+    return slider(
         "calm",
         optional=True,
         default=0.0,
         min=0.0,
         max=1.0,
         step=0.05,
-        display_mode=io.NumberDisplay.slider,
         tooltip="Takes grain and weave out of skies, walls and what else is flat in the photograph. 0: as the network "
         "paints them, 1: smooth.",
     )
@@ -72,14 +78,13 @@ def calm() -> io.Input:
 
 def brush() -> io.Input:
     """How large the strokes are."""
-    return io.Float.Input(
+    return slider(
         "brush",
         optional=True,
         default=1.0,
         min=1.0,
         max=4.0,
         step=0.25,
-        display_mode=io.NumberDisplay.slider,
         tooltip="Strokes so many times as large: the picture is painted at 1 / brush of its size and enlarged, which "
         "is faster too. 2 suits pictures from 1024 px on; fine detail of the photograph is lost.",
     )
