@@ -27,11 +27,13 @@ from zmnet_core.images import to_pil
 from zmnet_core.losses import PerceptualLoss
 from zmnet_core.model import ZMNet
 from zmnet_core.objective import Objective, pixel_loss
-from zmnet_core.optimisation import learning_rate, make_average, make_optimizer
+from zmnet_core.optimisation import MovingAverage, learning_rate, make_optimizer
 from zmnet_core.pnet import trainable
+from zmnet_core.stopping import SIGNALS, StopSignal
 from zmnet_core.throughput import Stopwatch
+from zmnet_core.time_budget import TimeBudget
 from zmnet_core.tnet import din_sites
-from zmnet_core.training import StopSignal, Trainer, build_model, train, unfreeze
+from zmnet_core.training import Trainer, build_model, train, unfreeze
 from zmnet_core.training_config import TrainingConfig, parse
 
 pytestmark = pytest.mark.usefixtures("training_environment")
@@ -228,12 +230,6 @@ def test_half_written_checkpoint_is_not_taken_for_one(run, tmp_path):
     for name in (".checkpoint-9.part", "checkpoint-10", "checkpoint-2", "checkpoint-x"):
         (tmp_path / name).mkdir()
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-10"]
-
-
-def test_time_limit_ends_the_run_with_a_checkpoint_and_a_model(make_config, tmp_path):
-    train(make_config(tmp_path, max_train_steps=1000, max_minutes=1e-6))
-    assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-1"]
-    ZMNet.from_pretrained(tmp_path)
 
 
 def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_path):
@@ -588,16 +584,21 @@ def test_cache_of_looks_that_are_not_kept_is_warned_of(make_config, tmp_path, ca
 
 
 def test_run_that_is_stopped_says_by_what_and_how_to_go_on(make_config, tmp_path, caplog, monkeypatch):
-    update = Trainer._update
-    monkeypatch.setattr(Trainer, "_update", lambda *args: (signal.raise_signal(signal.SIGTERM), update(*args))[1])
-    train(make_config(tmp_path / "one"))
+    step = Trainer._gradients
     told = "after step 1; checkpoint-1 saved; go on with --resume_from_checkpoint latest"
-    assert f"stopped by SIGTERM {told}" in caplog.text
+    for number in SIGNALS:
+        name = signal.Signals(number).name
+        monkeypatch.setattr(Trainer, "_gradients", lambda *args, n=number: (signal.raise_signal(n), step(*args))[1])
+        train(make_config(tmp_path / name))
+        assert f"stopped by {name} {told}" in caplog.text
+        ZMNet.from_pretrained(tmp_path / name)
+        caplog.clear()
     monkeypatch.undo()
-    caplog.clear()
     forget_accelerate()
-    train(make_config(tmp_path / "two", max_minutes=1e-6))
-    assert f"stopped by --max_minutes {told}" in caplog.text
+    monkeypatch.setattr(TimeBudget, "allows_step", lambda budget, before: not budget._steps)
+    train(make_config(tmp_path / "two", time_budget=10.0))
+    assert f"stopped by --time_budget {told.replace('1', '2')}" in caplog.text
+    monkeypatch.undo()
     caplog.clear()
     train(make_config(tmp_path / "three", max_train_steps=1))
     assert "stopped" not in caplog.text
@@ -750,7 +751,7 @@ def test_first_layer_of_a_vgg_pnet_learns_slower_in_proportion_to_its_inputs(mak
 
 def test_average_of_the_weights_by_hand():
     weights = torch.nn.Linear(1, 1, bias=False)
-    average = make_average(weights, 0.5)
+    average = MovingAverage(weights, 0.5)
     expected = None
     for count, value in enumerate((1.0, 3.0, -2.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0)):
         torch.nn.init.constant_(weights.weight, value)
@@ -777,10 +778,10 @@ def step(model, random_vgg, make_picture):
     def loss(
         paintings=two_paintings, contents=two_contents, identity: bool = False, gram: bool = True, **options: object
     ):
-        config = TrainingConfig(**options)
+        config = TrainingConfig(identity_every=2, **options)
         objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
-        grams = objective.perceptual.style_targets(paintings) if gram else {}
-        total, log = objective(model, contents, StyleTargets(paintings, grams), identity, Stopwatch(contents.device))
+        style = objective.perceptual.style_targets(paintings) if gram else {}
+        total, log = objective(model, contents, StyleTargets(paintings, style), torch.tensor(float(identity)))
         return total, {name: value.tolist() for name, value in log.items()}
 
     return loss
@@ -807,10 +808,10 @@ def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, ran
     config = TrainingConfig(teacher_weight=7.0, **options)
     perceptual = PerceptualLoss(random_vgg, config.loss_config())
     targets = StyleTargets(paintings, perceptual.style_targets(paintings), teacher.pnet(paintings))
-    assert targets.grams == {}
+    assert targets.style == {}
     unfreeze(model)
     objective = Objective(config, perceptual, teacher)
-    total, log = objective(model, contents, targets, False, Stopwatch(contents.device))
+    total, log = objective(model, contents, targets, torch.tensor(0.0))
     taught, own = (
         each.tnet(contents, each.pnet(paintings).repeat_interleave(2, 0)).detach() for each in (teacher, model)
     )

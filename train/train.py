@@ -10,12 +10,13 @@ import logging
 import sys
 
 from zmnet_core.errors import ZMNetError
+from zmnet_core.time_budget import BEGAN
 from zmnet_core.training import train
 from zmnet_core.training_config import parse
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
-        train(parse())
+        train(parse(), BEGAN)
     except ZMNetError as error:
         sys.exit(f"error: {error}")

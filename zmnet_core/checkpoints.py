@@ -57,12 +57,12 @@ def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path,
         if accelerator.is_main_process:
             write_json(temporary / PROGRESS_FILE, {"step": step} | _shape(accelerator, config))
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have their own for a full disk
-        free = shutil.disk_usage(run).free / 2**20
+        failure = write_failure(f"checkpoint-{step}", run, error)
         if accelerator.is_main_process:
             shutil.rmtree(temporary, ignore_errors=True)
         last = latest_checkpoint(run)
         raise TrainingError(
-            f"checkpoint-{step} could not be written ({free:.1f} MiB were free on the disk): {_reason(error)}. "
+            f"{failure}. "
             + (f"The last good one is '{last}': " if last else "There is none yet: ")
             + "make room, then go on by --resume_from_checkpoint latest."
         ) from error
@@ -74,6 +74,12 @@ def save_checkpoint(accelerator: Accelerator, config: TrainingConfig, run: Path,
         for old in checkpoints(run)[: -config.checkpoints_total_limit or None]:
             _remove(old)
     accelerator.wait_for_everyone()
+
+
+def write_failure(what: str, folder: Path, error: BaseException) -> str:
+    """For messages: what could not be written into a folder, the room there was, and why."""
+    free = f"{shutil.disk_usage(folder).free / 2**20:.1f} MiB were free on the disk" if folder.is_dir() else "no folder"
+    return f"{what} could not be written into '{folder}' ({free}): {_reason(error)}"
 
 
 def _remove(checkpoint: Path) -> None:

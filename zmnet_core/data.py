@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -93,27 +94,35 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.files)
 
+    def keep_all(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Decode all pictures by threads and keep them; where `enough` says so, the rest when they are wanted."""
+        with ThreadPoolExecutor(min(16, os.cpu_count() or 1), "decode") as threads:
+            list(threads.map(lambda index: None if enough() else self._decoded(index), range(len(self))))
+
     def __getitem__(self, index: int) -> Tensor:
         """[3, H, W], uint8, sides of at least 64 px."""
-        if index in self._kept:
-            return self._kept[index]
         for offset in range(len(self.files)):
-            other = (index + offset) % len(self.files)
-            if other in self._bad:
-                continue
-            picture = decode(self.files[other], self.short_side, self.notes)
-            if picture is None:
-                self._bad.add(other)
-                continue
-            picture = picture.to(self.device)
-            if self.in_memory:
-                self._kept[index] = picture
-            return picture
+            picture = self._decoded((index + offset) % len(self.files))
+            if picture is not None:
+                return picture
         raise TrainingError(
             f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'. (If these are "
             "the ones held out for validation, every 20th: take the broken files away, or name others by "
             "--validation_content_dir, --validation_style_dir.)"
         )
+
+    def _decoded(self, index: int) -> Tensor | None:
+        """One file's picture; None if it is of no use."""
+        if index in self._kept or index in self._bad:
+            return self._kept.get(index)
+        picture = decode(self.files[index], self.short_side, self.notes)
+        if picture is None:
+            self._bad.add(index)
+            return None
+        picture = picture.to(self.device)
+        if self.in_memory:
+            self._kept[index] = picture
+        return picture
 
 
 def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: float = 0.5) -> Tensor:
@@ -128,9 +137,7 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: 
     side = int(random.integers(lowest, short + 1))
     top = int(random.integers(0, height - side + 1))
     left = int(random.integers(0, width - side + 1))
-    crop = picture[None, :, top : top + side, left : left + side].float() / 255
-    if side != size:
-        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    crop = squares(picture[None, :, top : top + side, left : left + side].float() / 255, size)
     return (crop.flip(-1) if random.random() < 0.5 else crop)[0]
 
 
@@ -163,12 +170,12 @@ class ContentBatches(Dataset):
 
 
 class StyleTargets(NamedTuple):
-    """What a step needs of its paintings: PNet features [S, …], Gram matrices {layer: [S, C, C]}, and the γ, β
-    [S, 2, ΣC] that a teacher writes for them, if there is one.
+    """What a step needs of its paintings: PNet features [S, …], what the loss matches of them
+    (`PerceptualLoss.style_targets`), and the γ, β [S, 2, ΣC] that a teacher writes for them, if there is one.
     """
 
     features: Tensor
-    grams: dict[str, Tensor]
+    style: dict[str, Tensor]
     taught: Tensor | None = None
 
 
@@ -181,6 +188,8 @@ class StyleBank:
         sides: least and largest side of the square that is looked at; for every look one in between is drawn, but
             none that enlarges the painting. Where a painting is larger than the squares that a model is trained
             on, its strokes are then seen at several scales.
+        loss_side: side of the square that the loss looks at; the PNet sees the same square reduced to its own side.
+            Not enlarged either. None: the PNet's side.
         variants: how many looks are kept of a painting: the first is the whole painting's centre
             square, the others random crops. What they give is computed once and kept (Gram
             matrices in bfloat16: 0.7 MB a look). 0: a fresh crop every time, nothing kept.
@@ -199,8 +208,9 @@ class StyleBank:
         seed: int,
         cache: str | os.PathLike[str] | None = None,
         teacher: ZMNet | None = None,
+        loss_side: int | None = None,
     ):
-        self.pictures, self.pnet, self.loss, self.teacher = pictures, pnet, loss, teacher
+        self.pictures, self.pnet, self.loss, self.teacher, self.loss_side = pictures, pnet, loss, teacher, loss_side
         self.sides, self.variants, self.seed = sides, variants, seed
         self.cache = Path(cache) if cache else None
         self.device = next(loss.vgg.parameters()).device
@@ -215,48 +225,74 @@ class StyleBank:
         order = rng(self.seed, step, 0, STYLE).choice(len(self.pictures), total, replace=total > len(self.pictures))
         chosen = [(int(order[sample]), sample) for sample in range(slot * count, (slot + 1) * count)]
         if self.variants == 0:
-            sides = [self._side(self.pictures[i], rng(self.seed, step, g, SIDE)) for i, g in chosen]
+            sides = [self._sides(self.pictures[i], rng(self.seed, step, g, SIDE)) for i, g in chosen]
             crops = [
-                random_crop(self.pictures[i], side, rng(self.seed, step, g, CROP))
-                for (i, g), side in zip(chosen, sides)
+                random_crop(self.pictures[i], most, rng(self.seed, step, g, CROP))
+                for (i, g), (_, most) in zip(chosen, sides)
             ]
             if len(set(sides)) == 1:
-                return self._look(torch.stack(crops))
-            looks = [self._look(crop[None]) for crop in crops]
+                return self._look(torch.stack(crops), sides[0][0])
+            looks = [self._look(crop[None], side) for crop, (side, _) in zip(crops, sides)]
         else:
             looks = [self.look(i, int(rng(self.seed, step, g, CROP).integers(self.variants))) for i, g in chosen]
         return StyleTargets(
             torch.cat([look.features for look in looks]),
-            {layer: torch.cat([look.grams[layer] for look in looks]).float() for layer in looks[0].grams},
+            {term: torch.cat([look.style[term] for look in looks]).float() for term in looks[0].style},
             torch.cat([look.taught for look in looks]) if self.teacher else None,
         )
 
     def look(self, index: int, variant: int) -> StyleTargets:
         """One kept look at one painting."""
-        key = (index, variant)
-        if key not in self._kept:
-            file = self._cache_file(index, variant) if self.cache else None
-            found = self._read(file) if file else None
-            if found is None:
-                picture = self.pictures[index]
-                side = self._side(picture, rng(self.seed, index, variant, SIDE))
-                if variant == 0:
-                    crop = centre_square(picture, side)
-                else:
-                    crop = random_crop(picture, side, rng(self.seed, index, variant, VARIANT), least=0.6)
-                found = self._look(crop[None])
-                found = found._replace(grams={layer: gram.to(torch.bfloat16) for layer, gram in found.grams.items()})
-                if file:
-                    taught = {} if found.taught is None else {"taught": found.taught}
-                    write_tensors(file, {"features": found.features, **taught, **found.grams})
-            self._kept[key] = found
-        return self._kept[key]
+        if (index, variant) not in self._kept:
+            self._keep([(index, variant)])
+        return self._kept[index, variant]
 
-    def _side(self, picture: Tensor, random: np.random.Generator) -> int:
-        """The side of one look at a picture: in the range, every ratio as likely, but not enlarging it."""
-        least, most = self.sides
-        most = max(least, min(most, *picture.shape[-2:]))
-        return round(least * (most / least) ** random.random())
+    def keep_all(self, together: int = 16, enough: Callable[[], bool] = lambda: False) -> None:
+        """Make all looks, so many of them `together`; where `enough` says so, the rest when they are wanted.
+
+        Worth it on a GPU, which is idle at one picture a time. On a CPU, where it is not, looks are made as they come.
+        """
+        keys = [(index, variant) for index in range(len(self.pictures)) for variant in range(self.variants)]
+        for start in range(0, len(keys), together):
+            if enough():
+                return
+            self._keep(keys[start : start + together])
+
+    def _keep(self, keys: list[tuple[int, int]]) -> None:
+        """Read looks from the cache, or make them: those whose squares have the same sides together."""
+        drawn: dict[tuple[int, int], list[tuple[tuple[int, int], Tensor]]] = {}  # squares by sides
+        for index, variant in keys:
+            found = self._read(self._cache_file(index, variant)) if self.cache else None
+            if found is not None:
+                self._kept[index, variant] = found
+                continue
+            picture = self.pictures[index]
+            side, most = self._sides(picture, rng(self.seed, index, variant, SIDE))
+            if variant == 0:
+                crop = centre_square(picture, most)
+            else:
+                crop = random_crop(picture, most, rng(self.seed, index, variant, VARIANT), least=0.6)
+            drawn.setdefault((side, most), []).append(((index, variant), crop))
+        for (side, _), squares in drawn.items():
+            looks = self._look(torch.stack([crop for _, crop in squares]), side)
+            for place, (key, _) in enumerate(squares):
+                this = slice(place, place + 1)
+                self._kept[key] = kept = StyleTargets(
+                    looks.features[this].clone(),  # of its own: a slice would keep the whole batch
+                    {term: values[this].to(torch.bfloat16) for term, values in looks.style.items()},
+                    None if looks.taught is None else looks.taught[this].clone(),
+                )
+                if self.cache:
+                    taught = {} if kept.taught is None else {"taught": kept.taught}
+                    write_tensors(self._cache_file(*key), {"features": kept.features, **taught, **kept.style})
+
+    def _sides(self, picture: Tensor, random: np.random.Generator) -> tuple[int, int]:
+        """The sides at which the PNet and the loss look at a picture. The PNet's: in the range, every ratio as likely,
+        but not enlarging the picture.
+        """
+        (least, most), short = self.sides, min(picture.shape[-2:])
+        side = round(least * (max(least, min(most, short)) / least) ** random.random())
+        return side, max(side, min(self.loss_side or side, short))
 
     def _read(self, file: Path) -> StyleTargets | None:
         """A look from the cache; None if it is not there, or damaged (then it is made again)."""
@@ -280,16 +316,26 @@ class StyleBank:
             getattr(self.pnet, "taps", None),
         ]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
+        if (self.loss.config.statistic, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
+            recipe += [self.loss.config.statistic, self.loss.config.scales, self.loss_side]
         if self.teacher:
             recipe += [self.teacher.fingerprint, self.teacher.config]
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
-    def _look(self, crops: Tensor) -> StyleTargets:
+    def _look(self, crops: Tensor, side: int) -> StyleTargets:
         crops = crops.to(self.device)
+        seen = squares(crops, side)
         with torch.no_grad():
-            taught = self.teacher.pnet(self.teacher.pnet.features(crops)) if self.teacher else None
-            return StyleTargets(self.pnet.features(crops), self.loss.style_targets(crops), taught)
+            taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
+            return StyleTargets(self.pnet.features(seen), self.loss.style_targets(crops), taught)
+
+
+def squares(crops: Tensor, side: int) -> Tensor:
+    """Square pictures [N, 3, S, S] in 0..1 resized to `side`."""
+    if crops.shape[-1] == side:
+        return crops
+    return F.interpolate(crops, (side, side), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
 def centre_square(picture: Tensor, size: int) -> Tensor:
@@ -297,10 +343,7 @@ def centre_square(picture: Tensor, size: int) -> Tensor:
     _, height, width = picture.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    crop = picture[None, :, top : top + side, left : left + side].float() / 255
-    if side != size:
-        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
-    return crop[0]
+    return squares(picture[None, :, top : top + side, left : left + side].float() / 255, size)[0]
 
 
 def split(

@@ -191,10 +191,11 @@ class UpsampleConv(Conv):
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True):
         super().__init__(inputs, outputs, 3, bias=bias)
+        self.register_buffer("fold", self._FOLD.clone(), persistent=False)  # on the weights' device, in their type
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → [N, outputs, 2H, 2W]."""
-        fold = self._FOLD.to(self.weight)
+        fold = self.fold
         kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, fold, fold).flatten(0, 2)
         return in_blocks(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, self.bias)[..., 1:-1, 1:-1]
 

@@ -7,6 +7,9 @@ Two forms of the same idea:
               content ‖Δφ_l‖² / ‖φ_l(X_c)‖², style ‖ΔG_l‖² / ‖G_l(X_s)‖²
               so that every painting has the same say and the scale of the VGG weights cancels.
 
+Of a painting the normalised form keeps Gram matrices, or (`moments`) each layer's mean and centred covariance apart;
+at one scale, or over a pyramid of smaller copies of picture and painting, in which larger strokes count.
+
 Everything here is float32, whatever autocast the networks run under.
 """
 
@@ -40,10 +43,27 @@ def gram_matrix(features: Tensor) -> Tensor:
     Dividing by Z here is the paper's 1/Z² of Eq. 2 taken inside the norm, where it also serves two
     pictures of different sizes. [N, C, H, W] → [N, C, C], float32.
     """
-    n, c, h, w = features.shape
-    flat = features.float().reshape(n, c, h * w)
+    x = _pixels(features)
     with torch.autocast(features.device.type, enabled=False):
-        return flat @ flat.transpose(1, 2) / (c * h * w)
+        return x.mT @ x / (x.shape[1] * x.shape[2])
+
+
+def moments(features: Tensor) -> Tensor:
+    """Centred covariance and mean of activations, side by side: [N, C, H, W] → [N, C, C + 1], float32.
+
+    What whitening and colouring transforms match (Li et al. 2017): [Σ | μ], Σ = Φ̄ Φ̄ᵀ / HW with Φ̄ = Φ − μ. A Gram
+    matrix is their sum, (Σ + μ μᵀ) / C, in which the mean outweighs contrast and texture.
+    """
+    x = _pixels(features)
+    mean = x.mean(1, keepdim=True)
+    centred = x - mean
+    with torch.autocast(features.device.type, enabled=False):
+        return torch.cat((centred.mT @ centred / x.shape[1], mean.mT), 2)
+
+
+def _pixels(features: Tensor) -> Tensor:
+    """[N, C, H, W] → [N, HW, C], float32; a view, whichever of the two memory formats the activations have."""
+    return features.float().permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
@@ -54,6 +74,27 @@ def squared_distance(a: Tensor, b: Tensor) -> Tensor:
 def squared_norm(a: Tensor) -> Tensor:
     """‖a‖² of each picture: [N, …] → [N], float32."""
     return a.float().square().flatten(1).sum(1)
+
+
+def gram_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """‖G − G_s‖² / ‖G_s‖²: `gram_matrix`s → [N]."""
+    return squared_distance(found, wanted) / squared_norm(wanted).clamp_min(1e-12)
+
+
+def moments_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """½ ‖Σ − Σ_s‖² / ‖Σ_s‖² + ‖μ − μ_s‖² / tr Σ_s: `moments` → [N].
+
+    A painting of one colour has no covariance: Σ_s counts as at least a thousandth of ‖μ_s‖².
+    """
+    sigma, mu = found[..., :-1], found[..., -1]
+    sigma_s, mu_s = wanted[..., :-1], wanted[..., -1]
+    least = 1e-3 * squared_norm(mu_s) + 1e-12
+    spread = squared_distance(sigma, sigma_s) / torch.maximum(squared_norm(sigma_s), least.square())
+    shift = squared_distance(mu, mu_s) / torch.maximum(sigma_s.float().diagonal(dim1=-2, dim2=-1).sum(-1), least)
+    return spread / 2 + shift
+
+
+STATISTICS = {"gram": (gram_matrix, gram_error), "moments": (moments, moments_error)}
 
 
 def palette(image: Tensor) -> Tensor:
@@ -72,14 +113,14 @@ def palette(image: Tensor) -> Tensor:
     return torch.stack(found, 1)
 
 
-def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
+def palette_error(found: Tensor, wanted: Tensor, axes: Tensor | None = None) -> Tensor:
     """‖C − C_s‖² / (‖C‖² + ‖C_s‖²) + |μ − μ_s|² / (tr C_s + 0.01), the mean over the blocks' sides: `palette`s → [N].
 
-    In the axes of `LIGHT_AND_COLOUR`. Covariances go with the fourth power of contrast: divided by the painting's
-    alone, a photograph against a sheet of bare paper would outweigh all others ten thousand times. Divided by both, no
-    contrast and far too much count 1.
+    In the axes of `LIGHT_AND_COLOUR`; a caller that keeps these on the pictures' device gives them. Covariances go
+    with the fourth power of contrast: divided by the painting's alone, a photograph against a sheet of bare paper would
+    outweigh all others ten thousand times. Divided by both, no contrast and far too much count 1.
     """
-    axes = found.new_tensor(LIGHT_AND_COLOUR)
+    axes = found.new_tensor(LIGHT_AND_COLOUR) if axes is None else axes
     with torch.autocast(found.device.type, enabled=False):
         c, c_s = (axes @ each[..., :3] @ axes.T for each in (found, wanted))
         shift = (axes @ (found - wanted)[..., 3:]).square().sum((-2, -1))
@@ -107,10 +148,18 @@ class LossConfig:
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     compression: float = 0.0  # ε of `compress`; 0 leaves the style terms as they are
     palette_weight: float = 0.0  # of `palette_error` beside the mean of the layers' terms; 0: not computed
+    statistic: str = "gram"  # what is matched of a layer, a key of STATISTICS
+    scales: tuple[int, ...] = (1,)  # picture and painting are compared at 1/scale of their sides
 
     def __post_init__(self) -> None:
         if self.kind not in ("paper", "normalised"):
             raise ValueError(f"loss kind is 'paper' or 'normalised', not '{self.kind}'.")
+        if self.statistic not in STATISTICS:
+            raise ValueError(f"the statistic is one of {', '.join(STATISTICS)}, not '{self.statistic}'.")
+        if self.kind == "paper" and (self.statistic, self.scales) != ("gram", (1,)):
+            raise ValueError("Eq. 2 as printed has Gram matrices at one scale; the normalised loss has others, too.")
+        if not self.scales or min(self.scales) < 1:
+            raise ValueError(f"scales are whole numbers from 1 on, not {list(self.scales)}.")
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -128,8 +177,13 @@ def compress(error: Tensor, epsilon: float) -> Tensor:
     return epsilon * torch.log1p(error / epsilon) if epsilon else error
 
 
+def term(layer: str, scale: int) -> str:
+    """The name of one style term: the layer's, with the scale behind it unless that is 1: relu1_2, relu1_2/4."""
+    return layer if scale == 1 else f"{layer}/{scale}"
+
+
 class PerceptualTerms(NamedTuple):
-    """Each term per picture, before λ: content [N] and style {layer: [N]}.
+    """Each term per picture, before λ: content [N] and style {term: [N]}.
 
     `each` is the loss of each picture, [N]; `total` their mean.
     """
@@ -152,14 +206,21 @@ class PerceptualLoss(nn.Module):
     def __init__(self, vgg: VGG16, config: LossConfig = LossConfig(), checkpointing: bool = False):
         super().__init__()
         self.vgg, self.config, self.checkpointing = vgg, config, checkpointing
+        self.register_buffer("axes", torch.tensor(LIGHT_AND_COLOUR), persistent=False)
 
     @torch.no_grad()
     def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
-        """Gram matrices of the paintings at the style layers: {layer: [N, C, C]}; and the palette, if it has a say."""
+        """What is matched of the paintings, by `term`: Gram matrices [N, C, C] or moments [N, C, C + 1]; and the
+        palette, if it has a say.
+        """
         if not self.config.style_layers:
             return {}
-        features = self.vgg(paintings, tuple(self.config.style_layers))
-        targets = {layer: gram_matrix(features[layer]) for layer in self.config.style_layers}
+        layers = tuple(self.config.style_layers)
+        statistic, _ = STATISTICS[self.config.statistic]
+        targets = {}
+        for scale in self.config.scales:
+            features = self.vgg(reduced(paintings, scale), layers)
+            targets |= {term(layer, scale): statistic(features[layer]) for layer in layers}
         return targets | ({PALETTE: palette(paintings)} if self.config.palette_weight else {})
 
     @torch.no_grad()
@@ -174,39 +235,50 @@ class PerceptualLoss(nn.Module):
         style_targets: dict[str, Tensor],
         content_targets: dict[str, Tensor] | None = None,
     ) -> PerceptualTerms:
-        """The loss of N stylised pictures against N photographs and N paintings' Gram matrices.
+        """The loss of N stylised pictures against N photographs and what `style_targets` gave for N paintings.
 
         `content_targets` of the same photographs are computed here unless they are given.
         """
-        if self.checkpointing:  # compute the loss network again in the backward pass, keep nothing of it
-            features = checkpoint(self.vgg, stylised, self.config.layers, use_reentrant=False)
-        else:
-            features = self.vgg(stylised, self.config.layers)
+        config = self.config
+        first = config.layers if 1 in config.scales else config.content_layers
+        features = self._features(stylised, first)
         targets = content_targets or self.content_targets(contents)
-        content = torch.zeros(stylised.shape[0], device=stylised.device)
-        for layer in self.config.content_layers:
+        content = stylised.new_zeros(stylised.shape[0], dtype=torch.float32)
+        for layer in config.content_layers:
             error = squared_distance(features[layer], targets[layer])
-            if self.config.kind == "paper":
+            if config.kind == "paper":
                 content = content + error / features[layer][0].numel()  # Z_l
             else:
                 content = content + error / squared_norm(targets[layer]).clamp_min(1e-8)
 
-        style = {}
-        for layer in self.config.style_layers:
-            error = squared_distance(gram_matrix(features[layer]), style_targets[layer])
-            if self.config.kind == "normalised":
-                error = error / squared_norm(style_targets[layer]).clamp_min(1e-12)
-            style[layer] = error
-
-        weights = self.config.style_layers
-        weighted = sum(weights[layer] * compress(error, self.config.compression) for layer, error in style.items())
-        if self.config.kind == "normalised":
-            weighted = weighted / sum(weights.values())
-        if self.config.palette_weight:
-            style[PALETTE] = palette_error(palette(stylised), style_targets[PALETTE].float())
-            weighted = weighted + self.config.palette_weight * compress(style[PALETTE], self.config.compression)
-        each = self.config.style_weight * weighted + self.config.content_weight * content
+        statistic, relative_error = STATISTICS[config.statistic]
+        style, weighted = {}, 0.0
+        for scale in config.scales:
+            if scale > 1:
+                features = self._features(reduced(stylised, scale), tuple(config.style_layers))
+            for layer, weight in config.style_layers.items():
+                name = term(layer, scale)
+                found, wanted = statistic(features[layer]), style_targets[name]
+                error = squared_distance(found, wanted) if config.kind == "paper" else relative_error(found, wanted)
+                style[name] = error
+                weighted = weighted + weight * compress(error, config.compression)
+        if config.kind == "normalised":
+            weighted = weighted / (len(config.scales) * sum(config.style_layers.values()))
+        if config.palette_weight:
+            style[PALETTE] = palette_error(palette(stylised), style_targets[PALETTE].float(), self.axes)
+            weighted = weighted + config.palette_weight * compress(style[PALETTE], config.compression)
+        each = config.style_weight * weighted + config.content_weight * content
         return PerceptualTerms(each.mean(), content, style, each)
+
+    def _features(self, pictures: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        if self.checkpointing:  # compute the loss network again in the backward pass, keep nothing of it
+            return checkpoint(self.vgg, pictures, layers, use_reentrant=False)
+        return self.vgg(pictures, layers)
+
+
+def reduced(pictures: Tensor, scale: int) -> Tensor:
+    """Means over blocks of scale × scale px: [N, C, H, W] → [N, C, H / scale, W / scale]."""
+    return pictures if scale == 1 else F.avg_pool2d(pictures, scale)
 
 
 def saturation_penalty(logits: Tensor, limit: float = 3.5) -> Tensor:

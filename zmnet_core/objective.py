@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -24,44 +26,56 @@ class Objective:
         self.config, self.perceptual, self.teacher = config, perceptual, teacher
 
     def __call__(
-        self, model: nn.Module, contents: Tensor, targets: StyleTargets, identity: bool, watch: Stopwatch
+        self,
+        model: nn.Module,
+        contents: Tensor,
+        targets: StyleTargets,
+        identity: Tensor,
+        watch: Stopwatch | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and what to log of it (detached tensors: reading them would make a GPU wait).
+
+        The same operations whatever `identity` says, so that a compiled step is one graph.
 
         Args:
             model: `ZMNet`, or accelerate's wrapper around it.
             contents: [B, 3, H, W]; B is a multiple of the number of paintings S.
             targets: of S paintings; each guides B / S photographs in a row.
+            identity: a scalar, 1 where the targets are the photographs' own, so that the photograph itself is the aim,
+                and 0 where they are a painting's.
             watch: told of the networks' and the loss's time.
-            identity: the targets are the photographs' own, so the photograph itself is the aim.
         """
+        part = watch.part if watch else _untimed
         config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
-        with watch.part("tnet"):  # the PNet in it is followed on its own
+        with part("tnet"):  # the PNet in it is followed on its own
             trace = model(contents, targets.features.repeat_interleave(repeat, 0))
         # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
         # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
         saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
         loss = config.saturation_weight * saturation + config.peak_weight * excess
         log = {"saturation": saturation, "excess": excess, "peaks": trace.peaks}
-        if identity:
+        if config.identity_steps or config.identity_every:
             log["pixels"] = pixel_loss(trace.image, contents)
-            loss = loss + config.pixel_weight * log["pixels"]
+            loss = loss + identity * config.pixel_weight * log["pixels"]
         if targets.taught is not None:
-            with watch.part("teacher"), torch.no_grad():
+            with part("teacher"), torch.no_grad():
                 aim = self.teacher.tnet(contents, targets.taught.repeat_interleave(repeat, 0))
             log["teacher"] = pixel_loss(trace.image, aim)
             loss = loss + config.teacher_weight * log["teacher"]
-        if targets.grams:
-            grams = {layer: gram.repeat_interleave(repeat, 0) for layer, gram in targets.grams.items()}
-            with watch.part("loss"):
-                terms = self.perceptual(trace.image, contents, grams)
+        if targets.style:
+            style = {term: wanted.repeat_interleave(repeat, 0) for term, wanted in targets.style.items()}
+            with part("loss"):
+                terms = self.perceptual(trace.image, contents, style)
             loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
             if config.flat_weight:
                 log["flat"] = flat_variation(trace.image, contents)
                 loss = loss + config.flat_weight * log["flat"]
-            if not identity:
-                log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
+            log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
         return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
+
+
+def _untimed(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def pixel_loss(image: Tensor, target: Tensor) -> Tensor:

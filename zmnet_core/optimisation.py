@@ -1,10 +1,16 @@
-"""How the weights of a training run move: learning rate, optimiser groups, moving average."""
+"""How the weights of a training run move: learning rate, optimiser groups, one update, moving average.
+
+Nothing here waits for the device: whether a gradient is finite is decided and obeyed there, and counted there, until
+somebody asks (`Update.skipped`).
+"""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -13,14 +19,20 @@ from .pnet import VGGPNet, trainable
 from .training_config import TrainingConfig
 
 
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The learning rate of a step: linear warm-up, then constant, cosine to 1 %, or × 0.1 decays."""
+def learning_rate(config: TrainingConfig, step: int, time_spent: float = 0.0) -> float:
+    """The learning rate of a step: linear warm-up, then constant, cosine to 1 %, or × 0.1 decays.
+
+    Args:
+        time_spent: the part of `--time_budget` that the steps have had, 0..1. What falls follows the larger of this
+            and of the part of the steps that is done, so that it has come down when either is over.
+    """
     warmup = min(1.0, (step + 1) / max(1, config.lr_warmup_steps))
+    at = max(step, time_spent * config.max_train_steps)
     if config.lr_scheduler == "cosine":
-        progress = min(1.0, step / max(1, config.max_train_steps))
+        progress = min(1.0, at / max(1, config.max_train_steps))
         return config.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
     if config.lr_scheduler == "step":
-        return config.learning_rate * warmup * 0.1 ** (step // config.lr_decay_steps)
+        return config.learning_rate * warmup * 0.1 ** int(at // config.lr_decay_steps)
     return config.learning_rate * warmup
 
 
@@ -44,14 +56,78 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     if entrance:
         outputs, inputs = entrance[0].shape
         groups.append({"params": entrance, "weight_decay": 0.0, "scale": min(1.0, outputs / inputs)})
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99))
+    # Fused: all parameters in one kernel, which also leaves a step out on the device's own word.
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
 
-def make_average(model: nn.Module, decay: float) -> AveragedModel:
-    """Exponential moving average of the weights, quick at first: min(decay, (1 + n) / (10 + n))."""
+class MovingAverage(AveragedModel):
+    """Exponential moving average of the weights that are trained, quick at first: min(decay, (1 + n) / (10 + n)).
+
+    The rest is as it was when the average began.
+    """
+
+    def __init__(self, model: nn.Module, decay: float):
+        super().__init__(model)
+        self.decay = decay
+        self.requires_grad_(False)
 
     @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+    def update_parameters(self, model: nn.Module, counts: Tensor | bool = True) -> None:
+        """Take up the model's weights; not if `counts`, which may lie on the device, is false."""
+        pairs = [pair for pair in zip(self.module.parameters(), model.parameters()) if pair[1].requires_grad]
+        averaged, current = map(list, zip(*pairs))
+        n = self.n_averaged.float()
+        decay = ((1 + n) / (10 + n)).clamp_max(self.decay) * (n > 0)
+        way = torch._foreach_sub(current, averaged)
+        torch._foreach_mul_(way, (1 - decay) * counts)
+        torch._foreach_add_(averaged, way)
+        self.n_averaged += counts
 
-    return AveragedModel(model, multi_avg_fn=update)
+
+class Update:
+    """One optimiser step and its trace in the average, unless the gradient is not finite.
+
+    Args:
+        wrapped: accelerate's wrapper around the optimiser of `make_optimizer`.
+        average: follows the model.
+    """
+
+    def __init__(
+        self, accelerator: Accelerator, model: ZMNet, wrapped: AcceleratedOptimizer, average: MovingAverage, most: float
+    ):
+        self.accelerator, self.model, self.wrapped, self.average, self.most = accelerator, model, wrapped, average, most
+        self.optimizer: torch.optim.Optimizer = wrapped.optimizer
+        self._parameters = list(trainable(model))
+        self._skipped = torch.zeros(2, dtype=torch.int64, device=accelerator.device)  # in a row, in all
+        self._in_all = torch.tensor([0, 1], device=accelerator.device)
+
+    def restored(self) -> None:
+        """After a checkpoint was loaded: an optimiser that was not fused brings its own options and places along."""
+        for group in self.optimizer.param_groups:
+            group.update(fused=True, foreach=None)
+            for parameter in group["params"]:
+                state = self.optimizer.state[parameter]
+                if "step" in state:
+                    state["step"] = torch.as_tensor(state["step"], dtype=torch.float32).to(parameter.device)
+
+    def __call__(self, rate: float) -> Tensor:
+        """Clip to `most`, step, average, forget the gradients; the gradient's norm before, a scalar on the device.
+
+        Gradients are averaged over processes by now, so all of them decide alike.
+        """
+        norm = self.accelerator.clip_grad_norm_(self._parameters, self.most)
+        finite = norm.isfinite()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["scale"] * rate
+        if self.accelerator.scaler is None:  # float16's scaler finds out for itself, and learns from it
+            self.optimizer.found_inf = (~finite).to(torch.float32)  # the kernel knows no other type
+        self.wrapped.step()
+        self.wrapped.zero_grad(set_to_none=True)
+        self.average.update_parameters(self.model, finite)
+        self._skipped = torch.where(finite, self._skipped * self._in_all, self._skipped + 1)
+        return norm
+
+    def skipped(self) -> tuple[int, int]:
+        """Steps that were left out: in a row up to now, and in all. Waits for the device."""
+        in_a_row, in_all = self._skipped.tolist()
+        return in_a_row, in_all

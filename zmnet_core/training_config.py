@@ -7,6 +7,7 @@ are those of diffusers' training scripts where these have one.
 from __future__ import annotations
 
 import argparse
+import logging
 import types
 import typing
 from dataclasses import dataclass, field, fields
@@ -15,11 +16,13 @@ from pathlib import Path
 import yaml
 
 from .errors import TrainingError
-from .losses import STYLE_LAYERS, LossConfig
+from .losses import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from .pnet import IMAGE_KINDS
 from .sources import FORMS
 from .tnet import KERNELS
 from .vgg import LAYER_ORDER
+
+logger = logging.getLogger(__name__)
 
 AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
@@ -49,6 +52,9 @@ class TrainingConfig:
     style_resolution_max: int | None = option(
         None, "look at each with a side between style_resolution and this, at random; smaller ones are not enlarged"
     )
+    style_loss_resolution: int | None = option(
+        None, "side at which the loss looks at them, px; style_resolution if left out; smaller ones are not enlarged"
+    )
     style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
     style_cache: str | None = option(None, "folder that keeps the looks between runs")
     pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
@@ -57,7 +63,10 @@ class TrainingConfig:
     train_batch_size: int = option(4, "photographs a step and process")
     styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
     max_train_steps: int = option(40_000, "steps in all")
-    max_minutes: float | None = option(None, "stop, saving, after so many minutes")
+    time_budget: float | None = option(
+        None, "minutes from the start of the process to its end, loading, the last validation and saving included"
+    )
+    max_minutes: float | None = option(None, "old name of --time_budget")
     identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
     identity_every: int = option(0, "every so many steps the photograph is its own style; 0: never")
     # optimiser
@@ -73,6 +82,14 @@ class TrainingConfig:
     loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"))
     style_weight: float = option(5.0, "λ_s")
     content_weight: float = option(1.0, "λ_c")
+    style_statistic: str = option(
+        "gram",
+        "what is matched of a painting's layers: Gram matrices, or mean and centred covariance apart",
+        choices=tuple(STATISTICS),
+    )
+    style_scales: str = option("1", "and at which scales: 1,2,4 also compares copies of half and quarter size")
+    style_layers: str = option(",".join(STYLE_LAYERS), "VGG-16 layers of the style terms")
+    content_layers: str = option(",".join(CONTENT_LAYERS), "VGG-16 layers of the content term")
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
     compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
     palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
@@ -98,6 +115,10 @@ class TrainingConfig:
     # run
     checkpointing_steps: int = option(500, "steps between checkpoints")
     checkpoints_total_limit: int = option(2, "checkpoints kept")
+    export_every: float = option(
+        300.0, "seconds between exports of the averaged model, the log and the newest samples; 0: none on the way"
+    )
+    export_dir: str | None = option(None, "folder for them; output_dir if left out")
     resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint's path")
     validation_steps: int = option(500, "steps between validations")
     validation_pairs: int = option(16, "photograph × unseen painting pairs")
@@ -117,7 +138,7 @@ class TrainingConfig:
 
     def loss_config(self) -> LossConfig:
         """The run's loss."""
-        layers = dict.fromkeys(STYLE_LAYERS, 1.0) | {"relu4_3": self.relu4_3_weight}
+        layers = {name: self.relu4_3_weight if name == "relu4_3" else 1.0 for name in self.style_layers.split(",")}
         if self.style_weight == self.content_weight == 0:
             layers = {}  # the loss network is not run at all
         layers = {layer: weight for layer, weight in layers.items() if weight > 0}
@@ -126,8 +147,11 @@ class TrainingConfig:
             self.style_weight,
             self.content_weight,
             style_layers=layers,
+            content_layers=tuple(self.content_layers.split(",")),
             compression=self.compression,
             palette_weight=self.palette_weight if layers else 0.0,
+            statistic=self.style_statistic,
+            scales=tuple(int(scale) for scale in self.style_scales.split(",")),
         )
 
     def networks(self) -> tuple[dict[str, object], dict[str, object]]:
@@ -158,14 +182,36 @@ class TrainingConfig:
                 raise TrainingError(f"--{f.name} '{value}' does not exist: choose one of {', '.join(choices)}.")
             if f.name in AT_LEAST_ONE and value < 1:
                 raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
+        if self.max_minutes is not None:
+            if self.time_budget is not None:
+                raise TrainingError("--max_minutes is the old name of --time_budget: give one of them.")
+            logger.warning("--max_minutes is now called --time_budget, and counts from the start of the process")
+            self.time_budget, self.max_minutes = self.max_minutes, None
+        if self.time_budget is not None and not 0 < self.time_budget < float("inf"):
+            raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, more than 0.")
+        if not self.export_every >= 0:
+            raise TrainingError(f"--export_every {self.export_every} is no time: seconds, or 0.")
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:  # nor NaN
                 raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
-        if self.pnet_taps:
-            if unknown := [tap for tap in self.pnet_taps.split(",") if tap not in LAYER_ORDER]:
-                raise TrainingError(f"--pnet_taps {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
-            if self.pnet != "vgg":
-                raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        for name in ("pnet_taps", "style_layers", "content_layers"):
+            named = (getattr(self, name) or LAYER_ORDER[0]).split(",")
+            if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
+                raise TrainingError(f"--{name} {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
+        if self.pnet_taps and self.pnet != "vgg":
+            raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        scales = self.style_scales.split(",")
+        if not all(scale.isdecimal() and int(scale) > 0 for scale in scales):
+            raise TrainingError(f"--style_scales {self.style_scales}: whole numbers from 1 on, such as 1,2,4.")
+        if (most := max(map(int, scales))) > self.resolution // 16:
+            raise TrainingError(
+                f"--style_scales {self.style_scales}: at 1/{most} of --resolution {self.resolution} nothing is left to "
+                f"compare; {self.resolution // 16} is the most."
+            )
+        try:
+            self.loss_config()
+        except ValueError as error:
+            raise TrainingError(f"--loss {self.loss}, --style_statistic {self.style_statistic}: {error}") from error
         if self.tnet_kernel not in KERNELS:
             raise TrainingError(f"--tnet_kernel {self.tnet_kernel} cannot be: 1, 3, 5, 7 or 9.")
         for name in ("content_dir", "style_dir"):
@@ -174,8 +220,8 @@ class TrainingConfig:
         if self.train_batch_size % self.styles_per_batch:
             batch, styles = self.train_batch_size, self.styles_per_batch
             raise TrainingError(f"--styles_per_batch {styles} does not divide --train_batch_size {batch}.")
-        for name in ("resolution", "style_resolution", "validation_resolution"):
-            if getattr(self, name) < 64:
+        for name in ("resolution", "style_resolution", "style_loss_resolution", "validation_resolution"):
+            if getattr(self, name) is not None and getattr(self, name) < 64:
                 raise TrainingError(f"--{name} {getattr(self, name)} is too small: 64 px at least.")
         if self.style_resolution_max is not None and self.style_resolution_max < self.style_resolution:
             most, least = self.style_resolution_max, self.style_resolution

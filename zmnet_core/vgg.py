@@ -69,11 +69,16 @@ class VGG(nn.Module):
         """Tells one set of weights from another."""
         return float(sum(p.double().abs().sum() for p in self.parameters()))
 
+    def cast(self, dtype: torch.dtype) -> None:
+        """Keep the convolutions' weights in half precision, as autocast would round them at every pass."""
+        _ = self.fingerprint  # the rounded weights are still those of this network
+        self.features.to(dtype)
+
     def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """Activations of an [N, 3, H, W] picture in 0..1 at the named layers; stops at the deepest."""
         wanted = set(layers)
         found: dict[str, Tensor] = {}
-        x = (image - self.mean) / self.std
+        x = ((image - self.mean) / self.std).to(next(iter(self.features.values())).weight.dtype)
         for entry in self.plan:
             if entry is None:
                 x = nn.functional.max_pool2d(x, 2)

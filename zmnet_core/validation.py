@@ -1,0 +1,64 @@
+"""Validation: fixed photograph × unseen painting pairs, scored with the averaged weights."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .data import Pictures, centre_square
+from .files import replacing
+from .metrics import Judge, contact_sheet, summarise
+from .model import ZMNet
+from .sources import PictureFile
+from .time_budget import TimeBudget
+from .training_config import TrainingConfig
+
+
+class Validation:
+    """The pairs of one run and what they are held against.
+
+    Setting it up looks at every pair, which takes about as long as scoring it: `budget` is told.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        contents: list[PictureFile],
+        paintings: list[PictureFile],
+        judge: Judge,
+        budget: TimeBudget,
+    ):
+        def squares(files: list[PictureFile], step: int) -> list[Tensor]:
+            chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
+            return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
+
+        device = next(judge.vgg.parameters()).device
+        self.judge, self.budget = judge, budget
+        with budget.measure("validation"):
+            self.pairs = [
+                judge.pair(c.to(device), s.to(device)) for c, s in zip(squares(contents, 3), squares(paintings, 7))
+            ]
+
+    @torch.no_grad()
+    def __call__(self, model: ZMNet, grid: Path, before: tuple[str, ...] = ()) -> dict[str, float] | None:
+        """Median errors; writes the picture grid: photograph, painting, stylised.
+
+        None, and nothing is written, if on the way there is no longer time for the rest and, `before` the run's end,
+        these.
+        """
+        rows, scores = [], []
+        with self.budget.measure("validation"):
+            for pair in self.pairs:
+                if not self.budget.allows("one pair", before):
+                    return None
+                with self.budget.measure("one pair"):
+                    stylised = model.tnet(pair.content, model.pnet(model.pnet.features(pair.painting)))
+                    scores.append(self.judge(stylised, pair))
+                rows.append([pair.content, pair.painting, stylised])
+            sheet = contact_sheet([a + b for a, b in zip_longest(rows[::2], rows[1::2], fillvalue=[])])
+            with replacing(grid) as temporary:
+                sheet.save(temporary)
+        return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
