@@ -39,8 +39,8 @@ def compiled(
                 loss.backward()
             return fast
         except Exception as error:  # compilers fail in many ways; none of them should cost the run
-            first = (str(error).strip() or "no reason given").splitlines()[0]
-            logger.warning("--compile: torch.compile failed (%s: %s)", type(error).__name__, first)
+            reason = " ".join(str(error).split())[:200]  # a traceback's worth
+            logger.warning("--compile: torch.compile failed (%s: %s)", type(error).__name__, reason)
         finally:
             wrapped.zero_grad(set_to_none=True)
     logger.warning("--compile: eager instead")

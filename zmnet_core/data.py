@@ -178,6 +178,16 @@ class StyleTargets(NamedTuple):
     style: dict[str, Tensor]
     taught: Tensor | None = None
 
+    def repeated(self, times: int) -> StyleTargets:
+        """Those of each painting so many times in a row: of the photographs that it guides."""
+        if times == 1:
+            return self
+        return StyleTargets(
+            self.features.repeat_interleave(times, 0),
+            {term: wanted.repeat_interleave(times, 0) for term, wanted in self.style.items()},
+            None if self.taught is None else self.taught.repeat_interleave(times, 0),
+        )
+
 
 class StyleBank:
     """Paintings, looked at by the PNet's frozen part and by the loss network.

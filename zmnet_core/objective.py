@@ -46,9 +46,9 @@ class Objective:
             watch: told of the networks' and the loss's time.
         """
         part = watch.part if watch else _untimed
-        config, repeat = self.config, contents.shape[0] // targets.features.shape[0]
+        config, targets = self.config, targets.repeated(contents.shape[0] // targets.features.shape[0])
         with part("tnet"):  # the PNet in it is followed on its own
-            trace = model(contents, targets.features.repeat_interleave(repeat, 0))
+            trace = model(contents, targets.features)
         # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
         # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
         saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
@@ -59,13 +59,12 @@ class Objective:
             loss = loss + identity * config.pixel_weight * log["pixels"]
         if targets.taught is not None:
             with part("teacher"), torch.no_grad():
-                aim = self.teacher.tnet(contents, targets.taught.repeat_interleave(repeat, 0))
+                aim = self.teacher.tnet(contents, targets.taught)
             log["teacher"] = pixel_loss(trace.image, aim)
             loss = loss + config.teacher_weight * log["teacher"]
         if targets.style:
-            style = {term: wanted.repeat_interleave(repeat, 0) for term, wanted in targets.style.items()}
             with part("loss"):
-                terms = self.perceptual(trace.image, contents, style)
+                terms = self.perceptual(trace.image, contents, targets.style)
             loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
             if config.flat_weight:
                 log["flat"] = flat_variation(trace.image, contents)

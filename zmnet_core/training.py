@@ -81,7 +81,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     with StopSignal() as stop:
         trainer = Trainer(config, budget)
         try:
-            with budget.enforced(f"what it leaves is what '{trainer.export.folder}' holds by now."):
+            with budget.enforced(f"what it leaves is what '{config.export_folder}' holds by now."):
                 trainer.prepare()
                 return trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
@@ -170,8 +170,8 @@ class Trainer:
         self.update.restored()
         self.skipped_steps, self.time_spent = 0, 0.0
         self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
-        self.export = Export(self.folder, Path(config.export_dir or config.output_dir), config.export_every)
         if accelerator.is_main_process:
+            self.export = Export(self.folder, Path(config.export_folder), config.export_every)
             remove_unfinished(self.folder)
             pictures = {"paintings": len(paintings)}
             if not config.streaming:  # what shards hold is not known before they have been read
@@ -312,16 +312,23 @@ class Trainer:
         config, device = self.config, self.accelerator.device
         contents = torch.rand(config.train_batch_size, 3, config.resolution, config.resolution, device=device)
         with self.accelerator.autocast():
-            examples = [(contents, self.bank.batch(0, config.styles_per_batch), self.identity[0])]
+            examples = [(contents, self._paintings_targets(0, 0, 1), self.identity[0])]
             if config.identity_every:
                 examples.append((contents, self._own_targets(contents, style=True), self.identity[1]))
             if config.identity_steps > self.start:
                 examples.insert(0, (contents, self._own_targets(contents, style=False), self.identity[1]))
         return examples
 
+    def _paintings_targets(self, step: int, slot: int, slots: int) -> StyleTargets:
+        """Of a batch's paintings, once for every photograph: the shapes of `_own_targets`, so that both are one graph."""
+        targets = self.bank.batch(step, self.config.styles_per_batch, slot, slots)
+        return targets.repeated(self.config.train_batch_size // self.config.styles_per_batch)
+
     def _own_targets(self, contents: Tensor, style: bool) -> StyleTargets:
         """The photographs as their own style; without `style` nothing of them is matched but pixels."""
         own = self.model.pnet.features(contents)
+        if own is contents:  # a `conv` PNet's; two inputs that are one tensor would be compiled to a graph of their own
+            own = contents.clone()
         return StyleTargets(own, self.perceptual.style_targets(contents) if style else {})
 
     def _photographs(self, over: Event) -> Iterator[ContentBatch]:
@@ -359,7 +366,7 @@ class Trainer:
                         targets = self._own_targets(contents, style=not warm_up)
                     else:
                         slot, slots = self.share.slot(part), self.share.slots
-                        targets = self.bank.batch(step, config.styles_per_batch, slot, slots)
+                        targets = self._paintings_targets(step, slot, slots)
                 with watch.part("objective") if config.compile else nullcontext():
                     loss, log = self.loss_of_step(self.wrapped, contents, targets, self.identity[int(identity)], *timed)
                 with watch.part("backward"):

@@ -136,6 +136,11 @@ class TrainingConfig:
         """The least and the largest side at which paintings are looked at, px."""
         return self.style_resolution, self.style_resolution_max or self.style_resolution
 
+    @property
+    def export_folder(self) -> str:
+        """Where exports go."""
+        return self.export_dir or self.output_dir
+
     def loss_config(self) -> LossConfig:
         """The run's loss."""
         layers = {name: self.relu4_3_weight if name == "relu4_3" else 1.0 for name in self.style_layers.split(",")}
