@@ -62,7 +62,9 @@ class HostReads:
             def __torch_dispatch__(self, func, types, args=(), kwargs=None):
                 name = func.overloadpacket.__name__
                 # A mask says how many values it lets through; numbers of places do not.
-                masked = name.startswith("index") and any(i is not None and i.dtype == torch.bool for i in indices(args))
+                masked = name.startswith("index") and any(
+                    i is not None and i.dtype == torch.bool for i in indices(args)
+                )
                 if name in HOST_OPERATORS or masked:
                     found[name] += 1
                 return func(*args, **(kwargs or {}))
@@ -104,17 +106,20 @@ def make_trainer(make_config, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize("read", ["item", "tolist", "cpu", "bool", "number", "to", "mask", "scalar index", "index"])
 def test_the_count_sees_every_way_to_read_a_tensor(read):
-    tensor, ways = torch.tensor(3.0), {
-        "item": lambda t: t.item(),
-        "tolist": lambda t: t.tolist(),
-        "cpu": lambda t: t.cpu(),
-        "bool": lambda t: bool(t > 1),
-        "number": float,
-        "to": lambda t: t.to("cpu"),
-        "mask": lambda t: torch.ones(4)[torch.ones(4) > 0.5],
-        "scalar index": lambda t: torch.ones(4)[t.long()],
-        "index": lambda t: torch.ones(4)[t.long()[None]],
-    }
+    tensor, ways = (
+        torch.tensor(3.0),
+        {
+            "item": lambda t: t.item(),
+            "tolist": lambda t: t.tolist(),
+            "cpu": lambda t: t.cpu(),
+            "bool": lambda t: bool(t > 1),
+            "number": float,
+            "to": lambda t: t.to("cpu"),
+            "mask": lambda t: torch.ones(4)[torch.ones(4) > 0.5],
+            "scalar index": lambda t: torch.ones(4)[t.long()],
+            "index": lambda t: torch.ones(4)[t.long()[None]],
+        },
+    )
     with HostReads() as found:
         ways[read](tensor)
     assert (sum(found.values()) > 0) == (read != "index")  # a list of places stays on its device

@@ -73,8 +73,8 @@ class TimeBudget:
 
     @property
     def started_in_time(self) -> bool:
-        """Whether not yet half of it has gone into the start."""
-        return self.seconds is None or self.spent < self.seconds / 2
+        """Whether not yet a third of it has gone into the start: what can wait is then left for later."""
+        return self.seconds is None or self.spent < self.seconds / 3
 
     @contextmanager
     def measure(self, what: str) -> Iterator[None]:
