@@ -23,6 +23,7 @@ from zmnet_core.data import (
     random_crop,
     rng,
     split,
+    squares,
 )
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import write_tensors
@@ -47,7 +48,7 @@ def make_bank(picture_folder, random_vgg):
         if kind == "vgg":
             pnet.vgg.load_state_dict({k: v for k, v in random_vgg.state_dict().items() if k in pnet.vgg.state_dict()})
         paths = options.pop("paths", find_pictures(picture_folder))
-        return StyleBank(Pictures(paths, sides), pnet, loss, sides, variants, seed, **options)
+        return StyleBank(Pictures(paths, options.pop("side", sides)), pnet, loss, sides, variants, seed, **options)
 
     return bank
 
@@ -242,6 +243,60 @@ def test_targets_are_what_the_networks_give_of_the_painting(make_bank):
     torch.testing.assert_close(look.features, bank.pnet.features(crop))
     for layer, gram in bank.loss.style_targets(crop).items():
         torch.testing.assert_close(look.style[layer].float(), gram, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("variants", [0, 2])
+def test_the_loss_sees_more_of_the_painting_than_the_pnet(make_bank, variants):
+    bank = make_bank(variants, sides=(64, 64), loss_side=80, side=None)
+    for index, short in enumerate((64, 65, 71, 80, 64, 77)):
+        assert min(bank.pictures[index].shape[1:]) == short
+        side, most = bank._sides(bank.pictures[index], rng(0, index, 0, SIDE))
+        assert (side, most) == (64, short)  # up to what the painting has, and no further
+    square = centre_square(bank.pictures[3], 80)[None]
+    if variants:
+        look = bank.look(3, 0)
+        torch.testing.assert_close(look.features, squares(square, 64))
+        for layer, gram in bank.loss.style_targets(square).items():
+            torch.testing.assert_close(look.style[layer].float(), gram, rtol=1e-2, atol=1e-4)
+    targets = bank.batch(2, 3)
+    assert targets.features.shape == (3, 3, 64, 64) and len(targets.style["relu1_2"]) == 3
+
+
+def test_looks_made_together_are_those_made_one_by_one(make_bank, tmp_path):
+    alone, together = make_bank(2), make_bank(2, cache=tmp_path)
+    together.keep_all(together=5)
+    assert len(together._kept) == 12 == len(list(tmp_path.rglob("*.safetensors")))
+    for key in together._kept:
+        one, other = alone.look(*key), together.look(*key)
+        torch.testing.assert_close(one.features, other.features)
+        for term in one.style:
+            torch.testing.assert_close(one.style[term], other.style[term], rtol=1e-2, atol=1e-5)
+    again = make_bank(2, cache=tmp_path)
+    again.keep_all(enough=lambda: len(again._kept) >= 3, together=2)
+    assert len(again._kept) == 4  # the rest when they are wanted
+
+
+def test_targets_are_repeated_for_every_photograph_of_their_painting(make_bank):
+    two = make_bank(1).batch(0, 2)
+    four = two.repeated(2)
+    for place in range(4):
+        assert torch.equal(four.features[place], two.features[place // 2])
+        assert all(torch.equal(four.style[term][place], two.style[term][place // 2]) for term in two.style)
+    assert two.repeated(1) is two
+
+
+def test_pictures_decoded_ahead_are_those_decoded_when_wanted(picture_folder, tmp_path):
+    shutil.copytree(picture_folder, tmp_path / "some")
+    (tmp_path / "some" / "2.png").write_bytes(b"broken")
+    paths = find_pictures(tmp_path / "some")
+    ahead, later = Pictures(paths, None, in_memory=True), Pictures(paths)
+    ahead.keep_all()
+    assert len(ahead._kept) == 5 and [note.kind for note in ahead.notes.values()] == ["damaged"]
+    for index in range(6):
+        assert torch.equal(ahead[index], later[index])
+    few = Pictures(paths, None, in_memory=True)
+    few.keep_all(lambda: True)
+    assert not few._kept and torch.equal(few[0], later[0])
 
 
 @pytest.mark.parametrize("kind", ["conv", "vgg"])

@@ -1,9 +1,11 @@
 """Gram matrices (Eq. 1) and the objective (Eq. 2), with the sums written out in plain Python."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pictures import halves
 from torch import Tensor, nn
 
@@ -14,7 +16,10 @@ from zmnet_core.losses import (
     LossConfig,
     PerceptualLoss,
     compress,
+    gram_error,
     gram_matrix,
+    moments,
+    moments_error,
     palette,
     palette_error,
     saturation_penalty,
@@ -83,6 +88,100 @@ def test_gram_matrix_is_symmetric_and_positive():
     gram = gram_matrix(torch.randn(1, 6, 5, 5))[0]
     torch.testing.assert_close(gram, gram.T)
     assert torch.linalg.eigvalsh(gram).min() > -1e-6
+
+
+def test_moments_are_covariance_and_mean_by_hand():
+    features = torch.tensor([[[[1.0, 3.0]], [[2.0, -2.0]]]])  # means 2 and 0; deviations ∓1 and ±2
+    torch.testing.assert_close(moments(features), torch.tensor([[[1.0, -2.0, 2.0], [-2.0, 4.0, 0.0]]]))
+
+
+def test_a_gram_matrix_is_covariance_and_mean_in_one():
+    features = torch.rand(2, 5, 6, 7)
+    both = moments(features)
+    sigma, mu = both[..., :-1], both[..., -1:]
+    torch.testing.assert_close(gram_matrix(features), (sigma + mu @ mu.mT) / 5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("statistic", [gram_matrix, moments])
+def test_statistics_do_not_depend_on_the_memory_format(statistic, memory_format):
+    features = torch.rand(2, 8, 6, 7, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(statistic(features.to(memory_format=memory_format)), statistic(features))
+
+
+def test_error_of_moments_by_hand():
+    wanted = torch.tensor([[[3.0, 0.0, 1.0], [0.0, 4.0, 2.0]]])  # ‖Σ_s‖² = 25, tr Σ_s = 7
+    found = torch.tensor([[[3.0, 0.0, 1.0], [0.0, 1.0, 9.0]]])  # ‖ΔΣ‖² = 9, ‖Δμ‖² = 49
+    assert moments_error(found, wanted).item() == pytest.approx(9 / 25 / 2 + 49 / 7)
+    assert moments_error(wanted, wanted).item() == 0
+
+
+def test_error_of_moments_sees_lost_contrast_that_a_gram_matrix_hardly_does():
+    picture = 4 + torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    pale = (picture + 3 * picture.mean((2, 3), keepdim=True)) / 4  # a quarter of the contrast, the same mean
+    assert gram_error(gram_matrix(pale), gram_matrix(picture)).item() < 1e-4
+    assert moments_error(moments(pale), moments(picture)).item() == pytest.approx((15 / 16) ** 2 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
+def test_error_of_moments_does_not_depend_on_the_scale_of_the_features(factor):
+    y, s = (factor * torch.rand(1, 4, 6, 6, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    base = [torch.rand(1, 4, 6, 6, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+    expected = moments_error(*map(moments, base))
+    torch.testing.assert_close(moments_error(moments(y), moments(s)), expected, rtol=1e-3, atol=0)
+
+
+def test_a_painting_of_one_colour_has_a_finite_error_and_gradient():
+    picture = torch.rand(1, 3, 8, 8, requires_grad=True)
+    error = moments_error(moments(picture), moments(torch.full((1, 3, 8, 8), 0.5)))
+    compress(error, 2.0).sum().backward()
+    assert error.isfinite() and picture.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("statistic", ["gram", "moments"])
+def test_scales_compare_means_of_blocks(random_vgg, make_picture, statistic):
+    config = LossConfig(statistic=statistic, scales=(1, 2, 4), style_layers={"relu1_1": 1.0, "relu2_2": 3.0})
+    loss, (stylised, contents, painting) = PerceptualLoss(random_vgg, config), make_picture(64, 64, 3, count=3).split(1)
+    terms = loss(stylised, contents, loss.style_targets(painting))
+    plain = PerceptualLoss(random_vgg, replace(config, scales=(1,)))
+    weighted = 0.0
+    for scale in (1, 2, 4):
+        y, s = (F.avg_pool2d(picture, scale) for picture in (stylised, painting))
+        small = plain(y, F.avg_pool2d(contents, scale), plain.style_targets(s)).style
+        for layer, weight in (("relu1_1", 1.0), ("relu2_2", 3.0)):
+            name = layer if scale == 1 else f"{layer}/{scale}"
+            torch.testing.assert_close(terms.style[name], small[layer])
+            weighted += weight * small[layer].item() / 12
+    content = plain(stylised, contents, plain.style_targets(painting)).content
+    torch.testing.assert_close(terms.content, content)  # of the full size alone
+    assert terms.total.item() == pytest.approx(5 * weighted + content.item(), rel=1e-5)
+    assert len(terms.style) == 6
+
+
+def test_smaller_copies_see_what_is_large_and_not_what_is_fine(vgg):
+    fine = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    large = F.interpolate(fine[..., :16, :16], (128, 128))  # the same noise in blocks of eight
+    flat = torch.full((1, 3, 128, 128), 0.5)
+    loss = PerceptualLoss(vgg, LossConfig(statistic="moments", scales=(1, 4), style_layers={"relu2_2": 1.0}))
+    grain, blocks = (loss(flat, flat, loss.style_targets(painting)).style for painting in (fine, large))
+    assert grain["relu2_2/4"] / grain["relu2_2"] < 2 * blocks["relu2_2/4"] / blocks["relu2_2"]
+    found = loss(fine, flat, loss.style_targets(large)).style
+    assert found["relu2_2/4"] > 0.3  # grain at full size does not pass for blocks
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"statistic": "histogram"}, "the statistic is one of gram, moments"),
+        ({"kind": "paper", "statistic": "moments"}, "Eq. 2 as printed has Gram matrices at one scale"),
+        ({"kind": "paper", "scales": (1, 2)}, "Eq. 2 as printed has Gram matrices at one scale"),
+        ({"scales": (0,)}, "scales are whole numbers from 1 on"),
+        ({"scales": ()}, "scales are whole numbers from 1 on"),
+    ],
+)
+def test_losses_that_do_not_exist_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        LossConfig(**options)
 
 
 def test_squares_are_sums_over_one_picture_each():

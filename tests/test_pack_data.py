@@ -102,7 +102,9 @@ def test_what_cannot_be_read_is_named(folders):
     assert "broken.jpg" in told and "line.png\t8×300 px, 16 are the least" in told
 
 
-@pytest.mark.parametrize("options, message", [(("--max_mib", "0.02"), "--max_mib 0.02 is too small for"), ((), "is there")])
+@pytest.mark.parametrize(
+    "options, message", [(("--max_mib", "0.02"), "--max_mib 0.02 is too small for"), ((), "is there")]
+)
 def test_what_cannot_be_packed_is_refused_and_leaves_nothing(folders, options, message):
     if not options:
         (folders / "packed").mkdir()

@@ -124,7 +124,8 @@ def pack_data(
             continue
         if not part.add(kind, names[id(file)], data):
             if not taken:
-                raise TrainingError(f"--max_mib {max_mib:g} is too small for a single picture ({len(data) / 2**20:.2f} MiB).")
+                size_of_it = f"{len(data) / 2**20:.2f} MiB"
+                raise TrainingError(f"--max_mib {max_mib:g} is too small for a single picture ({size_of_it}).")
             finish()
             part, number = Part(tuple(sources), int(max_mib * 2**20)), number + 1
             if number == parts or not part.add(kind, names[id(file)], data):
@@ -138,8 +139,10 @@ def pack_data(
     for number, each in enumerate(sizes):
         print(f"part {number}: {each / 2**20:.1f} MiB")
     total, broken = sum(map(len, sources.values())), sum(why != "no room" for _, why in left_out)
-    print(f"{taken} of {total} pictures packed; {len(left_out) - broken} had no room, {broken} could not be read", end="")
-    print(f": '{output / LEFT_OUT}' names them" if left_out else "")
+    where = f": '{output / LEFT_OUT}' names them" if left_out else ""
+    print(
+        f"{taken} of {total} pictures packed; {len(left_out) - broken} had no room, {broken} could not be read{where}"
+    )
 
 
 if __name__ == "__main__":

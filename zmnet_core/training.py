@@ -320,7 +320,7 @@ class Trainer:
         return examples
 
     def _paintings_targets(self, step: int, slot: int, slots: int) -> StyleTargets:
-        """Of a batch's paintings, once for every photograph: the shapes of `_own_targets`, so that both are one graph."""
+        """Of a batch's paintings, once a photograph: of the shapes of `_own_targets`, so that both are one graph."""
         targets = self.bank.batch(step, self.config.styles_per_batch, slot, slots)
         return targets.repeated(self.config.train_batch_size // self.config.styles_per_batch)
 

@@ -200,7 +200,7 @@ class TrainingConfig:
             if not getattr(self, name) >= 0:  # nor NaN
                 raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
         for name in ("pnet_taps", "style_layers", "content_layers"):
-            named = (getattr(self, name) or LAYER_ORDER[0]).split(",")
+            named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
                 raise TrainingError(f"--{name} {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
         if self.pnet_taps and self.pnet != "vgg":
