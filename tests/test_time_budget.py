@@ -165,11 +165,12 @@ def test_a_run_has_ended_with_all_its_files_before_its_budget_is_over(make_confi
     lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
     rates = [line["lr"] for line in lines if "lr" in line]
     assert rates[-1] < 0.1 * max(rates)
-    assert "val_total" in lines[-1]
+    # A machine that has become slower than it was at the start may leave no time for it; it must say so.
+    assert "val_total" in lines[-1] or "no time for the validation" in errors
     assert not [path for path in tmp_path.rglob(".*") if path.name != ".lock"]
     for folder in ("run", "out"):
         ZMNet.from_pretrained(tmp_path / folder)
-    assert (tmp_path / "out" / "grid.png").is_file()
+    assert (tmp_path / "out" / "grid.png").is_file() == ("val_total" in lines[-1])
     (last,) = checkpoints(tmp_path / "run")
     load_file(last / "model.safetensors")
 

@@ -827,9 +827,11 @@ def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, ran
     assert "content" not in log
 
 
-def test_a_student_with_a_teacher_trains_and_resumes_to_the_bit(make_config, model, tmp_path):
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_a_student_with_a_teacher_trains_and_resumes_to_the_bit(make_config, model, tmp_path, precision):
     model.save_pretrained(tmp_path / "teacher")
     options = {"teacher": str(tmp_path / "teacher"), "style_weight": 0.0, "content_weight": 0.0, "style_variants": 1}
+    options |= {"mixed_precision": precision}
     options |= {"tnet_edge": 4, "tnet_kernel": 5, "tnet_separable": True, "style_cache": str(tmp_path / "looks")}
     whole = train(make_config(tmp_path / "whole", **options))
     assert all(line["teacher"] > 0 for line in log_of(whole) if "loss" in line)

@@ -223,6 +223,7 @@ class StyleBank:
         self.pictures, self.pnet, self.loss, self.teacher, self.loss_side = pictures, pnet, loss, teacher, loss_side
         self.sides, self.variants, self.seed = sides, variants, seed
         self.cache = Path(cache) if cache else None
+        self._taught_by = [teacher.fingerprint, teacher.config] if teacher else []  # before its weights are rounded
         self.device = next(loss.vgg.parameters()).device
         self._kept: dict[tuple[int, int], StyleTargets] = {}
 
@@ -328,8 +329,7 @@ class StyleBank:
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
         if (self.loss.config.statistic, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
             recipe += [self.loss.config.statistic, self.loss.config.scales, self.loss_side]
-        if self.teacher:
-            recipe += [self.teacher.fingerprint, self.teacher.config]
+        recipe += self._taught_by
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 

@@ -158,6 +158,8 @@ class Trainer:
             teacher,
             config.style_loss_resolution,
         )
+        if teacher and config.mixed_precision in HALF:
+            teacher.tnet.to(HALF[config.mixed_precision], memory_format=torch.channels_last)
         if isinstance(self.model.pnet, VGGPNet) and not config.init_from:
             self._calibrate(self.model.pnet)
 
