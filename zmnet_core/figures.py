@@ -50,7 +50,8 @@ class Scene:
         self.painting = painting
         self.flat = flatness(content, NEAR)
         self.rims = self.flat - flatness(content, FAR)
-        self.variation, self.deviation = float(total_variation(painting)), float(painting.float().std(correction=0))
+        self.variation = float(total_variation(painting))
+        self.deviation = float(painting.float().var((2, 3), correction=0).mean().sqrt())  # about each channel's mean
 
     @torch.no_grad()
     def __call__(self, stylised: Tensor, seconds: float | None = None) -> Figures:
