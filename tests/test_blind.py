@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zmnet_core.blind import CELL, COLUMNS, GAP, HEAD, tally, tally_text, write_blind
+from zmnet_core.blind import CELLS, COLUMNS, GAP, HEAD, tally, tally_text, write_blind
 from zmnet_core.errors import PictureError
 
 COLOURS = {"photograph": (1, 1, 0), "painting": (0, 1, 1), "zm-net": (1, 0, 0), "Magenta": (0, 1, 0), "OST": (0, 0, 1)}
@@ -20,7 +20,7 @@ def pictures():
 
 def colour_at(sheet, line, column):
     """Of the picture in a place of the sheet, its channels 0 or 1."""
-    place = GAP + column * (CELL + GAP) + 20, GAP + line * (CELL + HEAD + GAP) + HEAD + 20
+    place = GAP + column * (CELLS[0] + GAP) + 20, GAP + line * (CELLS[0] + HEAD + GAP) + HEAD + 20
     return tuple(int(value > 128) for value in sheet.getpixel(place))
 
 

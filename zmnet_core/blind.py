@@ -21,7 +21,7 @@ from .files import replacing, write_json
 from .images import to_pil
 
 FOLDER, KEY = "blind", "blind-key.json"
-CELL, HEAD, GAP, COLUMNS = 512, 34, 8, 3  # px; methods beside each other
+CELLS, HEAD, GAP, COLUMNS = (160, 512), 34, 8, 3  # px; methods beside each other
 CHOICES = ("first", "last")
 
 Key = dict[str, dict[str, str]]  # {pair: {letter: method}}
@@ -58,13 +58,14 @@ def pair_sheet(photograph: Tensor, painting: Tensor, lettered: dict[str, Tensor]
     cells = list(lettered.items())
     lines = [[("photograph", photograph), ("painting", painting)]]
     lines += [cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)]
-    across, down = CELL + GAP, CELL + HEAD + GAP
+    cell = min(CELLS[1], max(CELLS[0], *(max(each.shape[-2:]) for line in lines for _, each in line)))
+    across, down = cell + GAP, cell + HEAD + GAP
     sheet = Image.new("RGB", (max(map(len, lines)) * across + GAP, len(lines) * down + GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(24)
     for i, line in enumerate(lines):
         for j, (title, picture) in enumerate(line):
             image = to_pil(picture[0])
-            image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+            image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
             place = GAP + j * across, GAP + i * down
             draw.text(place, title, fill="black", font=font)
             sheet.paste(image, (place[0], place[1] + HEAD))
