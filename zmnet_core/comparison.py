@@ -60,7 +60,7 @@ class Comparison:
         judges: names in `evaluation.JUDGES`.
         ost: how many pairs are optimised, with `ost_coarse_steps` steps of Adam at half the size and `ost_steps` more;
             0 leaves the row out.
-        gap: measure the zero-shot gap.
+        gap: measure the zero-shot gap, if pictures of the second list are large enough as well.
         ost_pyramid: optimise style at a half and a quarter of the sides as well, the scales of the table.
         enlarge: take pairs in whose pictures have to be enlarged for a size.
         noise: with so many paintings a noisy sky is stylised.
@@ -133,9 +133,8 @@ class Comparison:
             report["noise"] = noise_report(gains)
             text.append(noise_text(gains))
         training = self.training_pairs or (TRAINING_PAIRS if self.pairs is None else None)
-        if self.gap and training:
-            size = next(iter(at_size))
-            seen = self._of_size(read_pairs(data, training), size)
+        size = next(iter(at_size))
+        if self.gap and training and (seen := self._of_size(read_pairs(data, training), size)):
             again = evaluate([*rows[: -len(models)], ours[0]], judges, seen, size, cache, device, " training paintings")
             gaps = {judge: gap(results[size].scores[judge], again.scores[judge]) for judge in judges}
             report["zero_shot_gap_percent"] = gaps
