@@ -45,9 +45,10 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the folder pytest was started in, or on the user's own VGG-16."""
+    """No test depends on the folder pytest was started in, or on the user's own VGG-16 and clones."""
     monkeypatch.setenv("ZMNET_DATA", str(DATA))
     monkeypatch.delenv("ZMNET_VGG", raising=False)
+    monkeypatch.delenv("ZMNET_PEERS", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -254,7 +254,7 @@ def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     pairs.write_text(f"{PHOTO}\t{PAINTING}\n{PICTURES / 'contents' / 'coffee.jpg'}\t{OTHER}\n")
     arguments = ["--pairs", pairs, "--data", "/", "--size", 64, "--judge", "vgg16", "--beside", BUNDLED / "zmnet-base"]
     arguments += ["--training-pairs", pairs, "--ost", 1, "--ost-steps", 2, "-o", tmp_path / "report"]
-    arguments += ["--ost-coarse-steps", 1]
+    arguments += ["--ost-coarse-steps", 1, "--noise", 0, "--blind", 1]
     output = zmnet("evaluate", *arguments)
     for row in ("photograph", "colour transfer", "Magenta", "zm-net", "OST", str(BUNDLED / "zmnet-base")):
         assert row in output
@@ -262,11 +262,16 @@ def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     judged = report["sizes"]["64"]["vgg16"]
     assert report["pairs"] == 2 and len(judged["scores"]["zm-net"]) == 2 and len(judged["scores"]["OST"]) == 1
     assert judged["summary"]["photograph"]["content"]["median"] == 0
-    assert judged["against"][str(BUNDLED / "zmnet-base")] == {"total": 1, "style": 1, "better": 0}  # the same model
+    against = judged["against"][str(BUNDLED / "zmnet-base")]  # the same model
+    assert against == {"total": 1, "style": 1, "style_half": 1, "style_quarter": 1, "better": 0}
     assert report["zero_shot_gap_percent"]["vgg16"]["zm-net"] == pytest.approx(0, abs=1e-6)  # the same list
     width, height = Image.open(tmp_path / "report" / "sheet-64.jpg").size
     assert width > 6 * 192 and height > 2 * 192
-    assert " ".join((tmp_path / "report" / "evaluation.txt").read_text().split()) in output
+    for line in (tmp_path / "report" / "evaluation.txt").read_text().splitlines():
+        assert " ".join(line.split()) in output
+    (tmp_path / "answers.txt").write_text("1: first A, last B\n")
+    counts = zmnet("tally", tmp_path / "answers.txt", "--key", tmp_path / "report" / "blind-key.json")
+    assert "first last" in counts and "zm-net" in counts
 
 
 def test_evaluate_says_which_file_is_missing(tmp_path):

@@ -447,8 +447,13 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")] = None,
     size: Annotated[
         list[int] | None,
-        typer.Option(min=64, help="Side of the pictures, px, a multiple of 4; repeat. 256 and 512 if left out."),
+        typer.Option(
+            min=64,
+            help="Side of the pictures, px, a multiple of 4; repeat. 256, 512 and 1024 if left out. Pairs of pictures "
+            "smaller than 7/8 of it are left out.",
+        ),
     ] = None,
+    enlarge: Annotated[bool, typer.Option("--enlarge", help="Enlarge the pictures of those instead.")] = False,
     judge: Annotated[
         list[str] | None, typer.Option(help="Network that judges, vgg16 or vgg19; repeat. Both if left out.")
     ] = None,
@@ -458,6 +463,21 @@ def evaluate(
     ost_coarse_steps: Annotated[
         int, typer.Option(min=0, help="Steps before these, at half the size and a quarter of the cost.")
     ] = 100,
+    ost_pyramid: Annotated[
+        bool, typer.Option(help="Optimise style at a half and a quarter of the sides as well, as it is measured.")
+    ] = True,
+    peers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with clones of EndyWon/MicroAST and MingSun-Tse/Collaborative-Distillation, for rows of them; "
+            "$ZMNET_PEERS if left out."
+        ),
+    ] = None,
+    noise: Annotated[int, typer.Option(min=0, help="Stylise a noisy sky with so many of the paintings.")] = 8,
+    blind: Annotated[
+        int, typer.Option(min=0, help="Sheets of so many pairs in OUTPUT/blind, methods under letters; see tally.")
+    ] = 0,
+    blind_seed: Annotated[int, typer.Option(help="Of the order of the letters.")] = 0,
     gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
     cache: Annotated[Path | None, typer.Option(help="What is kept between runs; OUTPUT/cache if left out.")] = None,
     model: ModelOption = "zmnet-base",
@@ -467,12 +487,28 @@ def evaluate(
     from .comparison import Comparison
 
     comparison = Comparison(
-        cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512], judge or ["vgg16", "vgg19"],
-        ost, ost_steps, ost_coarse_steps, gap,
+        cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
+        judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
+        noise=noise, peers=peers, blind=blind, blind_seed=blind_seed,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):
         typer.echo(line)
+
+
+@app.command()
+@readable_errors
+def tally(
+    answers: Annotated[
+        Path, typer.Argument(help="Text file of what an observer chose, a line a pair: `1: first C, last A`.")
+    ],
+    key: Annotated[Path, typer.Option(help="What `evaluate --blind` wrote.")] = Path("zmnet-evaluation/blind-key.json"),
+) -> None:
+    """Count first and last choices of each method on blind sheets."""
+    from .blind import tally as count
+    from .blind import tally_text
+
+    typer.echo(tally_text(count(answers, key)))
 
 
 @app.command()

@@ -1,29 +1,34 @@
 """`zmnet evaluate`: a model over fixed photograph × painting pairs, with other methods beside it.
 
-Two lists of pairs ship with the library: `pairs.tsv`, 100 photographs and 100 paintings of the
+Lists of pairs ship with the library: `pairs.tsv`, 100 photographs and 100 paintings of the
 validation sets, each once, none of them seen in training; and `pairs-training.tsv`, the same
 photographs with 100 paintings of the training set. What a model does worse on the first than on the
-second is its zero-shot gap.
+second is its zero-shot gap. The pictures of these have 240 px or less; those of `pairs-512.tsv` (the validation
+pictures of the 512 px set) and `pairs-styleid.tsv` have 512.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
 from .baselines.colour_transfer import colour_transfer
 from .baselines.magenta import Magenta
+from .baselines.microast import MicroAST
 from .baselines.ost import OST, OSTConfig
+from .baselines.wct16x import WCT16x
 from .errors import PictureError, WrongModelError
-from .evaluation_cache import MEASURE, KeptPictures, ScoreCache, digest
+from .evaluation_cache import MEASURE, KeptPictures, Known, ScoreCache, digest
+from .figures import Figures, NoiseGain, Scene, noise_gain, noisy_sky
 from .images import read_picture, to_tensor
-from .metrics import Judge, Method, Score, contact_sheet
+from .metrics import Judge, Method, Pair, Score, contact_sheet
 from .model import ZMNet
 from .vgg import VGG, load_vgg16
 from .vgg19 import load_vgg19
@@ -32,7 +37,8 @@ PAIRS = Path(__file__).parent / "pairs.tsv"
 TRAINING_PAIRS = Path(__file__).parent / "pairs-training.tsv"
 SHEET_PAIRS = 24
 JUDGES = {"vgg16": load_vgg16, "vgg19": load_vgg19}
-MODEL, OPTIMISED, MAGENTA = "zm-net", "OST", ("Magenta", "Magenta, 384 px")
+MODEL, OPTIMISED, MAGENTA, PEERS = "zm-net", "OST", ("Magenta", "Magenta, 384 px"), ("MicroAST", "WCT-16x")
+ENLARGED = 8 / 7  # at most so far are pictures enlarged: the 224 px of some in `pairs.tsv` to 256
 
 Pairs = list[tuple[Path, Path]]
 
@@ -52,17 +58,24 @@ class Row:
 
 @dataclass
 class Result:
-    """Scores {judge: {row: [one a pair]}}, and the pictures of the first pairs, in the order of the rows."""
+    """What was found at one size, every list one a pair, in the order of the pairs.
+
+    Attributes:
+        scores: {judge: {row: scores}}.
+        figures: {row: figures}.
+        pictures: of the first pairs, {row: picture}, the photograph and the painting among them.
+    """
 
     rows: list[str]
     scores: dict[str, dict[str, list[Score]]]
+    figures: dict[str, list[Figures]]
     pictures: list[dict[str, Tensor]] = field(default_factory=list)
 
     def sheet(self, cell: int = 256) -> Image.Image:
         """The pictures, a pair a line: photograph, painting, then every row but the photograph."""
         columns = ["photograph", "painting", *(name for name in self.rows if name != "photograph")]
         blank = torch.ones(1, 3, 8, 8)
-        lines = [[pictures.get(name, blank) for name in columns] for pictures in self.pictures]
+        lines = [[pictures.get(name, blank) for name in columns] for pictures in self.pictures[:SHEET_PAIRS]]
         return contact_sheet(lines, cell, columns)
 
 
@@ -91,6 +104,24 @@ def read_pairs(data: Path, pairs: Path = PAIRS, limit: int | None = None) -> Pai
     if not found:
         raise PictureError(f"'{pairs}' lists no pair.")
     return found[:limit]
+
+
+def large_enough(pairs: Pairs, size: int) -> Pairs:
+    """The pairs whose pictures have the detail of this size: neither would be enlarged by more than `ENLARGED`."""
+    return [pair for pair in pairs if size <= ENLARGED * min(map(short_side, pair))]
+
+
+def short_side(file: Path) -> int:
+    """Of a picture file, px.
+
+    Raises:
+        PictureError: it is no picture.
+    """
+    try:
+        with Image.open(file) as image:
+            return min(image.size)
+    except (UnidentifiedImageError, OSError) as error:
+        raise PictureError(f"cannot read '{file}' as a picture ({error}).") from error
 
 
 def default_data() -> Path:
@@ -122,6 +153,16 @@ def magenta_rows() -> list[Row]:
     ]
 
 
+def peer_rows(peers: Path, device: torch.device | str = "cpu") -> list[Row]:
+    """MicroAST and WCT-16x, from the clones in a folder.
+
+    Raises:
+        WeightsNotFoundError: one of them is not there, or is not what its name says.
+    """
+    networks = MicroAST(peers).to(device), WCT16x(peers).to(device)
+    return [Row(name, network, network.key) for name, network in zip(PEERS, networks)]
+
+
 def ost_row(vgg: VGG, pairs: int, cache: Path, config: OSTConfig) -> Row:
     """Optimisation, picture by picture, on the first `pairs`; its pictures are kept in `cache`."""
     bar = tqdm(desc=OPTIMISED, unit="step", leave=False)
@@ -151,6 +192,7 @@ def evaluate(
     cache: ScoreCache | None = None,
     device: torch.device | str = "cpu",
     what: str = "",
+    pictures: int = SHEET_PAIRS,
 ) -> Result:
     """Every row on every pair, in the eyes of every judge.
 
@@ -160,45 +202,97 @@ def evaluate(
         size: side of the squares that photographs and paintings are cut to, px.
         cache: where scores of rows with a key are kept.
         what: for the progress bar.
+        pictures: of so many pairs all pictures stay in the result.
     """
     cache = cache or ScoreCache(None)
-    result = Result([row.name for row in rows], {name: {row.name: [] for row in rows} for name in judges})
+    names = [row.name for row in rows]
+    result = Result(names, {judge: {name: [] for name in names} for judge in judges}, {name: [] for name in names})
     for index, files in enumerate(tqdm(pairs, f"{size} px{what}", unit="pair")):
         content, painting = (load_square(file, size).to(device) for file in files)
-        scores, pictures = _pair(rows, judges, content, painting, index, cache)
-        for judge, row, score in scores:
-            result.scores[judge][row].append(score)
-        if index < SHEET_PAIRS:
-            result.pictures.append({"photograph": content.cpu(), "painting": painting.cpu()} | pictures)
+        pair = _Pair(content, painting, judges, cache, index < pictures)
+        for row in rows:
+            if row.limit is None or index < row.limit:
+                scores, figures = pair.measure(row)
+                result.figures[row.name].append(figures)
+                for judge, score in scores.items():
+                    result.scores[judge][row.name].append(score)
+        pair.keep()
+        if index < pictures:
+            originals = {"photograph": content.cpu(), "painting": painting.cpu()}
+            result.pictures.append(originals | pair.pictures)
     return result
 
 
-def _pair(
-    rows: list[Row], judges: dict[str, Judge], content: Tensor, painting: Tensor, index: int, cache: ScoreCache
-) -> tuple[list[tuple[str, str, Score]], dict[str, Tensor]]:
-    """Scores (judge, row, score) of one pair, and the pictures of the rows if they are for the sheet."""
-    name = digest(content, painting, str(MEASURE))
-    known, seen, scores, pictures = cache.read(name), {}, [], {}
-    before = len(known)
-    for row in rows:
-        if row.limit is not None and index >= row.limit:
-            continue
-        keys = {judge: f"{judge} {judges[judge].vgg.fingerprint}, {row.key}" for judge in judges}
-        wanted = {judge for judge, key in keys.items() if not row.key or key not in known}
-        if wanted or index < SHEET_PAIRS:
-            picture = row.method(content, painting)
-            if index < SHEET_PAIRS:
-                pictures[row.name] = picture.cpu()
-        for judge, key in keys.items():
-            if judge in wanted:
-                if judge not in seen:
-                    seen[judge] = judges[judge].pair(content, painting)
-                score = judges[judge](picture, seen[judge])
-                if row.key:
-                    known[key] = score
-            else:
-                score = known[key]
-            scores.append((judge, row.name, score))
-    if len(known) > before:
-        cache.write(name, known)
-    return scores, pictures
+class _Pair:
+    """One pair while its rows are measured: what is known of it, and what it was looked at for.
+
+    Args:
+        wanted: the rows' pictures are wanted, even if their scores are known.
+    """
+
+    def __init__(
+        self, content: Tensor, painting: Tensor, judges: dict[str, Judge], cache: ScoreCache, wanted: bool = False
+    ):
+        self.content, self.painting, self.judges, self.cache, self.wanted = content, painting, judges, cache, wanted
+        self.name = digest(content, painting, str(MEASURE))
+        self.known: Known = cache.read(self.name)
+        self.seen: dict[str, Pair] = {}
+        self.scene: Scene | None = None
+        self.pictures: dict[str, Tensor] = {}
+        self.changed = False
+
+    def measure(self, row: Row) -> tuple[dict[str, Score], Figures]:
+        """Scores {judge: score} and figures of a row."""
+        keys = {judge: f"{judge} {self.judges[judge].vgg.fingerprint}, {row.key}" for judge in self.judges}
+        scores = {judge: self.known.scores[key] for judge, key in keys.items() if row.key and key in self.known.scores}
+        figures = self.known.figures.get(row.key) if row.key else None
+        if figures and len(scores) == len(keys) and not self.wanted:
+            return scores, figures
+        picture, seconds = timed(row.method, self.content, self.painting)
+        if self.wanted:
+            self.pictures[row.name] = picture.cpu()
+        for judge in keys.keys() - scores.keys():
+            if judge not in self.seen:
+                self.seen[judge] = self.judges[judge].pair(self.content, self.painting)
+            scores[judge] = self.judges[judge](picture, self.seen[judge])
+        if figures is None:
+            self.scene = self.scene or Scene(self.content, self.painting)
+            figures = self.scene(picture, seconds)
+        elif seconds is not None:
+            figures = replace(figures, seconds=seconds)
+        if row.key:
+            self.known.scores |= {keys[judge]: score for judge, score in scores.items()}
+            self.known.figures[row.key] = figures
+            self.changed = True
+        return {judge: scores[judge] for judge in self.judges}, figures
+
+    def keep(self) -> None:
+        """Write what was found to the cache."""
+        if self.changed:
+            self.cache.write(self.name, self.known)
+
+
+def timed(method: Method, content: Tensor, painting: Tensor) -> tuple[Tensor, float | None]:
+    """A method's picture and the seconds that it took: the processor's of all threads, which other people's work on the
+    machine changes little, or on a GPU the clock's. None if the picture was only read from disk.
+    """
+    cpu = content.device.type == "cpu"
+    synchronise = torch.cuda.synchronize if content.device.type == "cuda" else lambda: None
+    synchronise()
+    clock = time.process_time if cpu else time.perf_counter
+    start = clock()
+    picture = method(content, painting)
+    synchronise()
+    seconds = clock() - start
+    return picture, None if getattr(method, "kept", False) else seconds
+
+
+@torch.no_grad()
+def noise(rows: list[Row], paintings: list[Path], device: torch.device | str = "cpu") -> dict[str, list[NoiseGain]]:
+    """What every row makes of a smooth sky with a sensor's noise, in the style of each painting: {row: gains}."""
+    sky, found = noisy_sky().to(device), {row.name: [] for row in rows}
+    for file in tqdm(paintings, "noise", unit="painting"):
+        painting = load_square(file, sky.shape[-1]).to(device)
+        for row in rows:
+            found[row.name].append(noise_gain(row.method(sky, painting)))
+    return found

@@ -7,27 +7,42 @@ from pathlib import Path
 
 import numpy as np
 
-from .evaluation import MAGENTA, MODEL, OPTIMISED, Result
+from .evaluation import MAGENTA, MODEL, OPTIMISED, PEERS, Result
+from .figures import SKY_SIDE, Figures, NoiseGain
 from .files import replacing, write_json
 from .metrics import Score, summarise
 
 Scores = dict[str, list[Score]]
+COLUMNS = {  # of the text table, in its words; the JSON has all
+    "content": "content", "content4": "content4", "style": "style", "style_half": "half", "style_quarter": "quarter",
+    "palette": "palette", "contrast16": "contrast16", "flat": "flat", "rim": "rim", "total": "total",
+    "seconds": "seconds",
+}  # fmt: skip
+RATIOS = ("total", "style", "style_half", "style_quarter")
 
 
-def table(scores: Scores) -> str:
-    """Medians of every error, with the quartiles of style and total, as text."""
-    columns = list(asdict(next(iter(scores.values()))[0]))
+def table(scores: Scores, figures: dict[str, list[Figures]]) -> str:
+    """Medians of the most telling errors and figures, as text; "-" where no pair has one."""
     width = max(map(len, scores)) + 1
-    lines = [" " * width + "".join(f"{name:>9}" for name in columns) + "   style q1-q3   total q1-q3"]
+    lines = [" " * width + "".join(f"{name:>{len(name) + 3}}" for name in COLUMNS.values())]
     for name, rows in scores.items():
-        summary = summarise(rows)
-        ranges = "".join(f"   {summary[key]['q1']:.2f}-{summary[key]['q3']:.2f}  " for key in ("style", "total"))
-        lines.append(f"{name:{width}}" + "".join(f"{summary[key]['median']:9.3f}" for key in columns) + ranges)
+        medians = {key: value["median"] for key, value in summary(rows, figures[name][: len(rows)]).items()}
+        cells = (_cell(medians[key]).rjust(len(column) + 3) for key, column in COLUMNS.items())
+        lines.append(f"{name:{width}}" + "".join(cells))
     return "\n".join(lines)
 
 
+def summary(scores: list[Score], figures: list[Figures]) -> dict[str, dict[str, float | None]]:
+    """Medians and quartiles of a row, of its errors and of its figures."""
+    return summarise(scores) | summarise(figures)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
 def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
-    """Of every other row, over the pairs that it has: the model's median total and style error as a multiple
+    """Of every other row, over the pairs that it has: the model's median total and style errors as multiples
     of that row's, and the share of pairs where the model's total is lower."""
     found = {}
     for name, theirs in scores.items():
@@ -36,7 +51,7 @@ def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
             continue
         found[name] = {
             error: float(np.median([getattr(s, error) for s in ours]) / np.median([getattr(s, error) for s in theirs]))
-            for error in ("total", "style")
+            for error in RATIOS
         } | {"better": float(np.mean([a.total < b.total for a, b in zip(ours, theirs)]))}
     return found
 
@@ -51,15 +66,40 @@ def gap(unseen: Scores, training: Scores) -> dict[str, float]:
 
 
 def size_report(result: Result) -> dict[str, object]:
-    """One size as JSON: for every judge the summary, the ratios, and the scores of every pair."""
-    return {
+    """One size as JSON: for every judge the summary, the ratios, and the scores of every pair; and every pair's
+    figures, in which no judge has a say.
+    """
+    judged = {
         judge: {
-            "summary": {name: summarise(rows) for name, rows in scores.items()},
+            "summary": {name: summary(rows, result.figures[name]) for name, rows in scores.items()},
             "against": against(scores),
             "scores": {name: [asdict(score) for score in rows] for name, rows in scores.items()},
         }
         for judge, scores in result.scores.items()
     }
+    figures = {name: [asdict(each) for each in rows] for name, rows in result.figures.items()}
+    return judged | {"figures": figures}
+
+
+def noise_report(found: dict[str, list[NoiseGain]]) -> dict[str, object]:
+    """What comes of noise as JSON: medians and quartiles, and every painting's."""
+    return {
+        "summary": {name: summarise(rows) for name, rows in found.items()},
+        "paintings": {name: [asdict(each) for each in rows] for name, rows in found.items()},
+    }
+
+
+def noise_text(found: dict[str, list[NoiseGain]]) -> str:
+    """What comes of noise as text."""
+    count, width = len(next(iter(found.values()))), max(map(len, found)) + 1
+    lines = [
+        f"\na smooth sky of {SKY_SIDE} px with noise of 1/255, {count} paintings, median",
+        " " * width + f"{'gain':>8}{'peak at 4 px':>15}",
+    ]
+    for name, rows in found.items():
+        medians = {key: value["median"] for key, value in summarise(rows).items()}
+        lines.append(f"{name:{width}}{medians['gain']:8.1f}{medians['peak']:15.1f}")
+    return "\n".join(lines)
 
 
 def size_text(result: Result, size: int) -> str:
@@ -68,17 +108,16 @@ def size_text(result: Result, size: int) -> str:
     for judge, scores in result.scores.items():
         count = max(map(len, scores.values()))
         whole = {name: rows for name, rows in scores.items() if len(rows) == count}
-        lines += [f"\n{count} pairs, {size} px, {judge}, median", table(whole)]
+        lines += [f"\n{count} pairs, {size} px, {judge}, median", table(whole, result.figures)]
         for name, ratio in against(scores).items():
-            if name in MAGENTA:
-                lines.append(
-                    f"{MODEL} / {name}: total {ratio['total']:.3f}, style {ratio['style']:.3f}, "
-                    f"lower total in {ratio['better']:.0%} of the pairs"
-                )
+            if name in (*MAGENTA, *PEERS):
+                ratios = ", ".join(f"{COLUMNS[error]} {ratio[error]:.3f}" for error in RATIOS)
+                lines.append(f"{MODEL} / {name}: {ratios}, lower total in {ratio['better']:.0%} of the pairs")
         few = len(scores.get(OPTIMISED, ()))
         if 0 < few < count:
             lines += [f"\nthe first {few} pairs, {size} px, {judge}, median"]
-            lines += [table({name: rows[:few] for name, rows in scores.items() if len(rows) >= few})]
+            first = {name: rows[:few] for name, rows in scores.items() if len(rows) >= few}
+            lines += [table(first, result.figures)]
     return "\n".join(lines)
 
 
