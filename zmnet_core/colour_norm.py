@@ -2,9 +2,9 @@
 
     y' = Γ L(y)⁻¹ (y − μ(y)) + β,      L Lᵀ = Σ(y) + ε
 
-with μ, Σ the mean and covariance of the picture's colours and Γ, β those of the painting: Γ Γᵀ = Σ(X_s) + ε, β = μ(X_s). The
-picture gets the painting's palette by construction (mean, contrast, saturation, hues), whatever the network makes of
-its forms. Instance norms cannot do that: there is none at the output, and they know no covariances.
+with μ, Σ the mean and covariance of the picture's colours and Γ, β those of the painting: Γ Γᵀ = Σ(X_s) + ε and
+β = μ(X_s). The picture gets the painting's palette by construction (mean, contrast, saturation, hues), whatever the
+network makes of its forms. Instance norms cannot do that: there is none at the output, and they know no covariances.
 
 L is the Cholesky factor in axes of light and two colours, light first: light stays light, only stretched and
 shifted, and colours are mixed of light and colours. So no edge is turned over, and there is a closed form.
@@ -21,33 +21,38 @@ EPSILON = 1e-4  # variance (of 0..1), so that a picture without colours is not b
 AXES = ((0.57735027, 0.57735027, 0.57735027), (0.81649658, -0.40824829, -0.40824829), (0.0, 0.70710678, -0.70710678))
 
 
-def palette_values(images: Tensor) -> Tensor:
-    """Γ and β of pictures' own colours: [N, 3, H, W] in 0..1 → [N, 2, 6], float32; the amount is 1."""
-    mean, factor = _moments(images)
+def palette_values(images: Tensor, axes: Tensor | None = None) -> Tensor:
+    """Γ and β of pictures' own colours: [N, 3, H, W] in 0..1 → [N, 2, 6], float32; the amount is 1.
+
+    `axes` are `AXES` as a tensor, of a caller that keeps them on the pictures' device.
+    """
+    mean, factor = _moments(images, _float32(axes, images))
     one = torch.ones_like(mean[:, :1])
     return torch.stack((factor, torch.cat((mean, one, 0 * one, 0 * one), 1)), 1)
 
 
 def normalise_colours(
-    images: Tensor, gamma: Tensor, beta: Tensor, statistics: Tensor | None = None
+    images: Tensor, gamma: Tensor, beta: Tensor, statistics: Tensor | None = None, axes: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Give pictures the colours that γ and β say.
 
     Args:
         images: [N, 3, H, W], float32.
-        gamma, beta: [N or 1, 6] each. The amount in β, 0..1, is how far the picture goes there: with γ = 1 and β = 0, as
-            of a site that is turned off, it stays as it is.
+        gamma, beta: [N or 1, 6] each. The amount in β, 0..1, is how far the picture goes there: with γ = 1 and β = 0,
+            as of a site that is turned off, it stays as it is.
         statistics: frozen μ and L of an earlier call, [N or 1, 2, 6].
+        axes: as of `palette_values`.
 
     Returns:
         [N, 3, H, W], not clamped; and the statistics that were used, [N, 2, 6].
     """
+    axes = _float32(axes, images)
     if statistics is None:
-        mean, factor = _moments(images)
+        mean, factor = _moments(images, axes)
         statistics = torch.stack((torch.cat((mean, torch.zeros_like(mean)), 1), factor), 1)
     mean, factor = statistics[:, 0, :3].float(), statistics[:, 1].float()
     gamma, beta = gamma.float(), beta.float()
-    axes, same = images.new_tensor(AXES), torch.eye(3, device=images.device)
+    same = torch.eye(3, device=images.device)
     with torch.autocast(images.device.type, enabled=False):
         way = _lower(gamma) @ _inverse(_lower(factor)) - same
         shift = beta[:, :3] - mean - (way @ mean[..., None])[..., 0]
@@ -58,9 +63,14 @@ def normalise_colours(
     return planes.view_as(images), statistics
 
 
-def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
+def _float32(axes: Tensor | None, images: Tensor) -> Tensor:
+    """The axes unrounded: a model in half precision has rounded its own."""
+    unrounded = axes is not None and axes.dtype == torch.float32
+    return axes if unrounded else images.new_tensor(AXES, dtype=torch.float32)
+
+
+def _moments(images: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [N, 3] and Cholesky factor [N, 6] of the pictures' colours, in `AXES`."""
-    axes = images.new_tensor(AXES, dtype=torch.float32)
     with torch.autocast(images.device.type, enabled=False):
         colours = axes @ images.float().flatten(2)
         mean = colours.mean(2, keepdim=True)

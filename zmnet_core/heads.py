@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .colour_norm import palette_values
+from .colour_norm import AXES, palette_values
 from .tnet import PALETTE_SITE, Site
 
 
@@ -66,10 +66,11 @@ class PNet(nn.Module):
         super().__init__()
         self.din_sites = tuple(site for site in sites if site != PALETTE_SITE)
         self.palette = PALETTE_SITE in sites
+        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
 
     def with_palette(self, values: Tensor, images: Tensor) -> Tensor:
         """γ, β [N, 2, ΣC] of the other sites, and those of the pictures' colours behind them if there is a palette."""
-        return torch.cat((values, palette_values(images)), 2) if self.palette else values
+        return torch.cat((values, palette_values(images, self.axes)), 2) if self.palette else values
 
     def features(self, signal: Tensor) -> Tensor:
         """The part of the network that is frozen (none here: the signal itself)."""

@@ -109,12 +109,12 @@ class DIN:
             self._peaks.append(size.detach().amax())
         return y.view(n, c, h, w)
 
-    def colours(self, image: Tensor) -> Tensor:
-        """Give the finished picture, float32, the colours of the last site."""
+    def colours(self, image: Tensor, axes: Tensor) -> Tensor:
+        """Give the finished picture, float32, the colours of the last site; `axes` as of `normalise_colours`."""
         site = slice(self._next, self._next + NUMBERS)
         self._next += NUMBERS
         frozen = None if self.frozen is None else self.frozen[:, :, site]
-        image, statistics = normalise_colours(image, self.gamma[:, site], self.beta[:, site], frozen)
+        image, statistics = normalise_colours(image, self.gamma[:, site], self.beta[:, site], frozen, axes)
         self._moments.append(statistics)
         return image
 

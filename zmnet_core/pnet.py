@@ -137,12 +137,12 @@ class VGGPNet(PNet):
 
     @torch.no_grad()
     def features(self, signal: Tensor) -> Tensor:
-        """[N, 3, H, W] in 0..1 → [N, F]: mean and std of every channel at the taps, float32; behind them, with a palette,
-        its 12 numbers.
+        """[N, 3, H, W] in 0..1 → [N, F], float32: mean and std of every channel at the taps; of a palette its 12
+        numbers behind them.
         """
         activations = self.vgg(signal, self.taps)
         seen = [mean_and_std(activations[tap]) for tap in self.taps]
-        return torch.cat([*seen, palette_values(signal).flatten(1)] if self.palette else seen, 1)
+        return torch.cat([*seen, palette_values(signal, self.axes).flatten(1)] if self.palette else seen, 1)
 
     @torch.no_grad()
     def calibrate(self, features: Tensor) -> None:

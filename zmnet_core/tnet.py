@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .colour_norm import NUMBERS
+from .colour_norm import AXES, NUMBERS
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 
 RESIDUAL_BLOCKS = 5
@@ -89,6 +90,7 @@ class TNet(nn.Module):
             raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
         self.palette = palette
+        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
         self.sites = din_sites(w, e) + (PALETTE_SITE,) * palette
         self.c9 = Conv(3, e, kernel, bias=False)
         self.d2w = Conv(e, 2 * w, 3, stride=2, bias=False)
@@ -148,4 +150,4 @@ class TNet(nn.Module):
         # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a
         # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
         image = logits.float().sigmoid() * 1.1 - 0.05
-        return din.colours(image) if self.palette else image
+        return din.colours(image, self.axes) if self.palette else image
