@@ -37,6 +37,7 @@ BOLD = {
     "flat_weight": 1.0,
     "tv_weight": 0.1,
     "compression": 2.0,
+    "tnet_palette": True,
     "pictures_in_memory": True,
 }
 PLAIN = {"identity_every": 3, "pictures_in_memory": True}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from zmnet_core.files import half
 from zmnet_core.layers import Conv, SeparableConv
-from zmnet_core.tnet import LAYER_GROUPS, RECEPTIVE_RADIUS, TNet, din_sites
+from zmnet_core.tnet import LAYER_GROUPS, PALETTE_LAYER, RECEPTIVE_RADIUS, TNet, din_sites
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,9 @@ def test_residual_layers_have_two_sites_and_the_others_one():
 
 
 def test_layer_groups_are_those_of_figure_7_and_cover_every_site():
-    assert LAYER_GROUPS == {"detail": (1, 2, 3), "colour": (4, 5, 6), "texture": (7, 8, 9)}
-    assert {site.layer for site in din_sites(32)} == {layer for group in LAYER_GROUPS.values() for layer in group}
+    assert LAYER_GROUPS == {"detail": (1, 2, 3), "colour": (4, 5, 6, PALETTE_LAYER), "texture": (7, 8, 9)}
+    layers = [layer for group in LAYER_GROUPS.values() for layer in group]
+    assert sorted(layers) == sorted({site.layer for site in TNet(32, palette=True).sites})
 
 
 def test_half_width_has_half_the_channels_and_works(make_picture, make_values):

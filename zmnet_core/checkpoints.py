@@ -137,7 +137,17 @@ def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
     return int(progress["step"])
 
 
-NETWORK = ("tnet_width", "tnet_edge", "tnet_kernel", "tnet_separable", "pnet", "pnet_width", "pnet_taps", "init_from")
+NETWORK = (
+    "tnet_width",
+    "tnet_edge",
+    "tnet_kernel",
+    "tnet_separable",
+    "tnet_palette",
+    "pnet",
+    "pnet_width",
+    "pnet_taps",
+    "init_from",
+)
 
 
 def _difference(checkpoint: Path, config: TrainingConfig) -> str:

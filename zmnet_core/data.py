@@ -329,7 +329,7 @@ class StyleBank:
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
         if (self.loss.config.statistic, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
             recipe += [self.loss.config.statistic, self.loss.config.scales, self.loss_side]
-        recipe += self._taught_by
+        recipe += self._taught_by + ["palette"] * self.pnet.palette
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .tnet import Site
+from .colour_norm import AXES, palette_values
+from .tnet import PALETTE_SITE, Site
 
 
 class StyleHeads(nn.Module):
@@ -50,9 +51,26 @@ class PNet(nn.Module):
     no training.
 
     A training loop may keep `features(X_s)` of a painting and call the PNet on it ever after.
+
+    Args:
+        sites: the TNet's. A palette among them is not learned: a PNet of pictures reads it off the picture.
+
+    Attributes:
+        din_sites: the other sites, for which γ, β are learned.
+        palette: whether there is one.
     """
 
     signal = "image"
+
+    def __init__(self, sites: tuple[Site, ...]):
+        super().__init__()
+        self.din_sites = tuple(site for site in sites if site != PALETTE_SITE)
+        self.palette = PALETTE_SITE in sites
+        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
+
+    def with_palette(self, values: Tensor, images: Tensor) -> Tensor:
+        """γ, β [N, 2, ΣC] of the other sites, and those of the pictures' colours behind them if there is a palette."""
+        return torch.cat((values, palette_values(images, self.axes)), 2) if self.palette else values
 
     def features(self, signal: Tensor) -> Tensor:
         """The part of the network that is frozen (none here: the signal itself)."""

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .colour_norm import NUMBERS, normalise_colours
+
 EPS = 1e-5
 
 
@@ -106,6 +108,15 @@ class DIN:
             self._excess.append(F.relu(size - self.limit).square().mean())
             self._peaks.append(size.detach().amax())
         return y.view(n, c, h, w)
+
+    def colours(self, image: Tensor, axes: Tensor) -> Tensor:
+        """Give the finished picture, float32, the colours of the last site; `axes` as of `normalise_colours`."""
+        site = slice(self._next, self._next + NUMBERS)
+        self._next += NUMBERS
+        frozen = None if self.frozen is None else self.frozen[:, :, site]
+        image, statistics = normalise_colours(image, self.gamma[:, site], self.beta[:, site], frozen, axes)
+        self._moments.append(statistics)
+        return image
 
     @property
     def statistics(self) -> Tensor:

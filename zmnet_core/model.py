@@ -218,7 +218,7 @@ class ZMNet(nn.Module):
         state = self.tnet.state_dict(keep_vars=True)
         version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
         if self._fingerprint is None or self._fingerprint[0] != version:
-            digest = hashlib.sha256()
+            digest = hashlib.sha256(b"palette" if self.tnet.palette else b"")
             for name, tensor in state.items():
                 digest.update(f"{name}{tuple(tensor.shape)}".encode())
                 digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .colour_norm import NUMBERS, palette_values
 from .heads import PNet, ResidualLayer, StyleHeads
 from .layers import Conv
 from .tnet import RESIDUAL_BLOCKS, Site
@@ -64,7 +65,7 @@ class ConvPNet(PNet):
     """
 
     def __init__(self, sites: tuple[Site, ...], width: int = 32):
-        super().__init__()
+        super().__init__(sites)
         w = width
         self.layers = nn.ModuleList(
             [
@@ -78,31 +79,31 @@ class ConvPNet(PNet):
             ]
         )
         sizes = [w, 2 * w, *[4 * w] * (1 + RESIDUAL_BLOCKS), 2 * w]
-        self.heads = StyleHeads(sites, [2 * c for c in sizes])
+        self.heads = StyleHeads(self.din_sites, [2 * c for c in sizes])
 
     def forward(self, features: Tensor) -> Tensor:
         x, psis = features * 2 - 1, []
         for layer in self.layers:
             x = layer(x)
             psis.append(mean_and_std(x))  # ψ_l
-        return self.heads(psis)
+        return self.with_palette(self.heads(psis), features)
 
 
 class ParallelConvPNet(PNet):
     """The paper's parallel image PNet: a shallow CNN for every DIN layer, none sees another's ψ."""
 
     def __init__(self, sites: tuple[Site, ...], width: int = 32):
-        super().__init__()
-        w, layers = width, sites[-1].layer
+        super().__init__(sites)
+        w, layers = width, self.din_sites[-1].layer
         self.branches = nn.ModuleList(
             nn.Sequential(Conv(3, w, 5, stride=2), nn.ReLU(), Conv(w, 2 * w, 3, stride=2), nn.ReLU())
             for _ in range(layers)
         )
-        self.heads = StyleHeads(sites, [4 * w] * layers)
+        self.heads = StyleHeads(self.din_sites, [4 * w] * layers)
 
     def forward(self, features: Tensor) -> Tensor:
         x = features * 2 - 1
-        return self.heads([mean_and_std(branch(x)) for branch in self.branches])
+        return self.with_palette(self.heads([mean_and_std(branch(x)) for branch in self.branches]), features)
 
 
 class VGGPNet(PNet):
@@ -123,7 +124,7 @@ class VGGPNet(PNet):
         width: int = 256,
         taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
     ):
-        super().__init__()
+        super().__init__(sites)
         self.taps = tuple(taps)
         self.vgg = VGG16(last=self.taps[-1])
         size = 2 * sum(LAYER_CHANNELS[tap] for tap in self.taps)
@@ -131,28 +132,33 @@ class VGGPNet(PNet):
         self.register_buffer("offset", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
         self.enter = nn.Linear(size, width)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(sites[-1].layer))
-        self.heads = StyleHeads(sites, [width] * sites[-1].layer)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(self.din_sites[-1].layer))
+        self.heads = StyleHeads(self.din_sites, [width] * self.din_sites[-1].layer)
 
     @torch.no_grad()
     def features(self, signal: Tensor) -> Tensor:
-        """[N, 3, H, W] in 0..1 → [N, F]: mean and std of every channel at the taps, float32."""
+        """[N, 3, H, W] in 0..1 → [N, F], float32: mean and std of every channel at the taps; of a palette its 12
+        numbers behind them.
+        """
         activations = self.vgg(signal, self.taps)
-        return torch.cat([mean_and_std(activations[tap]) for tap in self.taps], 1)
+        seen = [mean_and_std(activations[tap]) for tap in self.taps]
+        return torch.cat([*seen, palette_values(signal, self.axes).flatten(1)] if self.palette else seen, 1)
 
     @torch.no_grad()
     def calibrate(self, features: Tensor) -> None:
         """Take offset and spread from the features [N, F] of many paintings."""
-        self.offset.copy_(features.mean(0))
-        self.spread.copy_(features.std(0).clamp_min(1e-3))
+        statistics = features[:, : len(self.offset)]
+        self.offset.copy_(statistics.mean(0))
+        self.spread.copy_(statistics.std(0).clamp_min(1e-3))
 
     def forward(self, features: Tensor) -> Tensor:
-        normalised = (features - self.offset) / self.spread
+        normalised = (features[:, : len(self.offset)] - self.offset) / self.spread
         psi, psis = self.enter(normalised.to(self.enter.weight.dtype)), []
         for layer in self.layers:
             psi = layer(psi)
             psis.append(psi)  # ψ_l
-        return self.heads(psis)
+        values = self.heads(psis)
+        return torch.cat((values, features[:, len(self.offset) :].view(-1, 2, NUMBERS)), 2) if self.palette else values
 
 
 KINDS: dict[str, type[PNet]] = {

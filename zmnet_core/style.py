@@ -107,7 +107,7 @@ class Style:
     def only(self, *groups: str) -> Style:
         """Keep the layer groups named, turn the others off (Fig. 7 of the paper).
 
-        `detail` is DIN layers 1-3 (edges and detail), `colour` 4-6, `texture` 7-9. Off means γ = 1
+        `detail` is DIN layers 1-3 (edges and detail), `colour` 4-6 and the palette, `texture` 7-9. Off means γ = 1
         and β = 0: a plain instance norm.
         """
         unknown = set(groups) - set(LAYER_GROUPS)

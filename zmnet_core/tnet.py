@@ -10,29 +10,33 @@ paper) in each of its first nine layers:
 w = 32 gives the paper's 32, 64, 128 channels: 14 DIN sites, 1,568 channels, 3,136 numbers a style.
 Up-sampling is nearest + convolution and padding is reflected: neither checkerboard nor border.
 Layer 10 has no norm: an instance norm with constant γ, β so near the output would give every style
-the same mean and contrast again (measured: sepia pictures, whatever the painting).
+the same mean and contrast again (measured: sepia pictures, whatever the painting). With `palette` the three colours of
+the picture itself are normalised together and get the painting's (colour_norm.py), as one more site.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .colour_norm import AXES, NUMBERS
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 
 RESIDUAL_BLOCKS = 5
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
-LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6), "texture": (7, 8, 9)}  # Fig. 7
+PALETTE_LAYER = DIN_LAYERS + 2  # after the last convolution
+LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6, PALETTE_LAYER), "texture": (7, 8, 9)}  # Fig. 7
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
 DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
 RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound
 
 
 class Site(NamedTuple):
-    """One place where the TNet normalises: its name, the DIN layer (1..9) it is in, its channels."""
+    """One place where the TNet normalises: its name, the layer it is in (DIN: 1..9), its channels."""
 
     name: str
     layer: int
@@ -45,6 +49,9 @@ def din_sites(width: int, edge: int | None = None) -> tuple[Site, ...]:
     for block in range(RESIDUAL_BLOCKS):
         sites += [Site(f"r{block + 1}.{half}", 4 + block, 4 * width) for half in (1, 2)]
     return (*sites, Site("u2w", DIN_LAYERS, 2 * width))
+
+
+PALETTE_SITE = Site("palette", PALETTE_LAYER, NUMBERS)
 
 
 class Trace(NamedTuple):
@@ -64,9 +71,17 @@ class TNet(nn.Module):
         edge: channels of the planes of the picture's size, layers 1 and 10; w if left out, as in the paper.
         kernel: side of the first and the last convolution, odd; 9 in the paper.
         separable: 3 × 3 + 1 × 1 in the residual blocks' convolutions (`SeparableConv`), an eighth of their cost.
+        palette: the picture gets the painting's colours at the end (`normalise_colours`).
     """
 
-    def __init__(self, width: int = 32, edge: int | None = None, kernel: int = 9, separable: bool = False):
+    def __init__(
+        self,
+        width: int = 32,
+        edge: int | None = None,
+        kernel: int = 9,
+        separable: bool = False,
+        palette: bool = False,
+    ):
         super().__init__()
         w, e = width, width if edge is None else edge
         if w < 1 or e < 1:
@@ -74,7 +89,9 @@ class TNet(nn.Module):
         if kernel not in KERNELS:
             raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
-        self.sites = din_sites(w, e)
+        self.palette = palette
+        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
+        self.sites = din_sites(w, e) + (PALETTE_SITE,) * palette
         self.c9 = Conv(3, e, kernel, bias=False)
         self.d2w = Conv(e, 2 * w, 3, stride=2, bias=False)
         self.d4w = Conv(2 * w, 4 * w, 3, stride=2, bias=False)
@@ -85,7 +102,7 @@ class TNet(nn.Module):
 
     @property
     def channels(self) -> int:
-        """Channels over all DIN sites (1,568 at width 32)."""
+        """Channels over all sites (1,568 at width 32)."""
         return sum(site.channels for site in self.sites)
 
     def forward(self, content: Tensor, style: Tensor, statistics: Tensor | None = None) -> Tensor:
@@ -99,19 +116,20 @@ class TNet(nn.Module):
         Returns:
             [N, 3, H, W], 0..1.
         """
-        return self._paint(self._logits(content, DIN(style[:, 0], style[:, 1], frozen=statistics))).clamp(0, 1)
+        din = DIN(style[:, 0], style[:, 1], frozen=statistics)
+        return self._paint(self._logits(content, din), din).clamp(0, 1)
 
     def measure(self, content: Tensor, style: Tensor) -> Tensor:
         """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site."""
         din = DIN(style[:, 0], style[:, 1])
-        self._logits(content, din)
+        self._paint(self._logits(content, din), din)
         return din.statistics
 
     def trace(self, content: Tensor, style: Tensor) -> Trace:
         """A forward pass for training, with the values the penalties act on."""
         din = DIN(style[:, 0], style[:, 1], watch=True)
         logits = self._logits(content, din)
-        return Trace(self._paint(logits), logits, din.excess, din.peaks)
+        return Trace(self._paint(logits, din), logits, din.excess, din.peaks)
 
     def _logits(self, content: Tensor, din: DIN) -> Tensor:
         height, width = content.shape[-2:]
@@ -128,8 +146,8 @@ class TNet(nn.Module):
         x = self.uw(x).relu_()
         return self.out(x)[..., :height, :width]
 
-    @staticmethod
-    def _paint(logits: Tensor) -> Tensor:
+    def _paint(self, logits: Tensor, din: DIN) -> Tensor:
         # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a
         # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
-        return logits.float().sigmoid() * 1.1 - 0.05
+        image = logits.float().sigmoid() * 1.1 - 0.05
+        return din.colours(image, self.axes) if self.palette else image

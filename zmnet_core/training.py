@@ -53,7 +53,11 @@ HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes
 def build_model(config: TrainingConfig) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names."""
     if config.init_from:
-        return ZMNet.from_pretrained(config.init_from, attribute_pnets=None).train()  # made for the old TNet
+        model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None)  # they were made for the old TNet
+        if config.tnet_palette and not model.tnet.palette:  # it has no weights of its own
+            with_palette = model.config["tnet"] | {"palette": True}
+            model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None, tnet=with_palette)
+        return model.train()
     model = ZMNet(*config.networks())
     if isinstance(model.pnet, VGGPNet):
         model.pnet.vgg.load_state_dict(load_vgg16(model.pnet.vgg.last).state_dict())

@@ -107,6 +107,7 @@ class TrainingConfig:
     tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; w if left out")
     tnet_kernel: int = option(9, "side of the TNet's first and last convolution")
     tnet_separable: bool = option(False, "separable convolutions in the TNet's residual blocks")
+    tnet_palette: bool = option(False, "the picture gets the painting's colours at the end, by construction")
     pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
     pnet_width: int = option(0, "width of the PNet; 0: its own default")
     pnet_taps: str | None = option(None, "VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
@@ -168,6 +169,8 @@ class TrainingConfig:
             tnet["kernel"] = self.tnet_kernel
         if self.tnet_separable:
             tnet["separable"] = True
+        if self.tnet_palette:
+            tnet["palette"] = True
         pnet: dict[str, object] = {"kind": self.pnet}
         if self.pnet_width:
             pnet["width"] = self.pnet_width

@@ -27,6 +27,7 @@ class VectorPNet(PNet):
     """What the PNets for vectors share: the signal's name and size, and its compression.
 
     Args:
+        sites: the TNet's; a palette among them is learned like the others, since words have no colours to read off.
         signal: what the vectors are: "glove", "sentence" or "histogram" (`zmnet_core.signals`).
         size: numbers d that a vector is compressed to.
         inputs: numbers of a vector; the signal's own if left out.
@@ -38,12 +39,13 @@ class VectorPNet(PNet):
 
     def __init__(
         self,
+        sites: tuple[Site, ...],
         signal: str = "glove",
         size: int = 2,
         inputs: int | None = None,
         words: Mapping[str, Sequence[str]] | None = None,
     ):
-        super().__init__()
+        super().__init__(sites)
         if signal not in SIGNALS:
             raise ValueError(f"there is no signal '{signal}'; choose one of {', '.join(SIGNALS)}.")
         self.signal, self.size, self.inputs = signal, size, inputs or SIGNALS[signal]
@@ -88,10 +90,11 @@ class MLPPNet(VectorPNet):
     """
 
     def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
-        super().__init__(**options)
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
         self.enter = nn.Linear(self.size, width)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(sites[-1].layer))
-        self.heads = StyleHeads(sites, [width] * sites[-1].layer)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.heads = StyleHeads(sites, [width] * layers)
 
     def forward(self, features: Tensor) -> Tensor:
         psi, psis = self.enter(features.to(self.enter.weight.dtype)), []
@@ -105,8 +108,8 @@ class ParallelMLPPNet(VectorPNet):
     """The paper's parallel PNet for words: a shallow net for every DIN layer, none sees another's ψ."""
 
     def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
-        super().__init__(**options)
-        layers = sites[-1].layer
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
         self.branches = nn.ModuleList(
             nn.Sequential(nn.Linear(self.size, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
             for _ in range(layers)
@@ -128,10 +131,11 @@ class GRUPNet(VectorPNet):
     sequence = True
 
     def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
-        super().__init__(**options)
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
         self.reader = nn.GRU(self.size, width, batch_first=True)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(sites[-1].layer))
-        self.heads = StyleHeads(sites, [width] * sites[-1].layer)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.heads = StyleHeads(sites, [width] * layers)
 
     def features(self, signal: Tensor) -> Tensor:
         """[N, T, F + 1] → [N, T, d + 1]: compressed vectors, and the mark of what is no padding."""
