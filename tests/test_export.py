@@ -1,5 +1,6 @@
 """Exports: what a run gives away on the way, whole at any moment."""
 
+import errno
 import json
 import os
 import random
@@ -8,6 +9,8 @@ import time
 import pytest
 import torch
 from processes import ROOT, start_alone
+from safetensors import safe_open
+from safetensors.torch import load_file
 from test_time_budget import options_of
 from test_training import log_of, make_config, training_environment  # noqa: F401
 
@@ -52,7 +55,7 @@ def test_a_resumed_run_exports_the_average_it_goes_on_from(make_config, tmp_path
 def test_exports_come_as_often_as_they_are_asked_for(make_config, tmp_path, monkeypatch):  # noqa: F811
     seen = []
     write = Export.__call__
-    monkeypatch.setattr(Export, "__call__", lambda export, model: (seen.append(1), write(export, model)))
+    monkeypatch.setattr(Export, "__call__", lambda export, *state: (seen.append(1), write(export, *state)))
     train(make_config(tmp_path / "often", export_every=1e-9))
     assert len(seen) == 1 + 4  # the start, every step
     seen.clear()
@@ -63,17 +66,117 @@ def test_exports_come_as_often_as_they_are_asked_for(make_config, tmp_path, monk
 def test_the_folder_holds_the_model_the_log_and_the_newest_pictures(make_config, tmp_path):  # noqa: F811
     run = train(make_config(tmp_path / "run", export_dir=str(tmp_path / "out"), validation_steps=2))
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "grid.png", "log.jsonl", "model.safetensors"]
+    names = sorted(path.name for path in out.iterdir() if path.name != ".lock")
+    assert names == ["config.json", "grid.png", "log.jsonl", "model.safetensors"]
     assert (out / "log.jsonl").read_text() == (run / "log.jsonl").read_text()
     assert (out / "grid.png").read_bytes() == (run / "samples" / "000004.png").read_bytes()
-    assert (out / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
-    assert all(tensor.dtype == torch.float16 for tensor in torch_file(out / "model.safetensors").values())
+    given, kept = (load_file(folder / "model.safetensors") for folder in (out, run))
+    assert given.keys() == kept.keys() and all(torch.equal(given[name], kept[name]) for name in given)
+    assert all(tensor.dtype == torch.float16 for tensor in given.values())
 
 
-def torch_file(path):
-    from safetensors.torch import load_file
+def crash_in_step(number):
+    """In place of `Trainer._gradients`: a crash in one step."""
+    gradients = Trainer._gradients
 
-    return load_file(path)
+    def crash(trainer, step, photographs):
+        if step + 1 == number:
+            raise RuntimeError(f"in step {number}")
+        return gradients(trainer, step, photographs)
+
+    return crash
+
+
+def step_of(folder):
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        return int(file.metadata()["step"])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_run_that_starts_further_back_leaves_what_it_had_given_away(
+    make_config, tmp_path, monkeypatch, caplog, apart
+):  # noqa: F811
+    out = tmp_path / ("out" if apart else "run")
+    options = {"max_train_steps": 6, "checkpointing_steps": 100, "export_every": 1e-9, "export_dir": str(out)}
+    options |= {"resume_from_checkpoint": "latest"}
+    monkeypatch.setattr(Trainer, "_gradients", crash_in_step(5))
+    with pytest.raises(RuntimeError, match="in step 5"):
+        train(make_config(tmp_path / "run", **options))
+    assert step_of(out) == 4
+    before = load_file(out / "model.safetensors")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(Trainer, "_gradients", crash_in_step(3))
+    with pytest.raises(RuntimeError, match="in step 3"):  # no checkpoint yet, so from the beginning
+        train(make_config(tmp_path / "run", **options))
+    assert "holds the model of step 4 of this run: it stays until the run has come that far again" in caplog.text
+    assert step_of(out) == 4
+    assert all(torch.equal(before[name], tensor) for name, tensor in load_file(out / "model.safetensors").items())
+
+    monkeypatch.undo()
+    train(make_config(tmp_path / "run", **options))
+    assert step_of(out) == 6
+
+
+def test_a_model_of_another_run_is_not_overwritten(make_config, model, tmp_path):  # noqa: F811
+    one = train(make_config(tmp_path / "one", export_dir=str(tmp_path / "out")))
+    before = (tmp_path / "out" / "model.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="--export_dir '.*out' holds a model that this run has not made"):
+        train(make_config(tmp_path / "two", export_dir=str(tmp_path / "out")))
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == before
+    train(make_config(one, max_train_steps=5, resume_from_checkpoint="latest", export_dir=str(tmp_path / "out")))
+    assert step_of(tmp_path / "out") == 5
+
+    model.save_pretrained(tmp_path / "mine")
+    with pytest.raises(TrainingError, match="--output_dir '.*mine' holds a model that this run has not made"):
+        train(make_config(tmp_path / "mine"))
+
+
+def test_what_a_run_that_did_no_step_left_is_overwritten(make_config, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(Trainer, "_gradients", crash_in_step(1))
+    with pytest.raises(RuntimeError):
+        train(make_config(tmp_path))
+    monkeypatch.undo()
+    train(make_config(tmp_path))
+    assert step_of(tmp_path) == 4
+
+
+def test_an_export_folder_of_another_process_is_refused(make_config, tmp_path):  # noqa: F811
+    holder = start_alone("-c", HOLD.format(folder=str(tmp_path / "out")))
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(TrainingError, match="another process .* training in '.*out': .* choose another --export_dir"):
+        train(make_config(tmp_path / "run", export_dir=str(tmp_path / "out")))
+    holder.kill()
+    holder.communicate()
+    train(make_config(tmp_path / "run", export_dir=str(tmp_path / "out")))
+
+
+HOLD = """
+import pathlib, time
+from zmnet_core.locking import FolderLock
+lock = FolderLock(pathlib.Path({folder!r}), "--export_dir")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_run_whose_export_folder_fills_up_on_the_way_goes_on(make_config, tmp_path, monkeypatch, caplog):  # noqa: F811
+    def full(export):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out, records = tmp_path / "out", Export.records
+    options = {"export_every": 1e-9, "export_dir": str(out)}
+    gradients = Trainer._gradients
+
+    def gradients_on_a_full_disk(trainer, step, photographs):
+        monkeypatch.setattr(Export, "records", records if step == 3 else full)
+        return gradients(trainer, step, photographs)
+
+    monkeypatch.setattr(Trainer, "_gradients", gradients_on_a_full_disk)
+    run = train(make_config(tmp_path / "run", **options))
+    assert caplog.text.count("the export could not be written into") == 1 and "the run goes on" in caplog.text
+    assert [line["step"] for line in log_of(run) if "loss" in line] == [1, 2, 3, 4]
+    assert step_of(out) == 4
 
 
 def test_an_export_folder_that_is_a_file_is_refused(make_config, tmp_path):  # noqa: F811

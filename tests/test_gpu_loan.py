@@ -54,7 +54,8 @@ def test_two_calls_of_a_loan(tracked, picture_folder, random_vgg_file, model, tm
     done = kit(ROOT, "prepare", loan, tmp_path / "data", random_vgg_file, tmp_path / "start", **room)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "12 of 12 pictures packed" in done.stdout
-    for part in loan.iterdir():
+    assert (loan / "left_out.txt").read_text() == "" and len((loan / "names.tsv").read_text().splitlines()) == 12
+    for part in loan.glob("part-*"):
         assert size_of(part) + size_of(tracked) < float(room["LOAN_MIB"]) * 2**20
 
     for call, (name, minutes, steps) in enumerate((("part-0", 1, 2), ("part-0", 0.5, 10**6))):
@@ -64,7 +65,7 @@ def test_two_calls_of_a_loan(tracked, picture_folder, random_vgg_file, model, tm
         done = kit(tracked, "run", f".loan/{name}", "train/configs/gpu-loan.yaml", minutes, out, *options, **there)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
         assert time.monotonic() - began < 60 * minutes + 1  # bash and tee
-        files = sorted(file.name for file in out.iterdir())
+        files = sorted(file.name for file in out.iterdir() if file.name != ".lock")
         assert files == ["config.json", "grid.png", "log.jsonl", "model.safetensors", "output.txt"]
         ZMNet.from_pretrained(out)
         lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -76,6 +77,26 @@ def test_a_kit_that_is_called_wrongly_says_how_to_call_it():
     for arguments in ((), ("prepare",), ("run", "part"), ("dance", "1", "2", "3", "4")):
         done = kit(ROOT, *arguments)
         assert done.returncode == 2 and "gpu_loan.sh prepare LOAN DATA VGG" in done.stderr
+
+
+def test_what_cannot_be_prepared_is_refused_and_nothing_is_lost(picture_folder, random_vgg_file, tmp_path):
+    for part in ("content/train", "content/val", "styles/train", "styles/val"):
+        shutil.copytree(picture_folder, tmp_path / "data" / part)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    data, new = tmp_path / "data", tmp_path / "new"
+    for arguments, message in (
+        ((tmp_path / "mine", data, random_vgg_file), "holds other things than an earlier loan's"),
+        ((data, new, random_vgg_file), "there is no"),  # the two in the wrong order
+        ((new, data, tmp_path / "vgg"), "there is no"),
+        ((new, data, random_vgg_file, tmp_path / "model"), "there is no"),
+    ):
+        done = kit(ROOT, "prepare", *arguments)
+        assert done.returncode == 1 and message in done.stderr, done.stderr
+    done = kit(ROOT, "prepare", new, data, random_vgg_file, LOAN_MIB="1")
+    assert done.returncode == 1 and "--max_mib" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_run_that_fails_has_failed(tracked, tmp_path):

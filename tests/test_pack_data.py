@@ -102,8 +102,36 @@ def test_what_cannot_be_read_is_named(folders):
     assert "broken.jpg" in told and "line.png\t8×300 px, 16 are the least" in told
 
 
+def test_packed_names_lead_back_to_the_files(folders):
+    pack(folders, "--size", "64")
+    lines = [line.split("\t") for line in (folders / "packed" / "names.tsv").read_text().splitlines()]
+    assert {name for name, _ in lines} == set(members(folders / "packed"))
+    assert sorted(file for _, file in lines) == sorted(
+        str(file) for kind in ("content", "styles") for file in (folders / kind).iterdir()
+    )
+
+
+def test_parts_that_are_not_needed_are_told(folders):
+    assert "everything had room in 1 of 3 parts" in pack(folders, "--parts", 3)
+    assert [path.name for path in (folders / "packed").glob("part-*")] == ["part-0"]
+
+
+@pytest.mark.parametrize("place", ["a file", "no room"])
+def test_an_output_that_cannot_be_written_is_told_in_a_line(folders, place):
+    (folders / "packed").write_text("mine")
+    target = folders / "packed" / "x" if place == "a file" else "/dev/full/x"
+    process = start_alone(SCRIPT, folders / "content", folders / "styles", "-o", target)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and "cannot be written: Not a directory." in errors and "Traceback" not in errors
+
+
 @pytest.mark.parametrize(
-    "options, message", [(("--max_mib", "0.02"), "--max_mib 0.02 is too small for"), ((), "is there")]
+    "options, message",
+    [
+        (("--max_mib", "0.02"), "--max_mib 0.02 is too small for"),
+        (("--max_mib", "nan"), "is no size"),
+        ((), "is there"),
+    ],
 )
 def test_what_cannot_be_packed_is_refused_and_leaves_nothing(folders, options, message):
     if not options:

@@ -261,16 +261,30 @@ def test_a_state_of_an_optimiser_that_was_not_fused_goes_on(make_update):
 # The schedule ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheduler, last", [("cosine", 0.01), ("step", 0.1)])
-def test_the_learning_rate_has_come_down_when_the_time_is_over(scheduler, last):
-    config = TrainingConfig(
-        lr_scheduler=scheduler, max_train_steps=1000, lr_decay_steps=600, learning_rate=1.0, lr_warmup_steps=0
-    )
-    rates = [learning_rate(config, 10, time_spent=share) for share in (0.0, 0.2, 0.5, 0.9, 1.0)]
+@pytest.mark.parametrize("scheduler", ["cosine", "step", "constant"])
+def test_the_learning_rate_has_come_down_when_the_time_is_over(scheduler):
+    config = TrainingConfig(lr_scheduler=scheduler, max_train_steps=1000, learning_rate=1.0, lr_warmup_steps=0)
+    rates = [learning_rate(config, 10, time_spent=share) for share in (0.0, 0.2, 0.5, 0.9, 0.99, 1.0)]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(last)
-    assert learning_rate(config, 990, time_spent=0.1) == learning_rate(config, 990)  # the steps are further
+    assert rates[-1] == pytest.approx(0.01)
+    further = learning_rate(config, 900, time_spent=0.1)  # the steps are further than the time
+    assert further == pytest.approx(rates[3])
     assert learning_rate(config, 10, time_spent=0.5) == pytest.approx(learning_rate(config, 500))
+
+
+def test_rates_that_do_not_fall_by_themselves_fall_in_the_last_fifth():
+    config = TrainingConfig(lr_scheduler="constant", max_train_steps=1000, learning_rate=2.0, lr_warmup_steps=0)
+    rates = [learning_rate(config, 0, time_spent=share) for share in (0.06, 0.8, 0.9, 0.95, 1.0)]
+    assert rates == pytest.approx([2.0, 2.0, 1.0, 0.5, 0.02])
+    assert learning_rate(config, 999) == 2.0  # no budget: as it was asked for
+
+
+def test_warm_up_is_over_after_a_twentieth_of_the_time_at_the_latest():
+    config = TrainingConfig(lr_scheduler="constant", learning_rate=1.0, lr_warmup_steps=100)
+    assert learning_rate(config, 9, time_spent=0.01) == pytest.approx(0.2)
+    assert learning_rate(config, 49, time_spent=0.01) == pytest.approx(0.5)  # the steps are further
+    assert learning_rate(config, 9, time_spent=0.05) == 1.0
+    assert learning_rate(config, 9) == pytest.approx(0.1)
 
 
 def test_without_a_budget_time_has_no_say():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -100,12 +101,19 @@ def test_a_process_knows_its_age():
 
 def test_a_budget_that_is_shorter_than_the_start_says_what_it_needs_and_leaves_a_model(make_config, tmp_path, caplog):  # noqa: F811
     run = train(make_config(tmp_path, time_budget=0.001, max_train_steps=1000))
-    assert "--time_budget 0.001 is shorter than this run's start and end take: about 0." in caplog.text
+    assert "--time_budget 0.001 was over before the first step, after " in caplog.text
+    assert " minutes at least" in caplog.text and f"'{tmp_path}' holds what it starts from" in caplog.text
     assert not checkpoints(run) and not (run / "log.jsonl").exists()
     start = Trainer(make_config(tmp_path / "again")).average.module.state_dict()
     for name, tensor in ZMNet.from_pretrained(run).state_dict().items():
         assert (tensor - start[name]).abs().max() < 1e-2, name
     assert tensor.isfinite().all()
+
+
+def test_the_time_that_is_said_to_be_needed_is_enough(clock):
+    budget = TimeBudget(0.1, began=clock.now - 20)
+    minutes = float(re.search(r"give ([\d.]+) minutes at least", budget.too_short(END)).group(1))
+    assert 20 + RESERVE < 60 * minutes < 60
 
 
 def test_a_resumed_run_comes_down_again_by_the_end_of_its_budget(make_config, tmp_path, monkeypatch):  # noqa: F811
@@ -119,18 +127,22 @@ def test_a_resumed_run_comes_down_again_by_the_end_of_its_budget(make_config, tm
     assert rates == pytest.approx([1.0, 0.505, 0.01] * 2, rel=1e-3)
 
 
-@pytest.mark.parametrize("minutes", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("minutes", [-1, float("nan"), float("inf")])
 def test_a_budget_that_is_no_time_is_refused(make_config, tmp_path, minutes):  # noqa: F811
-    with pytest.raises(TrainingError, match=r"--time_budget .* is no time: minutes, more than 0"):
+    with pytest.raises(TrainingError, match=r"--time_budget .* is no time: minutes, or 0 for no budget"):
         train(make_config(tmp_path, time_budget=minutes))
 
 
-def test_the_old_name_still_works_and_both_together_are_refused(make_config, tmp_path, caplog):  # noqa: F811
-    config = make_config(tmp_path, max_minutes=3.0)
+def test_a_budget_of_nothing_is_none(make_config, tmp_path):  # noqa: F811
+    run = train(make_config(tmp_path, time_budget=0.0))
+    assert [line["step"] for line in log_of(run) if "loss" in line] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("given, minutes", [(None, 3.0), (5.0, 5.0), (0.0, 0.0)])
+def test_the_old_name_still_works_and_the_new_one_wins(make_config, tmp_path, caplog, given, minutes):  # noqa: F811
+    config = make_config(tmp_path, max_minutes=3.0, time_budget=given)
     config.check()
-    assert config.time_budget == 3.0 and "--max_minutes is now called --time_budget" in caplog.text
-    with pytest.raises(TrainingError, match="give one of them"):
-        make_config(tmp_path, max_minutes=3.0, time_budget=3.0).check()
+    assert config.time_budget == minutes and "--max_minutes is now called --time_budget" in caplog.text
 
 
 # Real processes --------------------------------------------------------------------------------
@@ -193,7 +205,23 @@ def test_a_step_that_does_not_end_does_not_outlast_the_budget(make_config, tmp_p
     process = start_alone("-c", STUCK.format(flags=flags), ZMNET_VGG=str(random_vgg_file))
     _, errors = process.communicate(timeout=90)
     assert process.returncode == 0 and 25 < time.monotonic() - began < 30
-    assert "--time_budget is over in the middle of something" in errors
+    assert "--time_budget 0.5 was over while doing step 1" in errors or "was over before the first step" in errors
+    ZMNet.from_pretrained(tmp_path / "run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minutes", [0.001, 0.06, 0.12])
+def test_a_script_with_too_short_a_budget_says_so_and_leaves_a_model(make_config, tmp_path, random_vgg_file, minutes):  # noqa: F811
+    options = {"pnet": "vgg", "calibration_paintings": 6, "time_budget": minutes, "validation_pairs": 64}
+    config = make_config(tmp_path / "run", max_train_steps=10**6, **options)
+    began = time.monotonic()
+    process = start_alone(ROOT / "train/train.py", *options_of(config), ZMNET_VGG=str(random_vgg_file))
+    _, errors = process.communicate(timeout=120)
+    took = time.monotonic() - began
+    assert process.returncode == 0, errors[-2000:]
+    if not checkpoints(tmp_path / "run"):  # it may just have managed a step
+        assert re.search(r"was over before the first step, after \d+ s, while .*: give [\d.]+ minutes at least", errors)
+    assert took < 60 * minutes or not checkpoints(tmp_path / "run")
     ZMNet.from_pretrained(tmp_path / "run")
 
 

@@ -5,11 +5,14 @@
 #   train/gpu_loan.sh run PART CONFIG MINUTES OUT …   there: trains within MINUTES; OUT gets model.safetensors,
 #                                                     config.json, log.jsonl, grid.png, anew every minute, and output.txt
 #
-# LOAN    a folder that git ignores (.loan); made anew
+# LOAN    a folder that git ignores (.loan); an earlier loan there is replaced, anything else is refused
 # DATA    content/{train,val} and styles/{train,val}: what training reads
 # VGG     vgg16-features.safetensors
 # MODEL   folder of the model to start from; zmnet-base if left out
 # PART    LOAN/part-0 or LOAN/part-1; the second call also has the first one's pictures, if the machine was kept
+# CONFIG  train/configs/gpu-loan.yaml, or another
+# MINUTES of the whole run: the call's limit less a minute
+# OUT     an empty folder
 # …       options of train.py
 #
 # LOAN_MIB (62) is what may travel, tracked files included; ZMNET_LOAN (/tmp/zmnet-loan) is where things are there.
@@ -20,30 +23,53 @@ export PYTHONPATH=$root PYTHONUNBUFFERED=1
 kib() { du -skL --apparent-size "$@" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 prepare() {
-  local loan data vgg model=${4:-} fixed
-  rm -rf "$1" && mkdir -p "$1/common"
-  loan=$(realpath "$1") data=$(realpath "$2") vgg=$(realpath "$3")
-  [ -z "$model" ] || model=$(realpath "$model")
-  cd "$root"
-  cp "$vgg" "$loan/common/vgg16-features.safetensors"
-  "$python" train/pack_data.py "$data/content/val" "$data/styles/val" --size 512 --max_mib "${LOAN_VAL_MIB:-2}" -o "$loan/common/val"
-  if [ -n "$model" ]; then mkdir "$loan/common/model" && cp "$model"/config.json "$model"/model.safetensors "$loan/common/model"; fi
-  fixed=$(($(git ls-files -z | xargs -0 du -skcL --apparent-size | tail -1 | cut -f1) + $(kib "$loan/common")))
-  "$python" train/pack_data.py "$data/content/train" "$data/styles/train" --size 512 --parts 2 -o "$loan/packed" \
-    --max_mib "$("$python" -c "print(${LOAN_MIB:-62} - $fixed / 1024)")"
-  for part in part-0 part-1; do
-    [ -d "$loan/packed/$part" ] || continue
-    cp -r "$loan/common" "$loan/$part" && mv "$loan/packed/$part" "$loan/$part/train"
-    echo "$part: $((($(kib "$loan/$part") + fixed - $(kib "$loan/common")) / 1024)) MiB with the tracked files"
+  local loan=$1 data=$2 vgg=$3 model=${4:-} new fixed file
+  for file in "$data/content/train" "$data/content/val" "$data/styles/train" "$data/styles/val" "$vgg" \
+    ${model:+"$model/config.json" "$model/model.safetensors"}; do
+    [ -e "$file" ] || { echo "error: there is no '$file'" >&2; return 1; }
   done
-  rm -r "$loan/packed" "$loan/common"
+  if [ -e "$loan" ] && [ -n "$(ls -A "$loan" | grep -vxE 'part-[0-9]+|left_out.txt|names.tsv' || true)" ]; then
+    echo "error: '$loan' holds other things than an earlier loan's: name another folder" >&2
+    return 1
+  fi
+  data=$(realpath "$data") vgg=$(realpath "$vgg")
+  [ -z "$model" ] || model=$(realpath "$model")
+  mkdir -p "$(dirname "$loan")"
+  loan=$(realpath -m "$loan")
+  new=$loan.new
+  rm -rf "$new"
+  trap 'rm -rf "$new"' RETURN EXIT
+  mkdir -p "$new/common"
+  cd "$root"
+  cp "$vgg" "$new/common/vgg16-features.safetensors"
+  "$python" train/pack_data.py "$data/content/val" "$data/styles/val" --size 512 --max_mib "${LOAN_VAL_MIB:-2}" \
+    -o "$new/common/val" | tail -1
+  rm "$new"/common/val/*.t*
+  if [ -n "$model" ]; then
+    mkdir "$new/common/model"
+    cp "$model"/config.json "$model"/model.safetensors "$new/common/model"
+  fi
+  fixed=$(($(git ls-files -z | xargs -0 du -skcL --apparent-size | tail -1 | cut -f1) + $(kib "$new/common")))
+  "$python" train/pack_data.py "$data/content/train" "$data/styles/train" --size 512 --parts 2 -o "$new/packed" \
+    --max_mib "$("$python" -c "print(${LOAN_MIB:-62} - $fixed / 1024)")" | tail -1
+  for part in part-0 part-1; do
+    [ -d "$new/packed/$part" ] || { echo "$part: none, everything has room in the first"; continue; }
+    cp -r "$new/common" "$new/$part"
+    mv "$new/packed/$part" "$new/$part/train"
+    echo "$part: $(((fixed + $(kib "$new/$part/train") + 1023) / 1024)) MiB with the tracked files"
+  done
+  mv "$new/packed/left_out.txt" "$new/packed/names.tsv" "$new"
+  rm -r "$new/packed" "$new/common"
+  rm -rf "$loan"
+  mv "$new" "$loan"
+  echo "'$loan/left_out.txt' names what had no room"
 }
 
 run() {
   local part=$1 config=$2 minutes=$3 out=$4 there=${ZMNET_LOAN:-/tmp/zmnet-loan} model=zmnet-base
   shift 4
   mkdir -p "$out" "$there"
-  cp -r "$part/." "$there"
+  cp -rf "$part/." "$there"
   [ ! -d "$there/model" ] || model=$there/model
   ZMNET_VGG=$there/vgg16-features.safetensors "$python" "$root/train/train.py" --config "$config" \
     --init_from "$model" --content_dir "$there/train/content" --style_dir "$there/train/styles" \

@@ -5,8 +5,9 @@
 
 Both sources are anything that training reads. Their pictures become WebP files of at most --size px (short side; none
 is enlarged, and a WebP file that fits is taken as it is) in uncompressed tar files, which is what a WebDataset is made
-of. Where they do not all fit, the same part of both is taken, at random; --parts makes several folders of that size, to
-be carried one after the other and laid together. What is left out is named in left_out.txt. The same command gives the
+of; names.tsv says which is which. Where they do not all fit, the same part of both is taken, at random; --parts makes
+several folders of that size, to be carried one after the other and laid together. What is left out is named in
+left_out.txt: what could not be read, and what there was no room for, which is not opened. The same command gives the
 same bytes.
 """
 
@@ -29,7 +30,7 @@ from zmnet_core.sources import PictureFile, find_files
 from zmnet_core.tnet import MIN_SIDE
 
 BLOCK, END = 512, 20 * 512  # bytes: of a tar file's blocks, and of the most that may follow its last file
-LEFT_OUT = "left_out.txt"
+LEFT_OUT, NAMES = "left_out.txt", "names.tsv"
 
 
 def mixed(sources: dict[str, Sequence[PictureFile]], seed: int) -> list[tuple[str, PictureFile]]:
@@ -103,8 +104,28 @@ def pack_data(
     seed: Annotated[int, typer.Option(help="of the choice where not all fit")] = 0,
 ) -> None:
     """Pack photographs and paintings into shards of a given size."""
+    if not max_mib > 0:
+        raise TrainingError(f"--max_mib {max_mib} is no size: MiB, more than 0.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise TrainingError(f"'{output}' is there already: name a new folder, or take that one away.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        pack(content, styles, output, size, max_mib, parts, quality, seed)
+    except OSError as error:
+        raise TrainingError(f"'{output}' cannot be written: {error.strerror or error}.") from error
+    finally:
+        if output.is_dir():  # after an error, nothing half is left to be taken for the whole
+            for folder in sorted((path for path in output.rglob("*") if path.is_dir()), reverse=True):
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+            if not any(output.iterdir()):
+                output.rmdir()
+
+
+def pack(
+    content: str, styles: str, output: Path, size: int, max_mib: float, parts: int, quality: int, seed: int
+) -> None:
+    """`pack_data`, into an empty folder."""
     sources = {"content": find_files(content), "styles": find_files(styles)}
     names = {id(file): f"{i:06d}.webp" for files in sources.values() for i, file in enumerate(files)}
     part, number, sizes, taken, left_out = Part(tuple(sources), int(max_mib * 2**20)), 0, [], 0, []
@@ -134,10 +155,17 @@ def pack_data(
         taken += 1
     if number < parts:
         finish()
-    with replacing(output / LEFT_OUT) as temporary:
-        temporary.write_text("".join(f"{file}\t{why}\n" for file, why in left_out), encoding="utf-8")
+    missing = {id(file) for file, _ in left_out}
+    lines = [
+        f"{kind}/{names[id(file)]}\t{file}\n" for kind in sources for file in sources[kind] if id(file) not in missing
+    ]
+    for file, text in ((NAMES, lines), (LEFT_OUT, [f"{file}\t{why}\n" for file, why in left_out])):
+        with replacing(output / file) as temporary:
+            temporary.write_text("".join(text), encoding="utf-8", errors="surrogateescape")
     for number, each in enumerate(sizes):
-        print(f"part {number}: {each / 2**20:.1f} MiB")
+        print(f"part {number}: {each / 2**20:.2f} MiB")
+    if len(sizes) < parts:
+        print(f"everything had room in {len(sizes)} of {parts} parts")
     total, broken = sum(map(len, sources.values())), sum(why != "no room" for _, why in left_out)
     where = f": '{output / LEFT_OUT}' names them" if left_out else ""
     print(

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from .errors import TrainingError
 from .files import half, write_json, write_tensors
 from .model import ZMNet
+from .saved import CONFIG, WEIGHTS
 from .training_config import TrainingConfig
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,10 @@ WEIGHTS_FILE, OPTIMIZER_FILE, AVERAGE_FILE = "model.safetensors", "optimizer.bin
 PROGRESS_FILE = "progress.json"
 
 
-def save_model(model: ZMNet, folder: Path) -> None:
-    """config.json and model.safetensors (float16), as `from_pretrained` reads them."""
-    write_json(folder / "config.json", model.config)
-    write_tensors(folder / "model.safetensors", half(model.state_dict()))
+def save_model(model: ZMNet, folder: Path, metadata: dict[str, str] | None = None) -> None:
+    """config.json and model.safetensors (float16), as `from_pretrained` reads them; `metadata` goes into the latter."""
+    write_json(folder / CONFIG, model.config)
+    write_tensors(folder / WEIGHTS, half(model.state_dict()), metadata)
 
 
 def checkpoints(run: Path) -> list[Path]:

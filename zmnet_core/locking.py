@@ -27,18 +27,22 @@ class FolderLock:
     nobody out. It is of the process and not of the open file: loader workers, which may outlive a process that
     was killed, do not hold it.
 
+    Args:
+        folder: made if it is missing.
+        option: that names it, for messages.
+
     Raises:
         TrainingError: another process holds it, or the folder cannot be written.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, option: str = "--output_dir"):
         path = folder / LOCK
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "a+b")
         except OSError as error:
             raise TrainingError(
-                f"--output_dir '{folder}' cannot be written ({error.strerror}): choose a folder that can."
+                f"{option} '{folder}' cannot be written ({error.strerror}): choose a folder that can."
             ) from error
         try:
             self._take()
@@ -47,7 +51,7 @@ class FolderLock:
             self._file.close()
             raise TrainingError(
                 f"another process ({owner or 'of unknown number'}) is training in '{folder}': wait for its end or stop "
-                "it, or choose another --output_dir."
+                f"it, or choose another {option}."
             ) from error
         except OSError as error:  # some network file systems have no locks
             logger.warning("'%s' cannot be locked (%s): see to it that no other run writes there", folder, error)

@@ -18,22 +18,32 @@ from .model import ZMNet
 from .pnet import VGGPNet, trainable
 from .training_config import TrainingConfig
 
+WARM_UP, COOL_DOWN = 0.05, 0.2  # parts of the time of a run that has a budget
 
-def learning_rate(config: TrainingConfig, step: int, time_spent: float = 0.0) -> float:
+
+def learning_rate(config: TrainingConfig, step: int, time_spent: float | None = None) -> float:
     """The learning rate of a step: linear warm-up, then constant, cosine to 1 %, or × 0.1 decays.
 
     Args:
-        time_spent: the part of `--time_budget` that the steps have had, 0..1. What falls follows the larger of this
-            and of the part of the steps that is done, so that it has come down when either is over.
+        time_spent: with `--time_budget`, the part of the time for steps that is over, 0..1. What falls follows the
+            larger of this and of the part of the steps that is done, so that it has come down when either is over; what
+            would not have come down by itself does so linearly in the last fifth. The warm-up is over after a twentieth
+            of the time at the latest.
     """
-    warmup = min(1.0, (step + 1) / max(1, config.lr_warmup_steps))
-    at = max(step, time_spent * config.max_train_steps)
+    warmup = (step + 1) / max(1, config.lr_warmup_steps)
+    at, left = step, 1.0
+    if time_spent is not None:
+        warmup = max(warmup, time_spent / WARM_UP)
+        at = max(step, time_spent * config.max_train_steps)
+        if config.lr_scheduler != "cosine":
+            left = max(0.01, min(1.0, (1 - at / config.max_train_steps) / COOL_DOWN))
+    rate = config.learning_rate * min(1.0, warmup)
     if config.lr_scheduler == "cosine":
         progress = min(1.0, at / max(1, config.max_train_steps))
-        return config.learning_rate * warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+        return rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
     if config.lr_scheduler == "step":
-        return config.learning_rate * warmup * 0.1 ** int(at // config.lr_decay_steps)
-    return config.learning_rate * warmup
+        rate *= 0.1 ** int(at // config.lr_decay_steps)
+    return rate * left
 
 
 def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimizer:

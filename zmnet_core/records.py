@@ -7,6 +7,7 @@ import math
 import platform
 import subprocess
 import sys
+import uuid
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,8 @@ from PIL import Image
 from .errors import TrainingError
 from .files import replacing, write_json
 from .training_config import TrainingConfig
+
+ENVIRONMENT = "environment.json"
 
 
 def make_accelerator(config: TrainingConfig) -> Accelerator:
@@ -52,20 +55,33 @@ def begin_trackers(accelerator: Accelerator, config: TrainingConfig) -> None:
 
 def begin_records(
     folder: Path, config: TrainingConfig, start: int, processes: int, pictures: dict[str, int] | None = None
-) -> None:
+) -> str:
     """Write what repeats the run, and drop the lines of log.jsonl that a resumed run writes again.
 
     `pictures` are the numbers of photographs and paintings, as far as they are known.
+
+    Returns:
+        The run's name: the one it had before if it is resumed, else a new one.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    name = (_name_before(folder) if config.resume_from_checkpoint else None) or uuid.uuid4().hex[:16]
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
-    write_json(folder / "environment.json", environment(processes) | {"pictures": pictures or {}})
+    write_json(folder / ENVIRONMENT, environment(processes) | {"pictures": pictures or {}, "run": name})
     log = folder / "log.jsonl"
     if log.is_file():
         kept = [line for line in log.read_text(encoding="utf-8").splitlines(True) if _step(line) <= start]
         with replacing(log) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
+    return name
+
+
+def _name_before(folder: Path) -> str | None:
+    """The name that environment.json gives the run in a folder, if there is one."""
+    try:
+        return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8")).get("run")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
 
 
 def _step(line: str) -> float:

@@ -8,6 +8,7 @@ belongs to its end.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -18,10 +19,11 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-RESERVE = 2.0  # s, for the end of the process itself
+RESERVE = 2.5  # s, for the end of the process itself
 SHARE = 0.02  # and of a long budget so much of it: a machine that was quick may have become slow
 CARE = 1.5  # what has taken a second may take so many the next time
 LAST_MOMENT = 0.5  # s before the budget is over the process ends, wherever it is
+ENDING = "ending the process"
 
 
 def process_age() -> float:
@@ -54,7 +56,8 @@ class TimeBudget:
         self._steps: deque[float] = deque(maxlen=10)
         self._first_step: float | None = None
         self._step_began = 0.0
-        self._over = threading.Event()
+        self._secured, self._over = threading.Event(), threading.Event()
+        self.doing = "starting"  # for messages
 
     @property
     def spent(self) -> float:
@@ -115,18 +118,28 @@ class TimeBudget:
         if self.seconds is None or self._first_step is None:
             return 0.0
         had = time.monotonic() - self._first_step
-        return min(1.0, had / max(1e-9, had + max(0.0, self.left - self.cost(*before))))
+        more = self.left - self.cost(*before) - CARE * max(self._steps, default=0.0)  # what begins by then is the last
+        return min(1.0, had / max(1e-9, had + max(0.0, more)))
 
-    def needed(self, before: tuple[str, ...]) -> float:
-        """Minutes that a run has to have for its start, its end and a step."""
-        step = max(self._steps, default=self.cost(*before))
-        return (self.spent + CARE * step + self.cost(*before) + RESERVE) * (1 + SHARE) / 60
+    def too_short(self, before: tuple[str, ...] = ()) -> str:
+        """For messages: that no step was done, why, and what a run needs for its start, its end and some steps."""
+        known = self.spent + self.cost(*before) + RESERVE
+        minutes = math.ceil(2 * max(known, self.seconds or 0) * (1 + SHARE) / 6) / 10
+        return (
+            f"--time_budget {self.minutes:g} was over before the first step, after {self.spent:.0f} s, while "
+            f"{self.doing}: give {minutes:g} minutes at least"
+        )
 
     # The last resort ---------------------------------------------------------------------------
 
+    def secure(self) -> None:
+        """There is something to leave: from now on the process may end at the last moment."""
+        self._secured.set()
+
     @contextmanager
     def enforced(self, words: str) -> Iterator[None]:
-        """Within the block a script's process ends at the last moment, even amid what cannot be interrupted.
+        """From here on a script's process ends at the last moment, even amid what cannot be interrupted, unless the
+        block raises something before. Not before `secure`.
 
         Every file is whole, since all are written under another name and renamed. The exit code is 0.
         """
@@ -135,14 +148,19 @@ class TimeBudget:
             return
 
         def end() -> None:
-            if not self._over.wait(max(0.0, self.seconds - self.spent - LAST_MOMENT)):
-                logger.warning("--time_budget is over in the middle of something: %s", words)
-                for handler in logging.getLogger().handlers:
-                    handler.flush()
-                os._exit(0)
+            if self._over.wait(max(0.0, self.seconds - self.spent - LAST_MOMENT)):
+                return
+            self._secured.wait()
+            if self.doing != ENDING:  # then everything is done, and said
+                why = f"--time_budget was over while {self.doing}" if self._first_step else self.too_short()
+                logger.warning("%s. %s", why, words)
+            for handler in logging.getLogger().handlers:
+                handler.flush()
+            os._exit(0)
 
         threading.Thread(target=end, daemon=True, name="time budget").start()
         try:
             yield
-        finally:
+        except BaseException:
             self._over.set()
+            raise

@@ -7,6 +7,7 @@ no step waits for the device except to log.
 
 from __future__ import annotations
 
+import copy
 import errno
 import logging
 import time
@@ -39,7 +40,7 @@ from .records import begin_records, begin_trackers, make_accelerator, record, re
 from .stopping import StopSignal, agreed, leave_signals_to_the_loop
 from .streams import ContentStream, split_shards
 from .throughput import Stopwatch
-from .time_budget import TimeBudget
+from .time_budget import ENDING, TimeBudget
 from .training_config import TrainingConfig
 from .validation import Validation
 from .vgg import load_vgg16
@@ -80,14 +81,12 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     Raises:
         TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN, a full disk.
     """
-    budget = TimeBudget(config.time_budget if config.max_minutes is None else config.max_minutes, began)
     config.check()
-    with StopSignal() as stop:
+    budget = TimeBudget(config.time_budget or None, began)
+    with StopSignal() as stop, budget.enforced(f"'{config.export_folder}' holds what was exported before."):
         trainer = Trainer(config, budget)
         try:
-            with budget.enforced(f"what it leaves is what '{config.export_folder}' holds by now."):
-                trainer.prepare()
-                return trainer.run(stop)
+            return trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
             raise TrainingError(str(error).rpartition(f"{TrainingError.__name__}: ")[2].strip()) from error
         except OSError as error:
@@ -95,8 +94,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
                 raise
             raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
         finally:
-            if trainer.lock:
-                trainer.lock.release()
+            trainer.close()
 
 
 class Trainer:
@@ -110,6 +108,7 @@ class Trainer:
         set_seed(config.seed)
         if accelerator.device.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32
+        self.budget.doing = "listing pictures"
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
             find = split_shards if config.streaming else split
             contents, held_out_contents = find(
@@ -118,6 +117,7 @@ class Trainer:
             paintings, held_out_paintings = split(
                 config.style_dir, config.validation_style_dir, "--style_dir", config.image_column
             )
+        self.pictures = contents, paintings
         self.held_out = held_out_contents, held_out_paintings
 
         if checkpoints(self.folder) and not config.resume_from_checkpoint:
@@ -125,6 +125,7 @@ class Trainer:
                 f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
                 "--resume_from_checkpoint latest, or choose another --output_dir."
             )
+        self.budget.doing = "loading the model"
         self.model = build_model(config)
         unfreeze(self.model)
         least, most = config.style_sides
@@ -134,24 +135,86 @@ class Trainer:
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
         self.model.to(accelerator.device)
+        self.average = MovingAverage(self.model, config.ema_decay)
+        accelerator.register_for_checkpointing(self.average)
+        self.wrapped, optimizer = accelerator.prepare(self.model, make_optimizer(self.model, config))
+        self.update = Update(accelerator, self.model, optimizer, self.average, config.max_grad_norm)
+        self.share = Share(accelerator.process_index, accelerator.num_processes, config.gradient_accumulation_steps)
+        self.start = resume(accelerator, config, self.folder)
+        self.update.restored()
+        self.skipped_steps, self.time_spent = 0, 0.0
+        self.end: tuple[str, ...] = ("checkpoint", "export")  # what has to be done at the end
+        if accelerator.is_main_process:
+            remove_unfinished(self.folder)
+            counts = {"paintings": len(paintings)}
+            if not config.streaming:  # what shards hold is not known before they have been read
+                counts["photographs"] = len(contents)
+            name = begin_records(self.folder, config, self.start, accelerator.num_processes, counts)
+            self.export = Export(self.folder, Path(config.export_folder), config.export_every, name, self.start)
+            self._export(self.start)  # what the run starts from: whatever happens now, there is a model that loads
+            self.budget.guess("checkpoint", 8 * self.budget.cost("export"))  # unrounded, averaged, two moments
+
+    def prepare(self) -> None:
+        """What takes time before the first step: the loss network, pictures, looks at paintings, compiling, and
+        validation's pairs.
+        """
+        config, accelerator, budget = self.config, self.accelerator, self.budget
+        budget.doing = "loading the loss network"
         vgg = load_vgg16().to(accelerator.device)
-        if config.mixed_precision in HALF:
-            vgg.cast(HALF[config.mixed_precision])
+        judge = Judge(copy.deepcopy(vgg))  # in full precision, whatever the loss has
+        half = HALF.get(config.mixed_precision)
+        if half:
+            vgg.cast(half)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
         self.perceptual.to(accelerator.device)
         teacher = None
         if config.teacher:
             teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
         self.objective = Objective(config, self.perceptual, teacher)
-        memory = (config.pictures_in_memory, accelerator.device if config.pictures_in_memory else "cpu")
-        if config.style_cache and not config.style_variants and accelerator.is_main_process:
+        self.bank = self._bank(teacher)
+        if teacher and half:
+            teacher.tnet.to(half, memory_format=torch.channels_last)
+        if isinstance(self.model.pnet, VGGPNet) and not config.init_from and self.start == 0:
+            self._calibrate(self.model.pnet)
+        self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
+        begin_trackers(accelerator, config)
+        if config.pictures_in_memory:
+            budget.doing = "decoding pictures"
+            for pictures in (self.bank.pictures, *([] if config.streaming else [self.contents])):
+                pictures.keep_all(lambda: not budget.started_in_time)
+        if accelerator.device.type != "cpu":
+            budget.doing = "looking at paintings"
+            with accelerator.autocast():
+                self.bank.keep_all(enough=lambda: not budget.started_in_time)
+        self.watch = Stopwatch(accelerator.device)
+        self.loss_of_step: Callable[..., tuple[Tensor, dict[str, Tensor]]] = self.objective
+        if config.compile:
+            budget.doing = "compiling (without --compile the steps begin at once)"
+            self.loss_of_step = compiled(self.objective, self.wrapped, self._examples(), accelerator)
+        else:  # hooks would break its graph
+            self.watch.follow("pnet", self.model.pnet)
+        self.tally = Tally(accelerator)
+        if accelerator.is_main_process:
+            budget.doing = "looking at the pairs of the validation"
+            self.validation = Validation(config, *self.held_out, judge, budget)
+            if budget.cost("validation", *self.end) < budget.left / 2:
+                self.end = ("validation", *self.end)
+            else:
+                logger.warning("--time_budget leaves no time for a validation at the end")
+
+    def _bank(self, teacher: ZMNet | None) -> StyleBank:
+        """The paintings; and, beside them, the photographs."""
+        config, (contents, paintings) = self.config, self.pictures
+        memory = (config.pictures_in_memory, self.accelerator.device if config.pictures_in_memory else "cpu")
+        if config.style_cache and not config.style_variants and self.accelerator.is_main_process:
             logger.warning(
                 "--style_cache %s is of no use to the steps: with --style_variants 0 every look at a painting is a "
                 "fresh crop, and nothing is kept. Give --style_variants 1 or more.",
                 config.style_cache,
             )
         self.contents = contents if config.streaming else Pictures(contents, None, *memory)
-        self.bank = StyleBank(
+        least, most = config.style_sides
+        return StyleBank(
             Pictures(paintings, (least, max(most, config.style_loss_resolution or 0)), *memory),
             self.model.pnet,
             self.perceptual,
@@ -162,66 +225,30 @@ class Trainer:
             teacher,
             config.style_loss_resolution,
         )
-        if teacher and config.mixed_precision in HALF:
-            teacher.tnet.to(HALF[config.mixed_precision], memory_format=torch.channels_last)
-        if isinstance(self.model.pnet, VGGPNet) and not config.init_from:
-            self._calibrate(self.model.pnet)
-
-        self.average = MovingAverage(self.model, config.ema_decay)
-        accelerator.register_for_checkpointing(self.average)
-        self.wrapped, optimizer = accelerator.prepare(self.model, make_optimizer(self.model, config))
-        self.update = Update(accelerator, self.model, optimizer, self.average, config.max_grad_norm)
-        self.share = Share(accelerator.process_index, accelerator.num_processes, config.gradient_accumulation_steps)
-        self.start = resume(accelerator, config, self.folder)
-        self.update.restored()
-        self.skipped_steps, self.time_spent = 0, 0.0
-        self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
-        if accelerator.is_main_process:
-            self.export = Export(self.folder, Path(config.export_folder), config.export_every)
-            remove_unfinished(self.folder)
-            pictures = {"paintings": len(paintings)}
-            if not config.streaming:  # what shards hold is not known before they have been read
-                pictures["photographs"] = len(contents)
-            begin_records(self.folder, config, self.start, accelerator.num_processes, pictures)
-            self._export()  # what the run starts from: whatever happens now, there is a model that loads
-            self.budget.guess("checkpoint", 8 * self.budget.cost("export"))  # unrounded, averaged, two moments
-
-    def prepare(self) -> None:
-        """What takes time before the first step: pictures, looks at paintings, compiling, validation's pairs."""
-        config, accelerator, budget = self.config, self.accelerator, self.budget
-        begin_trackers(accelerator, config)
-        if config.pictures_in_memory:
-            for pictures in (self.bank.pictures, *([] if config.streaming else [self.contents])):
-                pictures.keep_all(lambda: not budget.started_in_time)
-        if accelerator.device.type != "cpu":
-            with accelerator.autocast():
-                self.bank.keep_all(enough=lambda: not budget.started_in_time)
-        self.watch = Stopwatch(accelerator.device)
-        self.loss_of_step: Callable[..., tuple[Tensor, dict[str, Tensor]]] = self.objective
-        if config.compile:
-            self.loss_of_step = compiled(self.objective, self.wrapped, self._examples(), accelerator)
-        else:  # hooks would break its graph
-            self.watch.follow("pnet", self.model.pnet)
-        self.tally = Tally(accelerator)
-        self.end: tuple[str, ...] = ("checkpoint", "export")
-        if accelerator.is_main_process:
-            judge = Judge(load_vgg16().to(accelerator.device))  # in full precision, whatever the loss has
-            self.validation = Validation(config, *self.held_out, judge, budget)
-            if budget.cost("validation", *self.end) < budget.left / 2:
-                self.end = ("validation", *self.end)
-            else:
-                logger.warning("--time_budget leaves no time for a validation at the end")
 
     def run(self, stop: StopSignal) -> Path:
         """All steps that are left or that there is time for, then the model."""
-        over = torch.multiprocessing.Event()
-        try:
-            self._loop(stop, self._photographs(over))
-        finally:
-            over.set()  # after an error, too: a process that ends waits for its workers
+        late, _ = agreed(self.accelerator, not self.budget.allows("export", self.end), 0.0)
+        if late:
+            self._tell(self.start, stop)
+        else:
+            self.budget.secure()
+            self.prepare()
+            over = torch.multiprocessing.Event()
+            try:
+                self._loop(stop, self._photographs(over))
+            finally:
+                over.set()  # after an error, too: a process that ends waits for its workers
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()  # closes trackers and the process group
+        self.budget.doing = ENDING
         return self.folder
+
+    def close(self) -> None:
+        """Let other runs have the folders."""
+        if self.accelerator.is_main_process:
+            self.lock.release()
+            self.export.close()
 
     def _loop(self, stop: StopSignal, photographs: Iterator[ContentBatch]) -> None:
         config, accelerator, budget, done = self.config, self.accelerator, self.budget, self.start
@@ -238,9 +265,10 @@ class Trainer:
             last = self._over(stop, done)
             while not last:
                 budget.step()
+                budget.doing = f"doing step {done + 1}"
                 self.watch.step(done)
                 log = self._gradients(done, photographs)
-                rate = learning_rate(config, done, self.time_spent)
+                rate = learning_rate(config, done, self.time_spent if config.time_budget else None)
                 with self.watch.part("update"):
                     norm = self.update(rate)
                 done += 1
@@ -254,19 +282,20 @@ class Trainer:
                     progress.set_postfix({name: f"{values[name]:.3f}" for name in shown if name in values})
                 last = self._over(stop, done)
                 if last or done % config.checkpointing_steps == 0:  # first: after a signal a launcher gives little time
+                    budget.doing = "saving a checkpoint"
                     with budget.measure("checkpoint"):
                         save_checkpoint(accelerator, config, self.folder, done)
+                if accelerator.is_main_process and last and self.export.apart:
+                    save_model(self.average.module, self.folder)
                 if accelerator.is_main_process and (last or (self.export.due and budget.allows("export", self.end))):
-                    self._export()
+                    self._export(done, must=last)
                 if last or done % config.validation_steps == 0:
                     self._validate(done, progress, () if last else self.end)
         if done > self.start:
             self._count_skipped(done)
         if accelerator.is_main_process:
             self.export.records()  # with the last validation
-            if self.export.folder.resolve() != self.folder.resolve():
-                save_model(self.average.module, self.folder)
-            self._tell(done, stop)
+        self._tell(done, stop)
 
     def _over(self, stop: StopSignal, done: int) -> bool:
         """Whether there are to be no more steps after `done` of them; and how far the time for them has gone."""
@@ -279,25 +308,20 @@ class Trainer:
 
     def _tell(self, done: int, stop: StopSignal) -> None:
         """Why the run ends before its last step, and how to go on."""
-        if done >= self.config.max_train_steps:
+        if done >= self.config.max_train_steps or not self.accelerator.is_main_process:
             return
         if done == self.start and not stop.wanted:
-            logger.warning(
-                "--time_budget %g is shorter than this run's start and end take: about %.1f minutes here. No step was "
-                "done; '%s' holds the weights it would have started from.",
-                self.budget.minutes,
-                self.budget.needed(self.end),
-                self.export.folder,
-            )
+            logger.warning("%s. '%s' holds what it starts from", self.budget.too_short(self.end), self.export.folder)
             return
         signalled = stop.name or "a signal to another of its processes"
         why = signalled if stop.wanted or self.budget.minutes is None else "--time_budget"
         saved = f"checkpoint-{done} saved; " if done > self.start else ""
         logger.warning("stopped by %s after step %d; %sgo on with --resume_from_checkpoint latest", why, done, saved)
 
-    def _export(self) -> None:
+    def _export(self, done: int, must: bool = True) -> None:
+        self.budget.doing = "exporting"
         with self.budget.measure("export"):
-            self.export(self.average.module)
+            self.export(self.average.module, done, must)
 
     def _count_skipped(self, done: int) -> int:
         """Steps skipped so far, told of where there are new ones; TrainingError where there have been too many.
@@ -391,6 +415,7 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         grid = self.folder / "samples" / f"{done:06d}.png"
+        self.budget.doing = "validating"
         allowed = self.budget.allows("validation", before)
         scores = self.validation(self.average.module.eval(), grid, before) if allowed else None
         if scores is None:
@@ -408,7 +433,8 @@ class Trainer:
                 progress.write(f"pictures {what}: " + ", ".join(f"{pictures[kind]} {kind}" for kind in sorted(kinds)))
 
     def _calibrate(self, pnet: VGGPNet) -> None:
-        """Normalise the input of a `vgg` PNet by the statistics of some paintings."""
+        """Normalise the input of a `vgg` PNet by the statistics of some paintings, and export the model anew."""
+        self.budget.doing = "calibrating"
         paintings, wanted = len(self.bank.pictures), self.config.calibration_paintings
         count = min(paintings, wanted)
         chosen = tqdm(
@@ -424,3 +450,6 @@ class Trainer:
                     break
                 looks.append(self.bank.look(i, 0).features)
             pnet.calibrate(torch.cat(looks))
+        self.average.module.load_state_dict(self.model.state_dict())
+        if self.accelerator.is_main_process:
+            self._export(self.start)

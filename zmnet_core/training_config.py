@@ -64,7 +64,9 @@ class TrainingConfig:
     styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
     max_train_steps: int = option(40_000, "steps in all")
     time_budget: float | None = option(
-        None, "minutes from the start of the process to its end, loading, the last validation and saving included"
+        None,
+        "minutes from the start of the process to its end, loading, the last validation and saving included; the "
+        "learning rate comes down by then; 0: none",
     )
     max_minutes: float | None = option(None, "old name of --time_budget")
     identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
@@ -87,7 +89,7 @@ class TrainingConfig:
         "what is matched of a painting's layers: Gram matrices, or mean and centred covariance apart",
         choices=tuple(STATISTICS),
     )
-    style_scales: str = option("1", "and at which scales: 1,2,4 also compares copies of half and quarter size")
+    style_scales: str = option("1", "scales of the style terms: 1,2,4 also compares copies of half and quarter size")
     style_layers: str = option(",".join(STYLE_LAYERS), "VGG-16 layers of the style terms")
     content_layers: str = option(",".join(CONTENT_LAYERS), "VGG-16 layers of the content term")
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
@@ -117,7 +119,9 @@ class TrainingConfig:
     checkpointing_steps: int = option(500, "steps between checkpoints")
     checkpoints_total_limit: int = option(2, "checkpoints kept")
     export_every: float = option(
-        300.0, "seconds between exports of the averaged model, the log and the newest samples; 0: none on the way"
+        300.0,
+        "seconds between exports of the averaged model, the log and the newest samples, the first of them before the "
+        "first step; 0: none on the way",
     )
     export_dir: str | None = option(None, "folder for them; output_dir if left out")
     resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint's path")
@@ -128,7 +132,7 @@ class TrainingConfig:
     mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
     gradient_accumulation_steps: int = option(1, "batches a step and process, their gradients averaged")
     gradient_checkpointing: bool = option(False, "compute the loss network twice instead of keeping its activations")
-    compile: bool = option(False, "torch.compile the training pass")
+    compile: bool = option(False, "torch.compile the objective: networks, loss network and penalties in one graph")
     seed: int = option(0, "of every random choice")
     report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, trackio, …, all, none")
 
@@ -191,12 +195,12 @@ class TrainingConfig:
             if f.name in AT_LEAST_ONE and value < 1:
                 raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
         if self.max_minutes is not None:
-            if self.time_budget is not None:
-                raise TrainingError("--max_minutes is the old name of --time_budget: give one of them.")
             logger.warning("--max_minutes is now called --time_budget, and counts from the start of the process")
-            self.time_budget, self.max_minutes = self.max_minutes, None
-        if self.time_budget is not None and not 0 < self.time_budget < float("inf"):
-            raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, more than 0.")
+            if self.time_budget is None:
+                self.time_budget = self.max_minutes
+            self.max_minutes = None
+        if self.time_budget is not None and not 0 <= self.time_budget < float("inf"):
+            raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, or 0 for no budget.")
         if not self.export_every >= 0:
             raise TrainingError(f"--export_every {self.export_every} is no time: seconds, or 0.")
         for name in ("learning_rate", "weight_decay"):
@@ -205,7 +209,7 @@ class TrainingConfig:
         for name in ("pnet_taps", "style_layers", "content_layers"):
             named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
-                raise TrainingError(f"--{name} {','.join(unknown)}: VGG-16 has {', '.join(LAYER_ORDER)}.")
+                raise TrainingError(f"--{name} '{','.join(unknown)}': VGG-16 has {', '.join(LAYER_ORDER)}.")
         if self.pnet_taps and self.pnet != "vgg":
             raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
         scales = self.style_scales.split(",")
