@@ -93,9 +93,7 @@ def step_of(folder):
 
 
 @pytest.mark.parametrize("apart", [False, True])
-def test_a_run_that_starts_further_back_leaves_what_it_had_given_away(
-    make_config, tmp_path, monkeypatch, caplog, apart
-):  # noqa: F811
+def test_a_run_that_goes_on_from_further_back_leaves_its_exports(make_config, tmp_path, monkeypatch, caplog, apart):  # noqa: F811
     out = tmp_path / ("out" if apart else "run")
     options = {"max_train_steps": 6, "checkpointing_steps": 100, "export_every": 1e-9, "export_dir": str(out)}
     options |= {"resume_from_checkpoint": "latest"}
@@ -220,7 +218,7 @@ def test_a_disk_without_room_is_told_and_leaves_the_export_before_whole(make_con
     assert process.returncode == 1
     assert "the export could not be written into" in errors and "MiB were free on the disk" in errors, errors[-2000:]
     assert "Traceback" not in errors
-    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    assert [path.name for path in out.glob(".*")] == [".lock"]
     ZMNet.from_pretrained(out)
 
 
@@ -251,6 +249,6 @@ def test_a_run_that_is_killed_leaves_an_export_that_loads(make_config, tmp_path,
         print(f"killed after step {steps[-1]}, export of {age:.1f} s before", flush=True)  # seen by pytest -s
         assert age < 30, "much older than --export_every"
     train(make_config(tmp_path / "run", **options | {"max_train_steps": steps[-1] + 8}))
-    assert not [path for path in out.iterdir() if path.name.startswith(".")], "something half-written was left"
+    assert [path.name for path in out.glob(".*")] == [".lock"], "something half-written was left"
     assert checkpoints(tmp_path / "run")
     assert log_of(out)[-1]["step"] == steps[-1] + 8

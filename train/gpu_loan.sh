@@ -23,7 +23,7 @@ export PYTHONPATH=$root PYTHONUNBUFFERED=1
 kib() { du -skL --apparent-size "$@" | awk '{ sum += $1 } END { print sum + 0 }'; }
 
 prepare() {
-  local loan=$1 data=$2 vgg=$3 model=${4:-} new fixed file
+  local loan=$1 data=$2 vgg=$3 model=${4:-} fixed file
   for file in "$data/content/train" "$data/content/val" "$data/styles/train" "$data/styles/val" "$vgg" \
     ${model:+"$model/config.json" "$model/model.safetensors"}; do
     [ -e "$file" ] || { echo "error: there is no '$file'" >&2; return 1; }
@@ -38,7 +38,7 @@ prepare() {
   loan=$(realpath -m "$loan")
   new=$loan.new
   rm -rf "$new"
-  trap 'rm -rf "$new"' RETURN EXIT
+  trap 'rm -rf "$new"' EXIT  # of the script, so that nothing half is left
   mkdir -p "$new/common"
   cd "$root"
   cp "$vgg" "$new/common/vgg16-features.safetensors"

@@ -152,8 +152,8 @@ class TimeBudget:
                 return
             self._secured.wait()
             if self.doing != ENDING:  # then everything is done, and said
-                why = f"--time_budget was over while {self.doing}" if self._first_step else self.too_short()
-                logger.warning("%s. %s", why, words)
+                late = f"--time_budget {self.minutes:g} was over while {self.doing}"
+                logger.warning("%s. %s", late if self._first_step else self.too_short(), words)
             for handler in logging.getLogger().handlers:
                 handler.flush()
             os._exit(0)
