@@ -66,7 +66,8 @@ class PNet(nn.Module):
         super().__init__()
         self.din_sites = tuple(site for site in sites if site != PALETTE_SITE)
         self.palette = PALETTE_SITE in sites
-        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
+        if self.palette and self.signal == "image":
+            self.register_buffer("axes", torch.tensor(AXES), persistent=False)
 
     def with_palette(self, values: Tensor, images: Tensor) -> Tensor:
         """γ, β [N, 2, ΣC] of the other sites, and those of the pictures' colours behind them if there is a palette."""
