@@ -116,6 +116,15 @@ def test_strength_nothing_has_the_photographs_colours(palette_model, make_pictur
     torch.testing.assert_close(colours_of(painted)[0], colours_of(content)[0], rtol=0, atol=1e-2)
 
 
+def test_the_bundled_bold_model_paints_in_the_paintings_colours(make_picture):
+    model = ZMNet.from_pretrained("zmnet-bold")
+    content, painting = make_picture(96, 96, 1), 0.3 + 0.3 * make_picture(96, 96, 2)
+    mean, covariance = colours_of(model.apply(content, model.encode_style(painting)))
+    wanted, wanted_covariance = colours_of(painting)
+    torch.testing.assert_close(mean, wanted, rtol=0, atol=2e-2)
+    torch.testing.assert_close(covariance, wanted_covariance, rtol=0, atol=5e-3)
+
+
 def test_a_palette_makes_another_model_of_the_same_weights(palette_model):
     plain = ZMNet({"width": 8}, {"kind": "conv", "width": 8})
     plain.load_state_dict(palette_model.state_dict())

@@ -8,7 +8,7 @@
 # LOAN    a folder that git ignores (.loan); an earlier loan there is replaced, anything else is refused
 # DATA    content/{train,val} and styles/{train,val}: what training reads
 # VGG     vgg16-features.safetensors
-# MODEL   folder of the model to start from; zmnet-base if left out
+# MODEL   folder of the model to start from; zmnet-bold if left out
 # PART    LOAN/part-0 or LOAN/part-1; the second call also has the first one's pictures, if the machine was kept
 # CONFIG  train/configs/gpu-loan.yaml, or another
 # MINUTES of the whole run: the call's limit less a minute
@@ -66,7 +66,7 @@ prepare() {
 }
 
 run() {
-  local part=$1 config=$2 minutes=$3 out=$4 there=${ZMNET_LOAN:-/tmp/zmnet-loan} model=zmnet-base
+  local part=$1 config=$2 minutes=$3 out=$4 there=${ZMNET_LOAN:-/tmp/zmnet-loan} model=zmnet-bold
   shift 4
   mkdir -p "$out" "$there"
   cp -rf "$part/." "$there"
