@@ -46,7 +46,9 @@ def main(
 ModelOption = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="Bundled name (base, bold, mini), folder, or Hugging Face Hub id (org/name, org/name@revision)."
+        "--model",
+        "-m",
+        help="Bundled name (base, bold, mini), folder, or Hugging Face Hub id (org/name, org/name@revision).",
     ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]

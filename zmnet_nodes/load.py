@@ -29,8 +29,9 @@ class LoadZMNet(io.ComfyNode):
                     "model",
                     options=_folders.model_names(),
                     default=_folders.DEFAULT_MODEL,
-                    tooltip="zmnet-base, the bolder zmnet-bold and the faster zmnet-mini come with the node pack. Others are "
-                    "folders with config.json, model.safetensors (and attribute.safetensors for words) in ComfyUI's models/zmnet.",
+                    tooltip="zmnet-base, the bolder zmnet-bold and the faster zmnet-mini come with the node pack. "
+                    "Others are folders with config.json, model.safetensors (and attribute.safetensors for words) in "
+                    "ComfyUI's models/zmnet.",
                 ),
                 io.String.Input(
                     "hub_id",
