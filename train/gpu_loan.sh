@@ -15,7 +15,7 @@
 # OUT     an empty folder
 # …       options of train.py
 #
-# LOAN_MIB (62) is what may travel, tracked files included; ZMNET_LOAN (/tmp/zmnet-loan) is where things are there.
+# LOAN_MIB (61.5) is what may travel, tracked files included; ZMNET_LOAN (/tmp/zmnet-loan) is where things are there.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=$(command -v python3 || command -v python)
@@ -43,7 +43,7 @@ prepare() {
   cd "$root"
   cp "$vgg" "$new/common/vgg16-features.safetensors"
   "$python" train/pack_data.py "$data/content/val" "$data/styles/val" --size 512 --max_mib "${LOAN_VAL_MIB:-2}" \
-    -o "$new/common/val" | tail -1
+    -o "$new/common/val" | tail -1 | cut -d: -f1
   rm "$new"/common/val/*.t*
   if [ -n "$model" ]; then
     mkdir "$new/common/model"
@@ -51,7 +51,7 @@ prepare() {
   fi
   fixed=$(($(git ls-files -z | xargs -0 du -skcL --apparent-size | tail -1 | cut -f1) + $(kib "$new/common")))
   "$python" train/pack_data.py "$data/content/train" "$data/styles/train" --size 512 --parts 2 -o "$new/packed" \
-    --max_mib "$("$python" -c "print(${LOAN_MIB:-62} - $fixed / 1024)")" | tail -1
+    --max_mib "$("$python" -c "print(${LOAN_MIB:-61.5} - $fixed / 1024)")" | tail -1 | cut -d: -f1
   for part in part-0 part-1; do
     [ -d "$new/packed/$part" ] || { echo "$part: none, everything has room in the first"; continue; }
     cp -r "$new/common" "$new/$part"
