@@ -23,17 +23,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .colour_norm import AXES
 from .vgg import LAYER_ORDER, VGG16
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYERS = ("relu3_3",)
-# Rows: light, red against cyan, green against blue. Orthonormal, but for colour × 3: it has a tenth of light's variance
-# and would hardly be heard beside it.
-LIGHT_AND_COLOUR = (
-    (0.57735, 0.57735, 0.57735),
-    (3 * 0.81650, -3 * 0.40825, -3 * 0.40825),
-    (0.0, 3 * 0.70711, -3 * 0.70711),
-)
+# Colour × 3: it has a tenth of light's variance and would hardly be heard beside it.
+LIGHT_AND_COLOUR = (AXES[0], *(tuple(3 * part for part in colour) for colour in AXES[1:]))
 PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 

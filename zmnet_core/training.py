@@ -161,8 +161,8 @@ class Trainer:
         config, accelerator, budget = self.config, self.accelerator, self.budget
         budget.doing = "loading the loss network"
         vgg = load_vgg16().to(accelerator.device)
-        judge = Judge(copy.deepcopy(vgg))  # in full precision, whatever the loss has
         half = HALF.get(config.mixed_precision)
+        judge = Judge(copy.deepcopy(vgg) if half else vgg)  # in full precision, whatever the loss has
         if half:
             vgg.cast(half)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
