@@ -20,8 +20,10 @@ from zmnet_core.data import (
     StyleBank,
     StyleTargets,
     centre_square,
+    drawn_bold,
     random_crop,
     rng,
+    sensor_noise,
     split,
     squares,
 )
@@ -195,6 +197,27 @@ def test_same_step_gives_the_same_photographs_and_any_other_key_others(files):
     assert torch.equal(batch(1, 5, 0), base)
     for other in ((2, 5, 0), (1, 6, 0), (1, 5, 1)):
         assert not torch.equal(batch(*other), base), other
+
+
+def test_noise_is_normal_of_a_strength_drawn_for_each_picture():
+    crops = torch.zeros(400, 3, 16, 16)
+    noise = sensor_noise(crops, 0.02, seed=1, step=2, slot=3)
+    assert torch.equal(noise, sensor_noise(crops, 0.02, seed=1, step=2, slot=3))
+    for other in ((0, 2, 3), (1, 0, 3), (1, 2, 0)):
+        assert not torch.equal(noise, sensor_noise(crops, 0.02, *other))
+    sigma = noise.std((1, 2, 3))  # uniform in 0 … 0.02
+    assert sigma.max() < 0.022 and sigma.mean().item() == pytest.approx(0.01, rel=0.1)
+    assert (sigma < 0.005).float().mean().item() == pytest.approx(0.25, abs=0.07)
+    shape = (noise / sigma[:, None, None, None]).flatten()
+    assert abs(shape.mean()) < 0.01 and shape.pow(4).mean().item() == pytest.approx(3, abs=0.1)
+    assert abs((noise[:, 0] * noise[:, 1]).mean()) < 1e-5  # another in each channel
+
+
+def test_boldness_is_drawn_evenly():
+    crops = torch.zeros(1000, 3, 2, 2)
+    bold = drawn_bold(crops, 1, 2, 3)
+    assert torch.equal(bold, drawn_bold(crops, 1, 2, 3)) and not torch.equal(bold, drawn_bold(crops, 1, 2, 4))
+    torch.testing.assert_close(bold.sort().values, (torch.arange(1000) + 0.5) / 1000, atol=0.06, rtol=0)
 
 
 @pytest.mark.parametrize("processes, accumulation", [(2, 1), (3, 1), (1, 2), (2, 3)])

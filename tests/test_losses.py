@@ -11,11 +11,18 @@ from torch import Tensor, nn
 
 from zmnet_core.losses import (
     BLOCKS,
+    COLOURS,
+    DIRECTIONS,
     LIGHT_AND_COLOUR,
     PALETTE,
+    QUANTILES,
     LossConfig,
     PerceptualLoss,
+    colour_directions,
+    colour_error,
+    colour_quantiles,
     compress,
+    gram_and_moments_error,
     gram_error,
     gram_matrix,
     moments,
@@ -344,6 +351,57 @@ def test_palette_error_against_one_colour_is_bounded_and_has_a_gradient():
     assert error.item() == pytest.approx(1.0, abs=1e-4)
     assert bold.grad.isfinite().all()
     assert palette_error(palette(paper), palette(paper)).item() == 0
+
+
+def test_gram_and_moments_are_the_mean_of_both_errors():
+    found, wanted = torch.randn(2, 6, 9, 9) + 1, torch.randn(2, 6, 9, 9)
+    error = gram_and_moments_error(moments(found), moments(wanted))
+    both = moments_error(moments(found), moments(wanted)), gram_error(gram_matrix(found), gram_matrix(wanted))
+    torch.testing.assert_close(error, sum(both) / 2)
+
+
+def test_quantiles_of_colours_are_those_of_a_gradient_whatever_its_size():
+    directions = colour_directions()
+    torch.testing.assert_close(directions.square().sum(1), torch.ones(DIRECTIONS))
+    shares = (torch.arange(QUANTILES) + 0.5) / QUANTILES  # what lies between 0 and 1 evenly has these
+    along = directions.sum(1, keepdim=True)  # grey
+    expected = torch.where(along > 0, along * shares, along * shares.flip(0))
+    for side in (256, 512):
+        grey = ((torch.arange(side) + 0.5) / side).expand(1, 3, side, side)
+        found = colour_quantiles(grey, directions)
+        torch.testing.assert_close(found, expected[None], atol=2e-3, rtol=0)
+
+
+def test_colour_error_is_the_square_of_the_shift_over_the_variance():
+    directions = colour_directions()
+    one, other = (colour_quantiles(halves(low, low + 0.6), directions) for low in (0.2, 0.3))
+    along = directions.sum(1).square()
+    expected = 0.1**2 * along.mean() / (0.3**2 * along.mean() + 0.003)
+    torch.testing.assert_close(colour_error(other, one), expected[None], rtol=1e-4, atol=0)
+
+
+def test_colour_error_sees_what_moments_do_not():
+    """Two halves and a gradient of the same mean and variance."""
+    two, even = halves(0.2, 0.8), torch.linspace(0.5 - 0.3 * 3**0.5, 0.5 + 0.3 * 3**0.5, 256).repeat(3, 256, 1)[None]
+    torch.testing.assert_close(palette(even), palette(two), atol=1e-2, rtol=0)
+    quantiles = [colour_quantiles(each, colour_directions()) for each in (two, even)]
+    assert colour_error(*quantiles) > 0.05 and colour_error(quantiles[0], quantiles[0]) == 0
+
+
+def test_colours_have_a_say_only_where_they_are_weighted(random_vgg, make_picture):
+    images = [make_picture(64, 64, seed) for seed in (1, 2, 3)]
+    plain, heard = (PerceptualLoss(random_vgg, LossConfig(colour_weight=weight)) for weight in (0.0, 0.4))
+    assert COLOURS not in plain.style_targets(images[2])
+    terms = [loss(*images[:2], loss.style_targets(images[2])) for loss in (plain, heard)]
+    torch.testing.assert_close(terms[1].each - terms[0].each, 5.0 * 0.4 * terms[1].style[COLOURS])
+
+
+def test_each_picture_has_a_content_weight_of_its_own(random_vgg, make_picture):
+    loss, contents = PerceptualLoss(random_vgg, LossConfig(content_weight=2.0)), make_picture(64, 64, 2, count=2)
+    targets = loss.style_targets(make_picture(64, 64, 3, count=2))
+    plain = loss(contents.flip(-1), contents, targets)
+    heard = loss(contents.flip(-1), contents, targets, faithful=torch.tensor([1.0, 3.0]))
+    torch.testing.assert_close(heard.each - plain.each, torch.tensor([0.0, 4.0]) * plain.content)
 
 
 def test_palette_has_a_say_only_where_it_is_weighted(random_vgg, make_picture):

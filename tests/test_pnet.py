@@ -96,6 +96,21 @@ def test_real_paintings_differ_at_every_site_with_real_vgg_features(vgg, paintin
         assert difference.min() > 1e-2, name
 
 
+def test_a_pnet_is_told_how_boldly_to_paint(make_picture):
+    plain, told = (build_pnet("vgg", SITES, width=16, bold=bold) for bold in (False, True))
+    told.load_state_dict(plain.state_dict(), strict=False)
+    pictures = make_picture(64, 64, 1, count=2)
+    features = plain.features(pictures)
+    for bold in (None, torch.tensor([0.0, 1.0])):  # nothing has been learned yet
+        torch.testing.assert_close(told(features, bold), plain(features))
+    torch.nn.init.normal_(told.bold.weight)
+    values = [told(features, torch.full((2,), bold)) for bold in (0.0, 0.5, 1.0)]
+    torch.testing.assert_close(values[1], told(features))
+    assert all((value - values[1]).abs().max() > 1e-3 for value in values[::2])
+    mixed = told(features, torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(mixed, torch.stack((values[0][0], values[2][1])))
+
+
 def dependencies(pnet: PNet, stages: torch.nn.ModuleList, layer: int, picture: Tensor) -> list[bool]:
     """Which stages the γ of one DIN layer (1..9) depends on."""
     start = sum(site.channels for site in SITES if site.layer < layer)

@@ -19,6 +19,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image, ImageChops
 from safetensors.torch import load_file
+from torch.nn.functional import avg_pool2d
 
 from zmnet_core.checkpoints import checkpoints
 from zmnet_core.data import StyleTargets
@@ -26,9 +27,10 @@ from zmnet_core.errors import TrainingError
 from zmnet_core.images import to_pil
 from zmnet_core.losses import PerceptualLoss
 from zmnet_core.model import ZMNet
-from zmnet_core.objective import Objective, pixel_loss
+from zmnet_core.objective import Drawn, Objective, pixel_loss
 from zmnet_core.optimisation import MovingAverage, learning_rate, make_optimizer
 from zmnet_core.pnet import trainable
+from zmnet_core.revision import RevisionObjective
 from zmnet_core.stopping import SIGNALS, StopSignal
 from zmnet_core.throughput import Stopwatch
 from zmnet_core.time_budget import TimeBudget
@@ -807,6 +809,130 @@ def test_objective_of_the_warm_up_has_pixels_and_penalties_only(step):
     total, log = step(identity=True, gram=False, pixel_weight=6.0, peak_weight=0.0, saturation_weight=0.0)
     assert total.item() == pytest.approx(6.0 * log["pixels"], rel=1e-5)
     assert "content" not in log and "relu1_2" not in log
+
+
+def test_the_network_sees_noise_and_the_loss_does_not(model, random_vgg, make_picture):
+    unfreeze(model)
+    contents, paintings = make_picture(64, 64, 1, count=2), make_picture(64, 64, 2, count=2)
+    config = TrainingConfig(content_noise=0.1)
+    objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    targets = StyleTargets(paintings, objective.perceptual.style_targets(paintings))
+    drawn, no_identity = objective.draw(contents, 5, 0), torch.tensor(0.0)
+    assert drawn.bold is None and torch.equal(drawn.noise, objective.draw(contents, 5, 0).noise)
+    _, log = objective(model, contents, targets, no_identity, drawn)
+    image = model(contents + drawn.noise, paintings).image
+    expected = objective.perceptual(image, contents, targets.style)
+    torch.testing.assert_close(log["content"], expected.content.mean().detach())
+    assert TrainingConfig().content_noise == 0 and Objective(TrainingConfig(), None).draw(contents, 5, 0).noise is None
+
+
+def test_boldness_is_told_and_weighs_content(random_vgg, make_picture):
+    model = ZMNet({"width": 8}, {"kind": "vgg", "width": 8, "bold": True})
+    torch.nn.init.normal_(model.pnet.bold.weight)
+    unfreeze(model)
+    contents, paintings = make_picture(64, 64, 1, count=4), make_picture(64, 64, 2, count=2)
+    config = TrainingConfig(pnet="vgg", pnet_bold=True, peak_weight=0.0, saturation_weight=0.0)
+    objective = Objective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    targets = StyleTargets(model.pnet.features(paintings), objective.perceptual.style_targets(paintings))
+    bold = torch.tensor([0.0, 0.25, 0.5, 1.0])
+    total, _ = objective(model, contents, targets, torch.tensor(0.0), Drawn(bold=bold))
+    image = model(contents, targets.features.repeat_interleave(2, 0), bold).image
+    terms = objective.perceptual(image, contents, targets.repeated(2).style)
+    weights = torch.tensor([3.0, 3.0**0.5, 1.0, 1 / 3]) - 1
+    torch.testing.assert_close(total, terms.total + (weights * terms.content).mean())
+    total.backward()
+    assert model.pnet.bold.weight.grad.abs().max() > 0
+
+
+# A reviser -------------------------------------------------------------------------------------
+
+REVISER = {"resolution": 96, "window": 64, "reviser_width": 8, "reviser_edge": 4, "reviser_blocks": 1, "draft": 32}
+
+
+@pytest.fixture
+def revised(run, make_config, tmp_path):
+    """A run that trains a reviser for the model of another run."""
+
+    def config(name: str = "revised", **options: object) -> TrainingConfig:
+        return make_config(tmp_path / name, **({"init_from": str(run)} | REVISER | options))
+
+    return config
+
+
+def test_a_reviser_is_trained_and_nothing_else(revised, run):
+    folder = train(revised(pnet_bold=False, content_noise=0.01, identity_every=2))
+    before, after = load_file(run / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    fresh = build_model(revised()).reviser.state_dict()
+    moved = {name for name in fresh if not torch.allclose(after[f"reviser.{name}"].float(), fresh[name], atol=1e-3)}
+    assert "out.bias" in moved and {"offset", "spread"} <= moved
+    model = ZMNet.from_pretrained(folder)
+    assert model.config["reviser"] == {"width": 8, "edge": 4, "blocks": 1, "draft": 32} and model.reviser.calibrated
+    assert {"forms", "outside", "content"} <= log_of(folder)[
+        2
+    ].keys()  # the first is the validation's, the second an identity step's
+
+
+def test_an_interrupted_reviser_ends_with_the_bits_of_one_that_was_not(revised):
+    whole = train(revised("whole", content_noise=0.01))
+    resumed = train(revised("resumed", content_noise=0.01, resume_from_checkpoint=str(whole / "checkpoint-2")))
+    assert_same_state(state_of(resumed / "checkpoint-4"), state_of(whole / "checkpoint-4"))
+
+
+def test_a_tnet_that_is_trained_on_keeps_its_reviser(revised, make_config, tmp_path):
+    first = train(revised(max_train_steps=2))
+    second = train(make_config(tmp_path / "on", init_from=str(first), max_train_steps=2))
+    before, after = load_file(first / "model.safetensors"), load_file(second / "model.safetensors")
+    for name in before:
+        assert not name.startswith("reviser.") or torch.equal(before[name], after[name])
+    assert not torch.equal(before["tnet.out.weight"], after["tnet.out.weight"])
+
+
+def test_windows_and_drafts_are_drawn_within_their_bounds(revised, random_vgg):
+    config = revised()
+    objective = RevisionObjective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    drawn = [objective.draw(torch.zeros(1, 3, 96, 96), step, 0).window for step in range(300)]
+    assert {window.draft for window in drawn} == set(range(24, 65))
+    for places in ({window.top for window in drawn}, {window.left for window in drawn}):
+        assert places == set(range(0, 33, 4))
+
+
+def test_the_revision_loss_is_the_weighted_sum_of_what_it_logs(revised, random_vgg, make_picture):
+    model = build_model(config := revised(draft_weight=7.0, saturation_weight=3.0, flat_weight=2.0, identity_every=5))
+    torch.nn.init.normal_(model.reviser.out.weight)
+    contents, paintings = make_picture(96, 96, 1, count=2), make_picture(64, 64, 2)
+    objective = RevisionObjective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    targets = StyleTargets(model.pnet.features(paintings), objective.perceptual.style_targets(paintings))
+    drawn = objective.draw(contents, 0, 0)
+    revised = model(contents, targets.repeated(2).features, None, drawn.window)
+    forms = avg_pool2d(revised.image, 4) - avg_pool2d(revised.draft, 4)
+    for identity in (0.0, 1.0):
+        total, log = objective(model, contents, targets, torch.tensor(identity), drawn)
+        assert log["forms"] > 0.01 and log["outside"] > 0.01
+        torch.testing.assert_close(log["forms"], forms.abs().mean().detach())
+        style = sum(log[name] for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")) / 4
+        expected = log["content"] + 5 * style + 3 * log["outside"] + 2 * log["flat"]
+        expected = expected + (1 - identity) * 7 * log["forms"] + identity * 10 * log["pixels"]
+        torch.testing.assert_close(total.detach(), expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"init_from": None}, "--init_from"),
+        ({"compile": True}, "--compile is for the training of a TNet"),
+        ({"window": 66}, "a multiple of 4"),
+        ({"window": 128}, "to the resolution"),
+        ({"draft": 3}, "16 or more"),
+        ({"reviser_width": 1}, "width"),
+        ({"style_scales": "1,8"}, "--window 64"),
+        ({"content_noise": -0.1}, "--content_noise"),
+        ({"pnet_bold": True}, "--pnet_bold"),
+    ],
+)
+def test_revisers_that_cannot_be_trained_are_refused(revised, options, message):
+    with pytest.raises(TrainingError, match=message):
+        train(revised(**options))
 
 
 def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, random_vgg, make_picture):

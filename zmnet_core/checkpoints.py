@@ -147,7 +147,11 @@ NETWORK = (
     "pnet",
     "pnet_width",
     "pnet_taps",
+    "pnet_bold",
     "init_from",
+    "reviser_width",
+    "reviser_edge",
+    "reviser_blocks",
 )
 
 

@@ -59,6 +59,22 @@ StyleSizeOption = Annotated[
         help="Short side, in px, at which paintings are looked at: larger gives wider strokes and paler colours.",
     ),
 ]
+BoldOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="How boldly to paint, of a model that can be told: 0 faithful to the photograph, 1 the painting's manner.",
+    ),
+]
+DraftOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Short side, px, of the draft that a model with a reviser paints large pictures from; 0: none; left out: "
+        "as suits the picture.",
+    ),
+]
 CalmOption = Annotated[
     float,
     typer.Option(min=0, max=1, help="Takes grain out of skies, walls and what else is flat: 0 none, 1 all of it."),
@@ -124,7 +140,7 @@ def load_model(name: str, device: str) -> ZMNet:
         raise
 
 
-def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
+def load_style(model: ZMNet, file: Path, style_size: int, bold: float = 0.5) -> Style:
     """A style file as it is, or a painting encoded."""
     from .errors import PictureError
     from .images import read_picture
@@ -135,7 +151,7 @@ def load_style(model: ZMNet, file: Path, style_size: int) -> Style:
         return Style.load(file)
     if not file.suffix and not file.exists():
         raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
-    return encode_painting(model, read_picture(file).rgb, style_size, file.stem)
+    return encode_painting(model, read_picture(file).rgb, style_size, file.stem, bold)
 
 
 def check_attributes(texts: Iterable[str]) -> None:
@@ -153,10 +169,10 @@ def is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
 
 
-def load_signal(model: ZMNet, text: str, style_size: int) -> Style:
+def load_signal(model: ZMNet, text: str, style_size: int, bold: float = 0.5) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
-        return load_style(model, Path(text), style_size)
+        return load_style(model, Path(text), style_size, bold)
     return model.encode_attribute(text)
 
 
@@ -197,9 +213,11 @@ def stylize(
         int | None, typer.Option(min=16, help="Short side of the result, px; the photograph's if left out.")
     ] = None,
     style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     calm: CalmOption = 0.0,
     brush: BrushOption = 1.0,
+    draft: DraftOption = None,
     tile: Annotated[
         int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
     ] = None,
@@ -240,7 +258,7 @@ def stylize(
     check_attributes(attribute)
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
-    signals = [load_style(network, file, style_size) for file in style]
+    signals = [load_style(network, file, style_size, bold) for file in style]
     signals += [network.encode_attribute(text) for text in attribute]
     mixed = Style.blend(signals, weights)
     if set(groups) != set(LAYER_GROUPS):
@@ -249,7 +267,16 @@ def stylize(
     for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
         try:
             picture = stylize_picture(
-                network, read_picture(source), mixed, strength, size, keep_colour, tile, calm=calm, brush=brush
+                network,
+                read_picture(source),
+                mixed,
+                strength,
+                size,
+                keep_colour,
+                tile,
+                calm=calm,
+                brush=brush,
+                draft=draft,
             )
             write_picture(picture, target, quality)
         except PictureError as error:
@@ -325,6 +352,7 @@ def encode(
     ] = None,
     attribute: AttributeOption = None,
     style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -338,7 +366,7 @@ def encode(
         raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
     check_attributes(attribute or [])
     network = load_model(model, device)
-    signals = [load_style(network, file, style_size) for file in paintings or []]
+    signals = [load_style(network, file, style_size, bold) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
 
@@ -361,9 +389,11 @@ def animate(
     strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
     size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
     style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
     calm: CalmOption = 0.0,
     brush: BrushOption = 1.0,
+    draft: DraftOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -380,9 +410,10 @@ def animate(
     check_attributes(text for text in (start, end) if not is_file(text))
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
     network = load_model(model, device)
-    ends = [load_signal(network, text, style_size) for text in (start, end)]
+    ends = [load_signal(network, text, style_size, bold) for text in (start, end)]
     shares = shares_of(frames, smooth=ease, there_and_back=loop)
-    pictures = painted(network, content, *ends, shares, strength, keep_colour=keep_colour, calm=calm, brush=brush)
+    options = {"keep_colour": keep_colour, "calm": calm, "brush": brush, "draft": draft}
+    pictures = painted(network, content, *ends, shares, strength, **options)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 

@@ -14,7 +14,9 @@ from .objective import Objective
 
 logger = logging.getLogger(__name__)
 
-Example = tuple[Tensor, StyleTargets, Tensor]  # contents, targets, identity: what a step gives to the objective
+Example = tuple[
+    Tensor, StyleTargets, Tensor, Tensor | None
+]  # contents, targets, identity, drawn: what a step gives to the objective
 
 
 def compiled(

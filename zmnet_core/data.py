@@ -35,7 +35,7 @@ from .sources import HELD_OUT, PictureFile, find_files
 
 logger = logging.getLogger(__name__)
 
-CONTENT, STYLE, CROP, VARIANT, SHARDS, WINDOW, SIDE = range(7)  # streams of random numbers
+CONTENT, STYLE, CROP, VARIANT, SHARDS, WINDOW, SIDE, NOISE, REVISION, BOLD = range(10)  # streams of random numbers
 
 
 def rng(seed: int, step: int, sample: int, stream: int) -> np.random.Generator:
@@ -139,6 +139,23 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: 
     left = int(random.integers(0, width - side + 1))
     crop = squares(picture[None, :, top : top + side, left : left + side].float() / 255, size)
     return (crop.flip(-1) if random.random() < 0.5 else crop)[0]
+
+
+def sensor_noise(crops: Tensor, most: float, seed: int, step: int, slot: int) -> Tensor:
+    """Normal noise for crops [B, 3, H, W], another in each channel; of every picture σ is drawn from 0..most.
+
+    Made where the crops are, from (seed, step, slot), the batch's place among all of the step.
+    """
+    drawn = int(rng(seed, step, slot, NOISE).integers(2**63))
+    random = torch.Generator(crops.device).manual_seed(drawn)
+    sigma = most * torch.rand(crops.shape[0], 1, 1, 1, generator=random, device=crops.device)
+    return sigma * torch.randn(crops.shape, generator=random, device=crops.device)
+
+
+def drawn_bold(crops: Tensor, seed: int, step: int, slot: int) -> Tensor:
+    """How boldly each of the crops [B, 3, H, W] is to be painted: [B], drawn from 0..1."""
+    drawn = rng(seed, step, slot, BOLD).random(crops.shape[0])
+    return torch.from_numpy(drawn).to(crops.device, torch.float32)
 
 
 class ContentBatch(NamedTuple):
@@ -327,9 +344,11 @@ class StyleBank:
             getattr(self.pnet, "taps", None),
         ]
         recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
-        if (self.loss.config.statistic, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
-            recipe += [self.loss.config.statistic, self.loss.config.scales, self.loss_side]
+        kept = self.loss.config.kept
+        if (kept, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
+            recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
+        recipe += ["colours"] * (self.loss.config.colour_weight > 0)
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 

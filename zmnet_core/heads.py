@@ -11,6 +11,14 @@ from torch import Tensor, nn
 from .colour_norm import AXES, palette_values
 from .tnet import PALETTE_SITE, Site
 
+AS_IT_IS = 0.5  # how boldly a PNet that cannot be told lets paint: between faithful (0) and bold (1)
+
+
+def check_bold(bold: float) -> None:
+    """ValueError if no PNet could be told so."""
+    if not 0 <= bold <= 1:
+        raise ValueError(f"bold is {bold}: a number from 0 (faithful to the photograph) to 1 (the painting's manner).")
+
 
 class StyleHeads(nn.Module):
     """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.
@@ -58,6 +66,7 @@ class PNet(nn.Module):
     Attributes:
         din_sites: the other sites, for which γ, β are learned.
         palette: whether there is one.
+        bold: whether it can be told how boldly to paint.
     """
 
     signal = "image"
@@ -66,6 +75,7 @@ class PNet(nn.Module):
         super().__init__()
         self.din_sites = tuple(site for site in sites if site != PALETTE_SITE)
         self.palette = PALETTE_SITE in sites
+        self.bold: nn.Module | None = None
         if self.palette and self.signal == "image":
             self.register_buffer("axes", torch.tensor(AXES), persistent=False)
 
@@ -77,8 +87,12 @@ class PNet(nn.Module):
         """The part of the network that is frozen (none here: the signal itself)."""
         return signal
 
-    def forward(self, features: Tensor) -> Tensor:
-        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]."""
+    def forward(self, features: Tensor, bold: Tensor | None = None) -> Tensor:
+        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC].
+
+        Args:
+            bold: [N], 0 (faithful to the photograph) … 1, of a PNet that can be told; without it 0.5.
+        """
         raise NotImplementedError
 
 

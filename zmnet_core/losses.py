@@ -30,6 +30,7 @@ STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYERS = ("relu3_3",)
 # Colour × 3: it has a tenth of light's variance and would hardly be heard beside it.
 LIGHT_AND_COLOUR = (AXES[0], *(tuple(3 * part for part in colour) for colour in AXES[1:]))
+COLOURS, BLOCK, DIRECTIONS, QUANTILES = "colours", 4, 32, 64  # of `colour_quantiles`; the block's side in px
 PALETTE, BLOCKS = "palette", (4, 16)  # the palette's name among the style terms; px, sides of the blocks it is taken of
 
 
@@ -90,7 +91,20 @@ def moments_error(found: Tensor, wanted: Tensor) -> Tensor:
     return spread / 2 + shift
 
 
-STATISTICS = {"gram": (gram_matrix, gram_error), "moments": (moments, moments_error)}
+def gram_and_moments_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """The mean of `moments_error` and of the `gram_error` of Σ + μ μᵀ, the same Gram matrices but for a factor: [N].
+
+    Moments alone let means drift, which a Gram matrix sees first; Gram matrices alone let contrast go.
+    """
+    grams = (each[..., :-1].float() + each[..., -1:].float() * each[..., -1:].float().mT for each in (found, wanted))
+    return (gram_error(*grams) + moments_error(found, wanted)) / 2
+
+
+STATISTICS = {
+    "gram": (gram_matrix, gram_error),
+    "moments": (moments, moments_error),
+    "gram+moments": (moments, gram_and_moments_error),
+}
 
 
 def palette(image: Tensor) -> Tensor:
@@ -128,6 +142,28 @@ def palette_error(found: Tensor, wanted: Tensor, axes: Tensor | None = None) -> 
     ).mean(1)
 
 
+def colour_directions() -> Tensor:
+    """DIRECTIONS unit vectors in RGB, always the same: [DIRECTIONS, 3]."""
+    return F.normalize(torch.randn(DIRECTIONS, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+
+
+def colour_quantiles(image: Tensor, directions: Tensor) -> Tensor:
+    """The colours of a picture's blocks, projected on each direction and sorted, as QUANTILES means of equal shares.
+
+    They say what moments do not: how many greys lie between two colours. [N, 3, H, W] → [N, DIRECTIONS, QUANTILES],
+    float32, whatever the size of the picture.
+    """
+    colours = F.avg_pool2d(image.float(), BLOCK).flatten(2)
+    with torch.autocast(image.device.type, enabled=False):
+        return F.adaptive_avg_pool1d((directions @ colours).sort(2).values, QUANTILES)
+
+
+def colour_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """Sliced W₂² of colours over their variance, mean (q − q_s)² / (var q_s + 0.003): `colour_quantiles` → [N]."""
+    variance = wanted.float().var(2, correction=0).mean(1)  # 0.003: a picture of one colour has none
+    return (found.float() - wanted.float()).square().mean((1, 2)) / (variance + 0.003)
+
+
 @dataclass(frozen=True)
 class LossConfig:
     """Which loss, on which layers, how heavy.
@@ -144,6 +180,7 @@ class LossConfig:
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     compression: float = 0.0  # ε of `compress`; 0 leaves the style terms as they are
     palette_weight: float = 0.0  # of `palette_error` beside the mean of the layers' terms; 0: not computed
+    colour_weight: float = 0.0  # of `colour_error`, the like
     statistic: str = "gram"  # what is matched of a layer, a key of STATISTICS
     scales: tuple[int, ...] = (1,)  # picture and painting are compared at 1/scale of their sides
 
@@ -156,6 +193,11 @@ class LossConfig:
             raise ValueError("Eq. 2 as printed has Gram matrices at one scale; the normalised loss has others, too.")
         if not self.scales or min(self.scales) < 1:
             raise ValueError(f"scales are whole numbers from 1 on, not {list(self.scales)}.")
+
+    @property
+    def kept(self) -> str:
+        """What is kept of a painting's layer, a name: two statistics may be compared by the same numbers."""
+        return "moments" if self.statistic == "gram+moments" else self.statistic
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -203,11 +245,12 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         self.vgg, self.config, self.checkpointing = vgg, config, checkpointing
         self.register_buffer("axes", torch.tensor(LIGHT_AND_COLOUR), persistent=False)
+        self.register_buffer("directions", colour_directions(), persistent=False)
 
     @torch.no_grad()
     def style_targets(self, paintings: Tensor) -> dict[str, Tensor]:
         """What is matched of the paintings, by `term`: Gram matrices [N, C, C] or moments [N, C, C + 1]; and the
-        palette, if it has a say.
+        palette and the colours, if they have a say.
         """
         if not self.config.style_layers:
             return {}
@@ -217,7 +260,11 @@ class PerceptualLoss(nn.Module):
         for scale in self.config.scales:
             features = self.vgg(reduced(paintings, scale), layers)
             targets |= {term(layer, scale): statistic(features[layer]) for layer in layers}
-        return targets | ({PALETTE: palette(paintings)} if self.config.palette_weight else {})
+        if self.config.palette_weight:
+            targets[PALETTE] = palette(paintings)
+        if self.config.colour_weight:
+            targets[COLOURS] = colour_quantiles(paintings, self.directions)
+        return targets
 
     @torch.no_grad()
     def content_targets(self, contents: Tensor) -> dict[str, Tensor]:
@@ -230,10 +277,12 @@ class PerceptualLoss(nn.Module):
         contents: Tensor,
         style_targets: dict[str, Tensor],
         content_targets: dict[str, Tensor] | None = None,
+        faithful: Tensor | None = None,
     ) -> PerceptualTerms:
         """The loss of N stylised pictures against N photographs and what `style_targets` gave for N paintings.
 
-        `content_targets` of the same photographs are computed here unless they are given.
+        `content_targets` of the same photographs are computed here unless they are given; `faithful`, [N], are factors
+        of each picture's λ_c.
         """
         config = self.config
         first = config.layers if 1 in config.scales else config.content_layers
@@ -263,7 +312,11 @@ class PerceptualLoss(nn.Module):
         if config.palette_weight:
             style[PALETTE] = palette_error(palette(stylised), style_targets[PALETTE].float(), self.axes)
             weighted = weighted + config.palette_weight * compress(style[PALETTE], config.compression)
-        each = config.style_weight * weighted + config.content_weight * content
+        if config.colour_weight:
+            style[COLOURS] = colour_error(colour_quantiles(stylised, self.directions), style_targets[COLOURS])
+            weighted = weighted + config.colour_weight * compress(style[COLOURS], config.compression)
+        weight = config.content_weight if faithful is None else config.content_weight * faithful
+        each = config.style_weight * weighted + weight * content
         return PerceptualTerms(each.mean(), content, style, each)
 
     def _features(self, pictures: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:

@@ -18,12 +18,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
+from .brush import resized
 from .card import CARD, model_card
 from .errors import SignalError, WrongModelError
 from .files import write_json, write_tensors
+from .heads import AS_IT_IS, check_bold
 from .hub import Repository
 from .images import to_picture
 from .pnet import build_pnet
+from .reviser import Revised, Reviser, Window, draft_size, enlarged
 from .saved import ATTRIBUTE_WEIGHTS, CONFIG, SCHEMA, WEIGHTS, check_schema, find, read_config
 from .signals import WordTable
 from .style import Style
@@ -32,7 +35,7 @@ from .tnet import MIN_SIDE, TNet, Trace
 from .vector_pnet import VectorPNet
 
 ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
-PARTS = ("tnet", "pnet", "attribute_pnets")  # of a config.json
+PARTS = ("tnet", "pnet", "reviser", "attribute_pnets")  # of a config.json
 LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
 MAX_STRENGTH = 1.5  # further out γ, β leave what the TNet has learned
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
@@ -48,6 +51,7 @@ class ZMNet(nn.Module):
     Args:
         tnet: keyword arguments of `TNet`, e.g. `{"width": 32}`.
         pnet: `{"kind": "vgg"}` and keyword arguments of that PNet.
+        reviser: keyword arguments of `Reviser`: large pictures are painted small, enlarged and revised.
         attribute_pnets: PNets for words or colours beside an image PNet, by signal, e.g.
             `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
         schema: version of this description; a newer one than the library's is refused.
@@ -59,6 +63,7 @@ class ZMNet(nn.Module):
         pnet: dict | None = None,
         attribute_pnets: dict[str, dict] | None = None,
         schema: int = SCHEMA,
+        reviser: dict | None = None,
     ):
         super().__init__()
         check_schema(schema)
@@ -66,6 +71,10 @@ class ZMNet(nn.Module):
         self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
         self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
+        self.reviser = None
+        if reviser is not None:
+            self.config["reviser"] = dict(reviser)
+            self.reviser = Reviser(self.tnet.channels, **reviser)
         if attribute_pnets:
             self.config["attribute_pnets"] = {signal: dict(options) for signal, options in attribute_pnets.items()}
         self.attribute_pnets = nn.ModuleDict(
@@ -79,7 +88,9 @@ class ZMNet(nn.Module):
     # What a user calls -------------------------------------------------------------------------
 
     @torch.no_grad()
-    def encode_style(self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "") -> Style:
+    def encode_style(
+        self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "", bold: float = AS_IT_IS
+    ) -> Style:
         """γ, β of paintings: one style a picture.
 
         Args:
@@ -87,11 +98,22 @@ class ZMNet(nn.Module):
             size: short side the paintings are looked at with; strokes are learned at this scale.
                 None: as they are.
             name: carried by the style, for people.
+            bold: 0 (faithful to the photographs) … 1 (the painting's manner before all), of a model that can be told.
+
+        Raises:
+            WrongModelError: this model is not guided by pictures, or cannot be told how boldly to paint.
+            ValueError: bold off its scale, or no pictures.
         """
+        check_bold(bold)
         if self.pnet.signal != "image":
             raise WrongModelError(
                 f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
                 "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
+            )
+        if self.pnet.bold is None and bold != AS_IT_IS:
+            raise WrongModelError(
+                f"bold is {bold:g}, and this model cannot be told how boldly to paint: leave it at {AS_IT_IS}, or take "
+                'one whose PNet is made for it ("bold": true in config.json), as zmnet-bold.'
             )
         images = middle(self._checked(images))
         if size is not None and min(images.shape[-2:]) != size:
@@ -99,7 +121,8 @@ class ZMNet(nn.Module):
             shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
             images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
         images = images.to(self._parameter.dtype)
-        return Style(self.pnet(self.pnet.features(images)), self.tnet.sites, self.fingerprint, name)
+        told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
+        return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name)
 
     @torch.no_grad()
     def encode_attribute(
@@ -156,23 +179,39 @@ class ZMNet(nn.Module):
         style: Style,
         strength: float = 1.0,
         statistics: Tensor | None = None,
+        draft: int | None = None,
     ) -> Tensor:
         """Stylise photographs.
+
+        A model with a reviser paints large ones small, as a draft, which is enlarged and revised.
 
         Args:
             contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
             style: one style for all, or one for each of the B.
             strength: 0 gives the photograph as the network repaints it in its own style, 1 the style,
                 up to 1.5 more than the style: a walk in DIN space between the two.
-            statistics: frozen μ, 1/σ from `measure`.
+            statistics: frozen μ, 1/σ from `measure` with the same `draft`.
+            draft: short side of the draft, px. None: as suits the model and the size of the pictures; 0: no draft.
 
         Returns:
             [B, 3, H, W], 0..1, in the contents' type.
+
+        Raises:
+            ValueError, WrongModelError: a draft too large or small, or of a model without a reviser (`draft_size`).
         """
         contents = self._checked(contents)
         style = self.style_for(contents, style, strength)
-        stylised = self.tnet(contents.to(self._parameter.dtype), style.values, statistics)
+        seen = self._seen(contents, draft)
+        stylised = self.tnet(seen.to(self._parameter.dtype), style.values, statistics)
+        if seen is not contents:
+            stylised = self.revise(stylised, contents, seen, style)
         return stylised.to(contents.dtype)
+
+    @torch.no_grad()
+    def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: Style) -> Tensor:
+        """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
+        parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
+        return self.reviser(*parts, style.values).clamp(0, 1).to(contents.dtype)
 
     def stylize(
         self,
@@ -180,6 +219,7 @@ class ZMNet(nn.Module):
         painting: Image.Image | Style,
         strength: float = 1.0,
         style_size: int = 256,
+        bold: float = AS_IT_IS,
         **options: object,
     ) -> Image.Image:
         """PIL in, PIL out: `model.stylize(photograph, painting).save("out.png")`.
@@ -189,26 +229,41 @@ class ZMNet(nn.Module):
             painting: a picture, or a `Style`.
             strength: as in `apply`.
             style_size: short side, in px, at which the painting is looked at; of no effect on a `Style`.
-            options: `size`, `keep_colour`, `tile`, `calm`, `brush` of `stylize_picture`.
+            bold: as in `encode_style`; of no effect on a `Style`.
+            options: `size`, `keep_colour`, `tile`, `calm`, `brush`, `draft` of `stylize_picture`.
         """
-        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, style_size)
+        style = painting
+        if not isinstance(painting, Style):
+            style = encode_painting(self, to_picture(painting).rgb, style_size, bold=bold)
         picture = stylize_picture(self, to_picture(photograph), style, strength, **options)
         if picture.alpha is not None:
             picture.rgb.putalpha(picture.alpha)
         return picture.rgb
 
     @torch.no_grad()
-    def measure(self, contents: Tensor, style: Style, strength: float = 1.0) -> Tensor:
-        """Statistics of every norm for these pictures under this style, to be frozen in `apply`."""
+    def measure(self, contents: Tensor, style: Style, strength: float = 1.0, draft: int | None = None) -> Tensor:
+        """Statistics of every norm for these pictures (for their drafts) under this style, to be frozen in `apply`."""
         contents = self._checked(contents)
         style = self.style_for(contents, style, strength)
-        return self.tnet.measure(contents.to(self._parameter.dtype), style.values)
+        return self.tnet.measure(self._seen(contents, draft).to(self._parameter.dtype), style.values)
 
     # What a training loop calls ----------------------------------------------------------------
 
-    def forward(self, contents: Tensor, features: Tensor) -> Trace:
-        """One differentiable pass: contents [N, 3, H, W] and `pnet.features` of N signals."""
-        return self.tnet.trace(contents, self.pnet(features))
+    def forward(
+        self, contents: Tensor, features: Tensor, bold: Tensor | None = None, window: Window | None = None
+    ) -> Trace | Revised:
+        """One differentiable pass: contents [N, 3, H, W], `pnet.features` of N signals and, of a PNet that can be
+        told, how boldly to paint, [N].
+
+        With a window it is one of the reviser alone, on drafts of the squares `contents`.
+        """
+        if window is None:
+            return self.tnet.trace(contents, self._values(features, bold))
+        with torch.no_grad():
+            style = self._values(features, bold)
+            seen = resized(contents, (window.draft, window.draft))
+            draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
+        return Revised(self.reviser(draft, detail, style), draft)
 
     # Identity, loading, saving -----------------------------------------------------------------
 
@@ -382,6 +437,14 @@ class ZMNet(nn.Module):
     @property
     def _parameter(self) -> Tensor:
         return self.tnet.out.weight
+
+    def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
+        return self.pnet(features) if bold is None else self.pnet(features, bold)
+
+    def _seen(self, contents: Tensor, draft: int | None) -> Tensor:
+        """What the TNet paints of these photographs: smaller copies if there are drafts."""
+        size = draft_size(self.reviser, *contents.shape[-2:], draft)
+        return contents if size is None else resized(contents, size)
 
     def _checked(self, images: Tensor) -> Tensor:
         if not isinstance(images, Tensor):

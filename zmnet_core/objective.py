@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .data import StyleTargets
+from .data import StyleTargets, drawn_bold, sensor_noise
 from .losses import PerceptualLoss, saturation_penalty
 from .model import ZMNet
 from .throughput import Stopwatch
 from .training_config import TrainingConfig
 from .variation import flat_variation, total_variation
+
+BOLD_RANGE = 3.0  # λ_c is up to so many times as large, or as small, where the PNet is told how boldly to paint
+
+
+class Drawn(NamedTuple):
+    """What a batch of a step has by chance.
+
+    noise: [B, 3, H, W], added to the photographs that the network sees; the loss looks at clean ones.
+    bold: [B], how boldly to paint, told to the PNet; photographs of one painting may differ.
+    """
+
+    noise: Tensor | None = None
+    bold: Tensor | None = None
+
+    @property
+    def faithful(self) -> Tensor | None:
+        """[B], factors of λ_c: from BOLD_RANGE where bold is 0 to its inverse where it is 1."""
+        return None if self.bold is None else BOLD_RANGE ** (1 - 2 * self.bold)
+
+
+NOTHING = Drawn()
 
 
 class Objective:
@@ -25,12 +47,17 @@ class Objective:
     def __init__(self, config: TrainingConfig, perceptual: PerceptualLoss, teacher: ZMNet | None = None):
         self.config, self.perceptual, self.teacher = config, perceptual, teacher
 
+    def draw(self, contents: Tensor, step: int, slot: int) -> Drawn:
+        """What the slot-th batch of a step has by chance."""
+        return Drawn(*noise_and_bold(self.config, contents, step, slot))
+
     def __call__(
         self,
         model: nn.Module,
         contents: Tensor,
         targets: StyleTargets,
         identity: Tensor,
+        drawn: Drawn = NOTHING,
         watch: Stopwatch | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and what to log of it (detached tensors: reading them would make a GPU wait).
@@ -43,12 +70,14 @@ class Objective:
             targets: of S paintings; each guides B / S photographs in a row.
             identity: a scalar, 1 where the targets are the photographs' own, so that the photograph itself is the aim,
                 and 0 where they are a painting's.
+            drawn: what `draw` gave.
             watch: told of the networks' and the loss's time.
         """
-        part = watch.part if watch else _untimed
+        part = watch.part if watch else untimed
         config, targets = self.config, targets.repeated(contents.shape[0] // targets.features.shape[0])
+        seen = contents if drawn.noise is None else contents + drawn.noise
         with part("tnet"):  # the PNet in it is followed on its own
-            trace = model(contents, targets.features)
+            trace = model(seen, targets.features, drawn.bold)
         # Traps: a saturated output, or a few huge activations that steer the instance norms, feed
         # the Gram terms cheaply and end as black blobs. Both are made to cost from the first step.
         saturation, excess = saturation_penalty(trace.logits), trace.excess.sum()
@@ -64,7 +93,7 @@ class Objective:
             loss = loss + config.teacher_weight * log["teacher"]
         if targets.style:
             with part("loss"):
-                terms = self.perceptual(trace.image, contents, targets.style)
+                terms = self.perceptual(trace.image, contents, targets.style, faithful=drawn.faithful)
             loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
             if config.flat_weight:
                 log["flat"] = flat_variation(trace.image, contents)
@@ -73,8 +102,18 @@ class Objective:
         return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
 
 
-def _untimed(_: str) -> AbstractContextManager[None]:
+def untimed(_: str) -> AbstractContextManager[None]:
+    """In place of `Stopwatch.part`."""
     return nullcontext()
+
+
+def noise_and_bold(
+    config: TrainingConfig, contents: Tensor, step: int, slot: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Those of `Drawn`, as the run wants them."""
+    noise = sensor_noise(contents, config.content_noise, config.seed, step, slot) if config.content_noise else None
+    bold = drawn_bold(contents, config.seed, step, slot) if config.pnet_bold else None
+    return noise, bold
 
 
 def pixel_loss(image: Tensor, target: Tensor) -> Tensor:

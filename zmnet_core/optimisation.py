@@ -51,21 +51,23 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
 
     The TNet's convolutions before a norm are decayed: their scale has no effect, so under plain
     Adam it grows until half precision overflows. A `vgg` PNet's first layer reads ~2,000 numbers at
-    once, and an Adam step moves its output by the sum of their sizes: it learns that much slower
+    once, a reviser's ~3,000, and an Adam step moves its output by the sum of their sizes: it learns that much slower
     (in proportion to fan-in, as in Yang et al. 2021).
     """
     before_norm = [
         m.weight for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n not in ("uw", "out")
     ]
-    entrance = [model.pnet.enter.weight] if isinstance(model.pnet, VGGPNet) else []
+    readers = [model.pnet] * isinstance(model.pnet, VGGPNet) + [model.reviser] * (model.reviser is not None)
+    entrance = [reader.enter.weight for reader in readers]
+    before_norm, entrance = ([p for p in group if p.requires_grad] for group in (before_norm, entrance))
     special = {id(p) for p in before_norm + entrance}
     groups = [
         {"params": before_norm, "weight_decay": config.weight_decay, "scale": 1.0},
         {"params": [p for p in trainable(model) if id(p) not in special], "weight_decay": 0.0, "scale": 1.0},
     ]
-    if entrance:
-        outputs, inputs = entrance[0].shape
-        groups.append({"params": entrance, "weight_decay": 0.0, "scale": min(1.0, outputs / inputs)})
+    for weight in entrance:
+        outputs, inputs = weight.shape
+        groups.append({"params": [weight], "weight_decay": 0.0, "scale": min(1.0, outputs / inputs)})
     # Fused: all parameters in one kernel, which also leaves a step out on the device's own word.
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 

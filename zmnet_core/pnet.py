@@ -116,6 +116,7 @@ class VGGPNet(PNet):
         sites: the TNet's DIN sites.
         width: size of every ψ_l.
         taps: VGG-16 layers whose means and standard deviations are read.
+        bold: the network is told as well how boldly to paint.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class VGGPNet(PNet):
         sites: tuple[Site, ...],
         width: int = 256,
         taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
+        bold: bool = False,
     ):
         super().__init__(sites)
         self.taps = tuple(taps)
@@ -132,6 +134,9 @@ class VGGPNet(PNet):
         self.register_buffer("offset", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
         self.enter = nn.Linear(size, width)
+        if bold:
+            self.bold = nn.Linear(1, width, bias=False)
+            nn.init.zeros_(self.bold.weight)
         self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(self.din_sites[-1].layer))
         self.heads = StyleHeads(self.din_sites, [width] * self.din_sites[-1].layer)
 
@@ -151,9 +156,11 @@ class VGGPNet(PNet):
         self.offset.copy_(statistics.mean(0))
         self.spread.copy_(statistics.std(0).clamp_min(1e-3))
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, bold: Tensor | None = None) -> Tensor:
         normalised = (features[:, : len(self.offset)] - self.offset) / self.spread
         psi, psis = self.enter(normalised.to(self.enter.weight.dtype)), []
+        if bold is not None:  # λ_s / λ_c that the pictures were trained for, as in Babaeizadeh and Ghiasi 2018
+            psi = psi + self.bold((2 * bold[:, None] - 1).to(psi.dtype))  # so that 0.5 is what there is without
         for layer in self.layers:
             psi = layer(psi)
             psis.append(psi)  # ψ_l

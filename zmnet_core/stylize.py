@@ -1,7 +1,8 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
-The straight way of a picture: `Picture` → tensor → canvas (smaller if the brush is larger) → `model.apply` (in tiles
-if it is large) → enlarged → calm → keep colour → `Picture`.
+The straight way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
+draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → calm → keep colour →
+`Picture`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from .brush import canvas_size, resized
+from .brush import resized
 from .errors import PictureError
+from .heads import AS_IT_IS
 from .images import Picture, fit_short_side, to_pil, to_tensor
+from .plan import Plan, plan
+from .reviser import enlarged
 from .style import Style
-from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy, smaller_tile
+from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy
 from .tnet import MIN_SIDE
 from .variation import calmed, check_calm
 
@@ -42,6 +46,7 @@ def stylize_tensor(
     mask: Tensor | None = None,
     calm: float = 0.0,
     brush: float = 1.0,
+    draft: int | None = None,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
 
@@ -56,18 +61,17 @@ def stylize_tensor(
         mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
         calm: 0..1, how much of the grain is taken out where the photograph is flat.
         brush: 1..4, how many times as large as learned the strokes are: the picture is painted at 1 / brush of its
-            size and enlarged.
+            size and enlarged (revised, too, if the model has a reviser).
+        draft: as in `ZMNet.apply`.
 
     Raises:
-        ValueError: calm or brush are off their scales.
+        ValueError: calm, brush or draft are off their scales.
+        WrongModelError: a draft is wanted of a model without a reviser.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     check_calm(calm)  # before minutes go by
-    size = contents.shape[-2:]
-    canvas = resized(contents, canvas_size(*size, brush))
-    stylised = _within_memory(model, canvas, style, strength, tile, step)
-    if canvas is not contents:
-        stylised = resized(stylised, size).clamp(0, 1)
+    way = plan(model.reviser, *contents.shape[-2:], brush, tile, draft)
+    stylised = _within_memory(model, contents, style, strength, way, step)
     stylised = calmed(contents, stylised, calm)
     if keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
@@ -75,49 +79,73 @@ def stylize_tensor(
 
 
 def _within_memory(
-    model: ZMNet, contents: Tensor, style: Style, strength: float, tile: int | None, step: Callable[[], None]
+    model: ZMNet, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
 ) -> Tensor:
-    """`model.apply` in tiles that memory suffices for."""
-    height, width = contents.shape[-2:]
-    if tile is None:
-        tile = automatic_tile(height, width)
+    """Painted, and brought to the picture's size, in tiles that memory suffices for."""
     while True:
         try:
-            return _in_tiles(model, contents, style, strength, tile, step)
+            return _paint(model, contents, style, strength, way, step)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
             problem = str(error)  # not the error itself: its traceback holds on to the memory
-        failed, tile = tile or max(height, width), smaller_tile(height, width, tile)
-        if tile is None:
+        failed, smaller = way.tile or max(way.tiled), way.smaller
+        if smaller is None:
+            height, width = way.tiled
             raise torch.cuda.OutOfMemoryError(
                 f"memory ran out on a picture of {width} × {height} px, even in tiles "
                 f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
             )
+        way = smaller
 
 
-def automatic_tile(height: int, width: int) -> int:
-    """The side of the tiles for a picture of this size; 0: in one piece."""
-    return TILE if height * width > WHOLE_PIXELS else 0
-
-
-def count_steps(height: int, width: int, tile: int | None = None) -> int:
-    """How often `stylize_tensor` calls `step` for canvases of this size (while memory suffices)."""
-    tile = automatic_tile(height, width) if tile is None else tile
-    return count_tiles(height, width, tile) if tile else 1
+def _paint(
+    model: ZMNet, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
+) -> Tensor:
+    canvas = resized(contents, way.canvas)
+    if not way.revised:
+        painted = _in_tiles(model, canvas, style, strength, way.tile, step)
+        return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
+    style = model.style_for(small_copy(contents), style, strength)
+    draft = _in_tiles(model, canvas, style, 1.0, TILE if way.canvas[0] * way.canvas[1] > WHOLE_PIXELS else 0)
+    if way.steps == 1:
+        picture = model.revise(draft, contents, canvas, style)
+        step()
+        return picture
+    return revise_tiles(model, draft, contents, canvas, style, way.tile, step)
 
 
 def _in_tiles(
-    model: ZMNet, contents: Tensor, style: Style, strength: float, tile: int, step: Callable[[], None]
+    model: ZMNet,
+    contents: Tensor,
+    style: Style,
+    strength: float,
+    tile: int,
+    step: Callable[[], None] = lambda: None,
 ) -> Tensor:
+    """`model.apply` without drafts."""
     if tile == 0 or count_tiles(*contents.shape[-2:], tile) == 1:
-        stylised = model.apply(contents, style, strength)
+        stylised = model.apply(contents, style, strength, draft=0)
         step()
         return stylised
     small = small_copy(contents)
     style = model.style_for(small, style, strength)
-    statistics = model.measure(small, style)
-    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics), contents, tile, step)
+    statistics = model.measure(small, style, draft=0)
+    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
+
+
+@torch.no_grad()
+def revise_tiles(
+    model: ZMNet, draft: Tensor, contents: Tensor, seen: Tensor, style: Style, tile: int, step: Callable[[], None]
+) -> Tensor:
+    """`model.revise` in tiles, as if in one piece: a reviser does not depend on the rest of the picture."""
+    reviser = model.reviser
+    y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
+
+    def revised(*parts: Tensor) -> Tensor:
+        return reviser(*(part.to(reviser.out.weight.dtype) for part in parts), style.values).clamp(0, 1).to(y.dtype)
+
+    return paint_tiles(revised, y, tile, step, [detail], reviser.radius)
 
 
 def stylize_each(
@@ -250,6 +278,7 @@ def stylize_picture(
     step: Callable[[], None] = lambda: None,
     calm: float = 0.0,
     brush: float = 1.0,
+    draft: int | None = None,
 ) -> Picture:
     """Stylise a picture, keeping its transparency and colour profile.
 
@@ -272,7 +301,9 @@ def stylize_picture(
     if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
         content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
     contents = to_tensor(content)[None]
-    painted = stylize_tensor(model, contents, style, strength, keep_colour, tile, step, calm=calm, brush=brush)
+    painted = stylize_tensor(
+        model, contents, style, strength, keep_colour, tile, step, calm=calm, brush=brush, draft=draft
+    )
     stylised = to_pil(painted[0])
     if stylised.size != wanted:
         stylised = stylised.resize(wanted, Image.Resampling.BOX)
@@ -282,13 +313,16 @@ def stylize_picture(
     return Picture(stylised, alpha, photograph.icc_profile)
 
 
-def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: str = "") -> Style:
+def encode_painting(
+    model: ZMNet, painting: Image.Image, size: int = 256, name: str = "", bold: float = AS_IT_IS
+) -> Style:
     """A painting's style; the painting is looked at with a short side of `size` pixels.
 
-    A painting longer than 4 : 1 is looked at in its middle.
+    A painting longer than 4 : 1 is looked at in its middle. `bold` is that of `ZMNet.encode_style`.
 
     Raises:
-        ValueError: a size below 16 px.
+        ValueError: a size below 16 px, or bold off its scale.
+        WrongModelError: this model cannot be told how boldly to paint.
     """
     if size < MIN_SIDE:
         raise ValueError(f"a painting cannot be looked at with a short side of {size} px: {MIN_SIDE} or more.")
@@ -296,4 +330,4 @@ def encode_painting(model: ZMNet, painting: Image.Image, size: int = 256, name: 
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
     image = fit_short_side(painting.crop(box), size, least=MIN_SIDE)
-    return model.encode_style(to_tensor(image)[None], size=None, name=name)
+    return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=bold)

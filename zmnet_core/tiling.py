@@ -23,14 +23,14 @@ SMALLEST_TILE = 128  # below this the overlap costs more than the tile
 MEASURE_SIDE = 1024  # long side of the small copy that the statistics are taken from
 
 
-def tiles(height: int, width: int, size: int) -> Iterator[tuple[slice, slice, slice, slice]]:
+def tiles(height: int, width: int, size: int, overlap: int = OVERLAP) -> Iterator[tuple[slice, slice, slice, slice]]:
     """Rows and columns to read (with overlap) and to keep (without), tile after tile."""
     for top in range(0, height, size):
         for left in range(0, width, size):
             keep_y, keep_x = slice(top, min(top + size, height)), slice(left, min(left + size, width))
             yield (
                 *(
-                    slice(max(0, k.start - OVERLAP), min(end, k.stop + OVERLAP))
+                    slice(max(0, k.start - overlap), min(end, k.stop + overlap))
                     for k, end in ((keep_y, height), (keep_x, width))
                 ),
                 keep_y,
@@ -59,19 +59,21 @@ def paint_tiles(
     size: int,
     step: Callable[[], None] = lambda: None,
     beside: Sequence[Tensor] = (),
+    overlap: int = OVERLAP,
 ) -> Tensor:
-    """Run `paint` (a TNet with frozen statistics) over tiles of [B, 3, H, W] and join them.
+    """Run `paint` (a TNet with frozen statistics, or what has none) over tiles of [B, 3, H, W] and join them.
 
     Args:
-        paint: [B, 3, h, w] → [B, 3, h, w]; sees no further than `OVERLAP` pixels.
+        paint: [B, 3, h, w] → [B, 3, h, w]; sees no further than `overlap` pixels.
         size: side of what each tile keeps, a multiple of 4, px.
         step: called after every tile, for progress bars and cancellation.
         beside: more pictures of that size, whose tiles `paint` gets as well.
+        overlap: pixels around each tile that `paint` sees as well, a multiple of 4.
     """
     if size < DOWNSAMPLING or size % DOWNSAMPLING:
         raise ValueError(f"the tile size is a multiple of {DOWNSAMPLING}, not {size}.")
     joined = torch.empty_like(contents)
-    for read_y, read_x, keep_y, keep_x in tiles(*contents.shape[-2:], size):
+    for read_y, read_x, keep_y, keep_x in tiles(*contents.shape[-2:], size, overlap):
         painted = paint(*(picture[..., read_y, read_x] for picture in (contents, *beside)))
         inner_y = slice(keep_y.start - read_y.start, keep_y.stop - read_y.start)
         inner_x = slice(keep_x.start - read_x.start, keep_x.stop - read_x.start)

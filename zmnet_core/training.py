@@ -37,6 +37,7 @@ from .objective import Objective
 from .optimisation import MovingAverage, Update, learning_rate, make_optimizer
 from .pnet import VGGPNet
 from .records import begin_records, begin_trackers, make_accelerator, record, record_picture
+from .revision import RevisionObjective
 from .stopping import StopSignal, agreed, leave_signals_to_the_loop
 from .streams import ContentStream, split_shards
 from .throughput import Stopwatch
@@ -55,9 +56,17 @@ def build_model(config: TrainingConfig) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names."""
     if config.init_from:
         model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None)  # they were made for the old TNet
-        if config.tnet_palette and not model.tnet.palette:  # it has no weights of its own
-            with_palette = model.config["tnet"] | {"palette": True}
-            model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None, tnet=with_palette)
+        wanted = dict(model.config)
+        if config.tnet_palette:  # it has no weights of its own
+            wanted["tnet"] = wanted["tnet"] | {"palette": True}
+        if config.pnet_bold and not isinstance(model.pnet, VGGPNet):
+            raise TrainingError(f"--pnet_bold is of a vgg PNet, and '{config.init_from}' has none: it cannot be told.")
+        if config.pnet_bold:  # its weights are zero at first: nothing changes
+            wanted["pnet"] = wanted["pnet"] | {"bold": True}
+        if (reviser := config.reviser_options()) is not None:
+            wanted["reviser"] = reviser
+        if wanted != model.config:
+            model = _with_parts(model, wanted)
         return model.train()
     model = ZMNet(*config.networks())
     if isinstance(model.pnet, VGGPNet):
@@ -65,9 +74,21 @@ def build_model(config: TrainingConfig) -> ZMNet:
     return model
 
 
-def unfreeze(model: ZMNet) -> None:
-    """Train everything but the VGG-16 inside a `vgg` PNet."""
-    model.requires_grad_(True)
+def _with_parts(model: ZMNet, config: dict) -> ZMNet:
+    """A model of another description with the weights of this one; what this one has not is fresh."""
+    other = ZMNet(**config)
+    has = model.state_dict()
+    if config.get("reviser") != model.config.get("reviser"):
+        has = {name: tensor for name, tensor in has.items() if not name.startswith("reviser.")}
+    other.load_state_dict(has, strict=False)
+    return other
+
+
+def unfreeze(model: ZMNet, reviser: bool = False) -> None:
+    """Train everything but the VGG-16 inside a `vgg` PNet and the reviser; or the `reviser` alone."""
+    model.requires_grad_(not reviser)
+    if model.reviser:
+        model.reviser.requires_grad_(reviser)
     if isinstance(model.pnet, VGGPNet):
         model.pnet.vgg.requires_grad_(False)
 
@@ -127,7 +148,7 @@ class Trainer:
             )
         self.budget.doing = "loading the model"
         self.model = build_model(config)
-        unfreeze(self.model)
+        unfreeze(self.model, config.reviser_width > 0)
         least, most = config.style_sides
         if least < most and config.styles_per_batch > 1 and not isinstance(self.model.pnet, VGGPNet):
             raise TrainingError(
@@ -170,12 +191,18 @@ class Trainer:
         teacher = None
         if config.teacher:
             teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
-        self.objective = Objective(config, self.perceptual, teacher)
+        revising = config.reviser_width > 0
+        self.objective: Objective | RevisionObjective = (
+            RevisionObjective(config, self.perceptual) if revising else Objective(config, self.perceptual, teacher)
+        )
         self.bank = self._bank(teacher)
         if teacher and half:
             teacher.tnet.to(half, memory_format=torch.channels_last)
-        if isinstance(self.model.pnet, VGGPNet) and not config.init_from and self.start == 0:
-            self._calibrate(self.model.pnet)
+        if self.start == 0:
+            if revising and not self.model.reviser.calibrated:
+                self._calibrate(lambda looks: self.model.reviser.calibrate(self.model.pnet(looks)))
+            elif isinstance(self.model.pnet, VGGPNet) and not config.init_from:
+                self._calibrate(self.model.pnet.calibrate)
         self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
         begin_trackers(accelerator, config)
         if config.pictures_in_memory:
@@ -341,12 +368,13 @@ class Trainer:
         """Of each sort of step that this run has: what the objective is given."""
         config, device = self.config, self.accelerator.device
         contents = torch.rand(config.train_batch_size, 3, config.resolution, config.resolution, device=device)
+        drawn = self.objective.draw(contents, 0, 0)
         with self.accelerator.autocast():
-            examples = [(contents, self._paintings_targets(0, 0, 1), self.identity[0])]
+            examples = [(contents, self._paintings_targets(0, 0, 1), self.identity[0], drawn)]
             if config.identity_every:
-                examples.append((contents, self._own_targets(contents, style=True), self.identity[1]))
+                examples.append((contents, self._own_targets(contents, style=True), self.identity[1], drawn))
             if config.identity_steps > self.start:
-                examples.insert(0, (contents, self._own_targets(contents, style=False), self.identity[1]))
+                examples.insert(0, (contents, self._own_targets(contents, style=False), self.identity[1], drawn))
         return examples
 
     def _paintings_targets(self, step: int, slot: int, slots: int) -> StyleTargets:
@@ -389,16 +417,18 @@ class Trainer:
                 batch = next(photographs)
                 contents = batch.crops.to(accelerator.device)
                 self.tally.add(batch.notes)
+            slot, slots = self.share.slot(part), self.share.slots
+            drawn = self.objective.draw(contents, step, slot)
             more = part + 1 < self.share.accumulation
             with accelerator.no_sync(self.wrapped) if more else nullcontext(), accelerator.autocast():
                 with watch.part("targets"):
                     if identity:
                         targets = self._own_targets(contents, style=not warm_up)
                     else:
-                        slot, slots = self.share.slot(part), self.share.slots
                         targets = self._paintings_targets(step, slot, slots)
                 with watch.part("objective") if config.compile else nullcontext():
-                    loss, log = self.loss_of_step(self.wrapped, contents, targets, self.identity[int(identity)], *timed)
+                    aim = self.identity[int(identity)]
+                    loss, log = self.loss_of_step(self.wrapped, contents, targets, aim, drawn, *timed)
                 with watch.part("backward"):
                     accelerator.backward(loss / self.share.accumulation)
         unlike = {"content", *targets.style} if identity else {"pixels"}  # of the other sort of step
@@ -432,8 +462,9 @@ class Trainer:
             if kinds:
                 progress.write(f"pictures {what}: " + ", ".join(f"{pictures[kind]} {kind}" for kind in sorted(kinds)))
 
-    def _calibrate(self, pnet: VGGPNet) -> None:
-        """Normalise the input of a `vgg` PNet by the statistics of some paintings, and export the model anew."""
+    @torch.no_grad()
+    def _calibrate(self, calibrate: Callable[[Tensor], None]) -> None:
+        """Normalise a network's input by the PNet's features of some paintings, and export the model anew."""
         self.budget.doing = "calibrating"
         paintings, wanted = len(self.bank.pictures), self.config.calibration_paintings
         count = min(paintings, wanted)
@@ -449,7 +480,7 @@ class Trainer:
                     logger.warning("calibrated by %d paintings only: --time_budget is short", len(looks))
                     break
                 looks.append(self.bank.look(i, 0).features)
-            pnet.calibrate(torch.cat(looks))
+            calibrate(torch.cat(looks))
         self.average.module.load_state_dict(self.model.state_dict())
         if self.accelerator.is_main_process:
             self._export(self.start)

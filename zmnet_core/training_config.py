@@ -7,7 +7,9 @@ are those of diffusers' training scripts where these have one.
 from __future__ import annotations
 
 import argparse
+import inspect
 import logging
+import math
 import types
 import typing
 from dataclasses import dataclass, field, fields
@@ -18,8 +20,9 @@ import yaml
 from .errors import TrainingError
 from .losses import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from .pnet import IMAGE_KINDS
+from .reviser import MOST_FACTOR, Reviser
 from .sources import FORMS
-from .tnet import KERNELS
+from .tnet import KERNELS, MIN_SIDE
 from .vgg import LAYER_ORDER
 
 logger = logging.getLogger(__name__)
@@ -48,6 +51,9 @@ class TrainingConfig:
     image_column: str = option("image", "of a data set, the column that holds the pictures")
     streaming: bool = option(False, "read photographs (tar files, a data set) front to back instead of at random")
     resolution: int = option(256, "side of the photographs' square crops, px")
+    content_noise: float = option(
+        0.0, "the network sees photographs with noise of σ up to this (of 0..1), the loss looks at the clean ones"
+    )
     style_resolution: int = option(256, "side at which paintings are looked at, px")
     style_resolution_max: int | None = option(
         None, "look at each with a side between style_resolution and this, at random; smaller ones are not enlarged"
@@ -86,7 +92,7 @@ class TrainingConfig:
     content_weight: float = option(1.0, "λ_c")
     style_statistic: str = option(
         "gram",
-        "what is matched of a painting's layers: Gram matrices, or mean and centred covariance apart",
+        "what is matched of a painting's layers: Gram matrices, mean and centred covariance apart, or the mean of both",
         choices=tuple(STATISTICS),
     )
     style_scales: str = option("1", "scales of the style terms: 1,2,4 also compares copies of half and quarter size")
@@ -95,6 +101,7 @@ class TrainingConfig:
     relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
     compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
     palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
+    colour_weight: float = option(0.0, "weight, within λ_s, of how the colours of areas of 4 px are spread; 0: off")
     tv_weight: float = option(0.0, "weight of total variation")
     flat_weight: float = option(0.0, "weight of variation where the photograph is flat: weave, rims, blotches in skies")
     teacher: str | None = option(
@@ -113,7 +120,18 @@ class TrainingConfig:
     pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
     pnet_width: int = option(0, "width of the PNet; 0: its own default")
     pnet_taps: str | None = option(None, "VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
+    pnet_bold: bool = option(
+        False, "the PNet (vgg) is told how boldly to paint, 0..1: λ_c is drawn from a third of it to three times it"
+    )
     calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
+    reviser_width: int = option(
+        0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0: none"
+    )
+    reviser_edge: int = option(12, "channels of its planes of the picture's size")
+    reviser_blocks: int = option(4, "its residual blocks")
+    draft: int = option(384, "short side of the drafts in use, px; training draws smaller ones")
+    window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
+    draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")
     init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
     # run
     checkpointing_steps: int = option(500, "steps between checkpoints")
@@ -160,6 +178,7 @@ class TrainingConfig:
             content_layers=tuple(self.content_layers.split(",")),
             compression=self.compression,
             palette_weight=self.palette_weight if layers else 0.0,
+            colour_weight=self.colour_weight if layers else 0.0,
             statistic=self.style_statistic,
             scales=tuple(int(scale) for scale in self.style_scales.split(",")),
         )
@@ -180,7 +199,18 @@ class TrainingConfig:
             pnet["width"] = self.pnet_width
         if self.pnet_taps:
             pnet["taps"] = self.pnet_taps.split(",")
+        if self.pnet_bold:
+            pnet["bold"] = True
         return tnet, pnet
+
+    def reviser_options(self) -> dict[str, object] | None:
+        """The reviser's keyword arguments, without what is the default; None: no reviser is trained."""
+        if self.reviser_width == 0:
+            return None
+        wanted = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
+        options = wanted | {"draft": self.draft}
+        usual = {name: p.default for name, p in inspect.signature(Reviser).parameters.items()}
+        return {name: value for name, value in options.items() if value != usual[name]}
 
     def check(self) -> None:
         """Refuse what cannot be trained.
@@ -203,6 +233,8 @@ class TrainingConfig:
             raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, or 0 for no budget.")
         if not self.export_every >= 0:
             raise TrainingError(f"--export_every {self.export_every} is no time: seconds, or 0.")
+        if not 0 <= self.content_noise < 1:
+            raise TrainingError(f"--content_noise {self.content_noise} is no noise: 0 to 1, such as 0.01.")
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:  # nor NaN
                 raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
@@ -210,15 +242,20 @@ class TrainingConfig:
             named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
                 raise TrainingError(f"--{name} '{','.join(unknown)}': VGG-16 has {', '.join(LAYER_ORDER)}.")
+        if self.pnet_bold and self.pnet != "vgg" and not self.init_from:
+            raise TrainingError(f"--pnet_bold is of a vgg PNet; --pnet {self.pnet} cannot be told.")
         if self.pnet_taps and self.pnet != "vgg":
             raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        if self.reviser_width:
+            self._check_reviser()
         scales = self.style_scales.split(",")
         if not all(scale.isdecimal() and int(scale) > 0 for scale in scales):
             raise TrainingError(f"--style_scales {self.style_scales}: whole numbers from 1 on, such as 1,2,4.")
-        if (most := max(map(int, scales))) > self.resolution // 16:
+        what, side = ("window", self.window) if self.reviser_width else ("resolution", self.resolution)
+        if (most := max(map(int, scales))) > side // 16:
             raise TrainingError(
-                f"--style_scales {self.style_scales}: at 1/{most} of --resolution {self.resolution} nothing is left to "
-                f"compare; {self.resolution // 16} is the most."
+                f"--style_scales {self.style_scales}: at 1/{most} of --{what} {side} nothing is left to compare; "
+                f"{side // 16} is the most."
             )
         try:
             self.loss_config()
@@ -238,6 +275,27 @@ class TrainingConfig:
         if self.style_resolution_max is not None and self.style_resolution_max < self.style_resolution:
             most, least = self.style_resolution_max, self.style_resolution
             raise TrainingError(f"--style_resolution_max {most} is below --style_resolution {least}.")
+
+    def _check_reviser(self) -> None:
+        if not self.init_from:
+            raise TrainingError(
+                "--reviser_width: a reviser is trained for a model that is there: name it by --init_from."
+            )
+        for name in ("teacher", "compile", "identity_steps", "tnet_palette"):
+            if getattr(self, name):
+                raise TrainingError(
+                    f"--{name} is for the training of a TNet, and --reviser_width trains a reviser alone."
+                )
+        least = math.ceil(MIN_SIDE * MOST_FACTOR)
+        if not 64 <= self.window <= self.resolution or self.window % 4 or self.resolution < least:
+            raise TrainingError(
+                f"--window {self.window} of --resolution {self.resolution} cannot be revised: a multiple of 4 from 64 "
+                "to the resolution."
+            )
+        try:
+            Reviser(1, self.reviser_width, self.reviser_edge, self.reviser_blocks, draft=self.draft)
+        except ValueError as error:
+            raise TrainingError(f"--reviser_width, --reviser_edge, --reviser_blocks, --draft: {error}") from error
 
 
 def parse(arguments: list[str] | None = None) -> TrainingConfig:

@@ -12,7 +12,9 @@ from .data import Pictures, centre_square
 from .files import replacing
 from .metrics import Judge, contact_sheet, summarise
 from .model import ZMNet
+from .reviser import LEAST_FACTOR, MOST_FACTOR
 from .sources import PictureFile
+from .style import Style
 from .time_budget import TimeBudget
 from .training_config import TrainingConfig
 
@@ -35,6 +37,9 @@ class Validation:
             chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
             return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
 
+        # Of a reviser: the middle of the sizes that it is trained for.
+        middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5
+        self.draft = round(config.validation_resolution / middle) if config.reviser_width else 0
         device = next(judge.vgg.parameters()).device
         self.judge, self.budget = judge, budget
         with budget.measure("validation"):
@@ -55,7 +60,10 @@ class Validation:
                 if not self.budget.allows("one pair", before):
                     return None
                 with self.budget.measure("one pair"):
-                    stylised = model.tnet(pair.content, model.pnet(model.pnet.features(pair.painting)))
+                    values = model.pnet(model.pnet.features(pair.painting))
+                    stylised = model.apply(
+                        pair.content, Style(values, model.tnet.sites, model.fingerprint), draft=self.draft
+                    )
                     scores.append(self.judge(stylised, pair))
                 rows.append([pair.content, pair.painting, stylised])
             sheet = contact_sheet([a + b for a, b in zip_longest(rows[::2], rows[1::2], fillvalue=[])])

@@ -90,6 +90,20 @@ def brush() -> io.Input:
     )
 
 
+def bold() -> io.Input:
+    """How boldly to paint."""
+    return slider(
+        "bold",
+        optional=True,
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        tooltip="How boldly to paint, of a model that can be told (zmnet-bold). 0: faithful to the photograph, 1: the "
+        "painting's manner before all. Other models are used at 0.5.",
+    )
+
+
 TILES = {"auto": None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
 
 

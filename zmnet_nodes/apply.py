@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def steps_and_pixels(contents: Tensor, tile: int | None, brush: float) -> tuple[int, int]:
-    """Steps of the progress bar for one picture, and the pixels that are in the network at a time."""
-    height, width = core("brush").canvas_size(*contents.shape[-2:], brush)
-    steps = core("stylize").count_steps(height, width, tile)
-    return steps, height * width if steps == 1 else (tile or core("tiling").TILE) ** 2
-
-
 def layers(id: str, what: str, numbers: str) -> io.Input:
     """The switch of one group of layers."""
     return io.Boolean.Input(
@@ -86,9 +79,9 @@ class ApplyZMNet(io.ComfyNode):
         groups = {"detail": detail, "colour": colour, "texture": texture}
         if not all(groups.values()):
             signal = signal.only(*(name for name, on in groups.items() if on))
-        steps, pixels = steps_and_pixels(contents, size, brush)
+        way = core("plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
         stylised = core("stylize").stylize_each(
-            model.ready(pixels),
+            model.ready(way.pixels),
             contents,
             signal,
             masks(mask),
@@ -97,7 +90,7 @@ class ApplyZMNet(io.ComfyNode):
             calm=calm,
             brush=brush,
             tile=size,
-            step=progress(steps * len(contents)),
+            step=progress(way.steps * len(contents)),
         )
         return io.NodeOutput(image_of(stylised, alpha))
 
@@ -159,9 +152,9 @@ class AnimateStyles(io.ComfyNode):
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
-        steps, pixels = steps_and_pixels(contents, size, brush)
+        way = core("plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
         stylised = core("stylize").animate(
-            model.ready(pixels),
+            model.ready(way.pixels),
             contents,
             style_a.style,
             style_b.style,
@@ -171,6 +164,6 @@ class AnimateStyles(io.ComfyNode):
             calm=calm,
             brush=brush,
             tile=size,
-            step=progress(steps * count),
+            step=progress(way.steps * count),
         )
         return io.NodeOutput(image_of(stylised, alpha))

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import Model, StyleType, chosen, schema
+from ._schema import Model, StyleType, bold, chosen, schema
 from ._tensors import pictures
 
 if TYPE_CHECKING:
@@ -53,13 +53,20 @@ class EncodeStyle(io.ComfyNode):
                     optional=True,
                     tooltip="Carried by the style and its file, for people. May stay empty.",
                 ),
+                bold(),
             ],
             outputs=[StyleType.Output(display_name="style", is_output_list=True, tooltip="Carries its model.")],
         )
 
     @classmethod
     def execute(
-        cls, model: LoadedModel, image: Tensor, batch: str = "average", style_size: int = 256, name: str = ""
+        cls,
+        model: LoadedModel,
+        image: Tensor,
+        batch: str = "average",
+        style_size: int = 256,
+        name: str = "",
+        bold: float = 0.5,
     ) -> io.NodeOutput:
         chosen(batch, BATCHES, "batch")
         paintings, _ = pictures(image)
@@ -68,7 +75,7 @@ class EncodeStyle(io.ComfyNode):
         styles = []
         for index, painting in enumerate(paintings):
             label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
-            styles.append(net.encode_style(painting[None], style_size, label).to("cpu"))
+            styles.append(net.encode_style(painting[None], style_size, label, bold).to("cpu"))
             step()
         if batch == "average":
             styles = [type(styles[0]).blend(styles)]
