@@ -25,7 +25,8 @@ def with_reviser(model: ZMNet, seed: int = 0, **options: object) -> ZMNet:
     described = {name: model.config[name] for name in ("tnet", "pnet")}
     revised = ZMNet(**described, reviser={"width": 8, "edge": 4, "hidden": 8, "blocks": 2, "draft": DRAFT} | options)
     revised.load_state_dict(model.state_dict(), strict=False)
-    torch.nn.init.normal_(revised.reviser.out.weight, std=0.2)
+    torch.nn.init.normal_(revised.reviser.out.weight, std=0.5)
+    torch.nn.init.normal_(revised.reviser.out.bias, std=0.2)
     for head in (*revised.reviser.heads.gamma, *revised.reviser.heads.beta):
         torch.nn.init.normal_(head.weight, std=0.3)
     return revised.eval().requires_grad_(False)
@@ -51,9 +52,14 @@ def test_a_fresh_reviser_gives_the_enlarged_draft(reviser, make_picture):
 
 def test_scales_are_gamma_x_plus_beta_site_after_site():
     values = torch.tensor([[[2.0, 3.0, 4.0], [10.0, 20.0, 30.0]]])  # γ, β of sites of two and of one channel
-    scale, x = Scales(values), torch.ones(1, 2, 1, 1)
-    assert scale(x).flatten().tolist() == [12.0, 23.0]
-    assert scale(x[:, :1] * 5).flatten().tolist() == [50.0]
+    for count in (1, 2):  # one style for all, or one a picture
+        scaled, x = Scales(values.repeat(count, 1, 1)), torch.ones(count, 1, 1, 1)
+        two, one = torch.nn.Conv2d(1, 2, 1), torch.nn.Conv2d(1, 1, 1)
+        for conv in (two, one):
+            torch.nn.init.constant_(conv.weight, 5)
+            torch.nn.init.constant_(conv.bias, 1)
+        assert scaled(two, x).flatten(1).tolist() == [[22.0, 38.0]] * count
+        assert scaled(one, x * 2).flatten(1).tolist() == [[74.0]] * count
 
 
 @torch.no_grad()
@@ -118,7 +124,7 @@ def test_without_a_reviser_there_are_no_drafts(model, style, make_picture):
 
 
 def test_options_that_make_no_reviser_are_refused():
-    for wrong in ({"width": 1}, {"edge": 0}, {"blocks": -1}, {"hidden": 0}, {"draft": 8}):
+    for wrong in ({"width": 0}, {"edge": 0}, {"blocks": -1}, {"hidden": 0}, {"draft": 8}):
         with pytest.raises(ValueError):
             Reviser(3, **wrong)
 

@@ -924,7 +924,7 @@ def test_the_revision_loss_is_the_weighted_sum_of_what_it_logs(revised, random_v
         ({"window": 66}, "a multiple of 4"),
         ({"window": 128}, "to the resolution"),
         ({"draft": 3}, "16 or more"),
-        ({"reviser_width": 1}, "width"),
+        ({"reviser_edge": 0}, "edge"),
         ({"style_scales": "1,8"}, "--window 64"),
         ({"content_noise": -0.1}, "--content_noise"),
         ({"pnet_bold": True}, "--pnet_bold"),

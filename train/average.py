@@ -24,7 +24,10 @@ def average(
     output_dir: Annotated[Path, typer.Option(help="gets config.json and model.safetensors")],
     weights: Annotated[str | None, typer.Option(help="their shares, as '0.3,0.7'; equal if left out")] = None,
 ) -> None:
-    """Write the weighted mean of models of one shape; words and palettes, which belong to one TNet, are left out."""
+    """Write the weighted mean of models of one shape; words and palettes, which belong to one TNet, are left out.
+
+    What only some of them have, such as a reviser or what tells a PNet how boldly to paint, is the mean of theirs.
+    """
     shares = [1.0] * len(models)
     if weights:
         try:
@@ -37,17 +40,30 @@ def average(
         raise TrainingError(f"{len(models)} models need as many shares of 0 or more, not all 0; given: {weights}.")
     loaded = [ZMNet.from_pretrained(model, attribute_pnets=None) for model in models]
     states = [model.state_dict() for model in loaded]
-    shapes = [{key: tensor.shape for key, tensor in state.items()} for state in states]
-    for name, other in zip(models, shapes, strict=True):
-        if other != shapes[0]:
+    config: dict = {}
+    for model in loaded:
+        for part, options in model.config.items():
+            config[part] = config.get(part, {}) | options if isinstance(options, dict) else options
+    mean = ZMNet(**config)
+    shapes = {key: tensor.shape for key, tensor in mean.state_dict().items()}
+    for name, state in zip(models, states, strict=True):
+        if any(tensor.shape != shapes.get(key) for key, tensor in state.items()):
             raise TrainingError(f"'{name}' is not of the shape of '{models[0]}': their weights cannot be averaged.")
-    loaded[0].load_state_dict(
+    having = {
+        key: [
+            (share, state[key].double()) for share, state in zip(shares, states, strict=True) if share and key in state
+        ]
+        for key in shapes
+    }
+    if lacking := [key for key, pairs in having.items() if not pairs]:
+        raise TrainingError(f"{lacking[0]} is of a model whose share is 0: leave that model out.")
+    mean.load_state_dict(
         {
-            key: sum(share * state[key].double() for share, state in zip(shares, states, strict=True)) / sum(shares)
-            for key in states[0]
+            key: sum(share * tensor for share, tensor in pairs) / sum(share for share, _ in pairs)
+            for key, pairs in having.items()
         }
     )
-    save_model(loaded[0], output_dir)
+    save_model(mean, output_dir)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,16 +19,40 @@ from torch import Tensor, nn
 
 from .layers import UpsampleConv
 from .model import ZMNet
+from .style import Style
 
-_PEAK_MEMORY = """
-import resource, sys, torch
+# What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had when
+# it forked; elsewhere there is only that.
+_PEAK = """
+import pathlib, resource, sys, torch
 from zmnet_core.model import ZMNet
-from zmnet_core.stylize import stylize_tensor
+def memory(what):
+    status = pathlib.Path("/proc/self/status")
+    if status.is_file():
+        return 1024 * int(status.read_text().partition(what)[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 model = ZMNet.from_pretrained(sys.argv[1])
 style = model.encode_style(torch.rand(1, 3, 256, 256))
-stylize_tensor(model, torch.rand(1, 3, 4096, 4096), style)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """
+_PEAK_OF_LARGE = (
+    _PEAK
+    + """
+from zmnet_core.stylize import stylize_tensor
+stylize_tensor(model, torch.rand(1, 3, 4096, 4096), style)
+print(memory("VmHWM:"))
+"""
+)
+_GROWTH_OF_DRAFTED = (
+    _PEAK
+    + """
+side, draft = int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None
+for small in (64, 600):  # what is kept from the first pictures on
+    model.apply(torch.rand(1, 3, small, small), style, draft=draft)
+before = memory("VmRSS:")
+model.apply(torch.rand(1, 3, side, side), style, draft=draft)
+print(memory("VmHWM:") - before)
+"""
+)
 
 
 def time_in_turn(
@@ -101,6 +126,24 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
 
 
 @torch.no_grad()
+def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int, ...]) -> Iterator[str]:
+    """Large pictures drafted and revised, beside one pass of the same TNet: time, and on a CPU memory."""
+    device = next(model.parameters()).device
+    yield f"{'drafted, revised':22}{'ms':>9}{'one pass':>10}{'ratio':>7}{'MiB':>9}{'one pass':>10}{'ratio':>7}"
+    for side in sides:
+        content = torch.rand(1, 3, side, side, device=device)
+        runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
+        taken, whole = time_in_turn(runs, repeat, device)
+        ratio = statistics.median(t / w for t, w in zip(taken, whole))
+        line = f"{f'{side} × {side}':22}{statistics.median(taken) * 1000:9.1f}"
+        line += f"{statistics.median(whole) * 1000:10.1f}{ratio:7.2f}"
+        if device.type == "cpu":
+            grown = [_printed(_GROWTH_OF_DRAFTED, name, str(side), *draft) / 2**20 for draft in ((), ("0",))]
+            line += f"{grown[0]:9.0f}{grown[1]:10.0f}{grown[0] / grown[1]:7.2f}"
+        yield line
+
+
+@torch.no_grad()
 def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     """The lines of the table, as they are measured."""
     parameter = next(model.parameters())
@@ -113,7 +156,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
     for side in (256, 512, 1024):
         content = torch.rand(1, 3, side, side, device=device)
-        jobs.append((f"apply {side} × {side}", model.tnet, lambda content=content: model.apply(content, style)))
+        jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
     if model.pnet.signal == "image":
         jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
     for label, network, run in jobs:
@@ -123,6 +166,13 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     command = [sys.executable, "-m", "zmnet_core.cli", "--help"]
     (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
     yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
+    if model.reviser is not None:
+        yield from drafts(model, name, style, repeat, (1024, 2048) if large else (1024,))
     if large and device.type == "cpu":
-        run = subprocess.run([sys.executable, "-c", _PEAK_MEMORY, name], capture_output=True, text=True, check=True)
-        yield f"peak memory of the process at 4096 × 4096: {int(run.stdout) / 2**30:.1f} GiB"
+        yield f"peak memory of the process at 4096 × 4096: {_printed(_PEAK_OF_LARGE, name) / 2**30:.1f} GiB"
+
+
+def _printed(script: str, *arguments: str) -> int:
+    """The number that a Python script prints, run in a process of its own."""
+    command = [sys.executable, "-c", script, *arguments]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)

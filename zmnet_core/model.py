@@ -211,7 +211,7 @@ class ZMNet(nn.Module):
     def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: Style) -> Tensor:
         """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
         parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
-        return self.reviser(*parts, style.values).clamp(0, 1).to(contents.dtype)
+        return self.reviser(*parts, style.values).clamp_(0, 1).to(contents.dtype)
 
     def stylize(
         self,

@@ -9,12 +9,13 @@ size (as LapStyle, Lin et al. 2021, does for one style; here for any):
 with Y₀ and X̃_c, the photograph as the TNet has seen it, enlarged to full size. R is guided by the style that guides
 the TNet, whatever it was made of: its own γ_r, β_r are written from the style's γ, β.
 
-    layer    1       2      3 …                  3 + blocks    4 + blocks   5 + blocks
-    conv     d w/2   d w    R w × blocks         u w/2         u e          c3s1-3
-    scale    γ x + β in each, and                + layer 1     none         none
+    layer    1       2      3 …             3 + blocks          4 + blocks    5 + blocks
+    conv     d e     d w    R w × blocks    u e, + layer 1      c3s1-e        c3s1-12, as 2 × 2 pixels of 3
+    scale    γ x + β in each                                                  none
 
-Scales and shifts without an instance norm: nothing in R depends on the rest of the picture, so tiles need no
-statistics, and the noise of a flat sky is not blown up to full contrast.
+All of it on planes of half and of a quarter of the picture's sides. Scales and shifts without an instance norm: nothing
+in R depends on the rest of the picture, so tiles need no statistics, and the noise of a flat sky is not blown up to
+full contrast.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 from .brush import resized
 from .errors import WrongModelError
 from .heads import ResidualLayer, StyleHeads
-from .layers import Conv, PictureConv, UpsampleConv
+from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 
 DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
@@ -41,7 +42,7 @@ class Reviser(nn.Module):
     Args:
         numbers: ΣC of the TNet's styles.
         width: channels of the planes of a quarter of the picture's size.
-        edge: channels of the planes of the picture's size.
+        edge: channels of the planes of half its size.
         blocks: residual blocks.
         hidden: size of ψ, from which γ_r, β_r are written.
         draft: short side of the draft, px.
@@ -50,35 +51,33 @@ class Reviser(nn.Module):
     def __init__(
         self,
         numbers: int,
-        width: int = 48,
-        edge: int = 12,
+        width: int = 64,
+        edge: int = 24,
         blocks: int = 4,
         hidden: int = 128,
         draft: int = DRAFT_SIDE,
     ):
         super().__init__()
-        if min(width // 2, edge, hidden) < 1 or blocks < 0:
-            raise ValueError(
-                "a reviser's width (2 or more), edge, blocks and hidden are numbers of channels and layers."
-            )
+        if min(width, edge, hidden) < 1 or blocks < 0:
+            raise ValueError("a reviser's width, edge and hidden are numbers of channels, and its blocks 0 or more.")
         if draft < MIN_SIDE:
             raise ValueError(f"a draft cannot have a short side of {draft} px: {MIN_SIDE} or more.")
         self.draft = draft
-        half, layers = width // 2, 3 + blocks
         self.sites = (
-            Site("d1", 1, half),
+            Site("d1", 1, edge),
             Site("d2", 2, width),
             *(Site(f"r{block + 1}", 3 + block, width) for block in range(blocks)),
-            Site("u1", layers, half),
+            Site("u1", 3 + blocks, edge),
+            Site("c1", 4 + blocks, edge),
         )
-        self.down1 = Conv(6, half, 3, stride=2)
-        self.down2 = Conv(half, width, 3, stride=2)
+        self.down1 = Conv(6, edge, 3, stride=2)
+        self.down2 = Conv(edge, width, 3, stride=2)
         self.blocks = nn.ModuleList(
             nn.ModuleList((Conv(width, width, 3), Conv(width, width, 3))) for _ in range(blocks)
         )
-        self.up1 = UpsampleConv(width, half)
-        self.up2 = UpsampleConv(half, edge)
-        self.out = PictureConv(edge, 3, 3)
+        self.up = UpsampleConv(width, edge)
+        self.fine = Conv(edge, edge, 3)
+        self.out = Conv(edge, 3 * 4, 3)  # a block of 2 × 2 pixels
         nn.init.zeros_(self.out.weight)  # at the start the picture is the enlarged draft
         nn.init.zeros_(self.out.bias)
         # Set by `calibrate` to the mean and spread of the training paintings' γ, β.
@@ -86,12 +85,12 @@ class Reviser(nn.Module):
         self.register_buffer("spread", torch.ones(2 * numbers))
         self.enter = nn.Linear(2 * numbers, hidden)
         self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(2))
-        self.heads = StyleHeads(self.sites, [hidden] * layers)
+        self.heads = StyleHeads(self.sites, [hidden] * len(self.sites))
 
     @property
     def radius(self) -> int:
         """Pixels that it sees around each, an upper bound, a multiple of 4."""
-        return DOWNSAMPLING * (4 + 2 * len(self.blocks))
+        return DOWNSAMPLING * (5 + 2 * len(self.blocks))
 
     @property
     def calibrated(self) -> bool:
@@ -123,18 +122,19 @@ class Reviser(nn.Module):
         Returns:
             [N, 3, H, W], not clamped.
         """
-        scale = Scales(self.parameters_of(style))
+        scaled = Scales(self.parameters_of(style))
         height, width = draft.shape[-2:]
-        x, missing = torch.cat((draft * 2 - 1, detail * 2), 1), (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
+        x, missing = torch.cat((draft, detail), 1), (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
+        x[:, :3].sub_(0.5)  # in place, as below: these planes are the largest
         if any(missing):
             x = F.pad(x, missing, mode="reflect")
-        fine = scale(self.down1(x)).relu()
-        x = scale(self.down2(fine)).relu()
+        fine = scaled(self.down1, x).relu_()
+        x = scaled(self.down2, fine).relu_()
         for conv1, conv2 in self.blocks:
-            x = x + conv2(scale(conv1(x)).relu())
-        x = (scale(self.up1(x)) + fine).relu()
-        x = self.up2(x).relu()
-        return draft + self.out(x)[..., :height, :width]
+            x = x + conv2(scaled(conv1, x).relu_())
+        x = scaled(self.up, x).add_(fine).relu_()
+        x = scaled(self.fine, x).relu_()
+        return F.pixel_shuffle(self.out(x), 2)[..., :height, :width].add_(draft)
 
 
 class Window(NamedTuple):
@@ -158,16 +158,20 @@ class Revised(NamedTuple):
 
 
 class Scales:
-    """γ_r x + β_r, site after site along one pass."""
+    """γ_r conv(x) + β_r, site after site along one pass."""
 
     def __init__(self, values: Tensor):
         self.values, self._next = values, 0
 
-    def __call__(self, x: Tensor) -> Tensor:
-        site = slice(self._next, self._next + x.shape[1])
+    def __call__(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        site = slice(self._next, self._next + conv.out_channels)
         self._next = site.stop
-        gamma, beta = self.values[:, :, site, None, None].to(x.dtype).unbind(1)
-        return torch.addcmul(beta, x, gamma)
+        gamma, beta = self.values[:, :, site].to(x.dtype).unbind(1)
+        if len(gamma) > 1:
+            return torch.addcmul(beta[..., None, None], conv(x), gamma[..., None, None])
+        # One style for all: the scale is part of the weights, which are far fewer than pixels.
+        weight, bias = gamma[0, :, None, None, None] * conv.weight, gamma[0] * conv.bias + beta[0]
+        return torch.func.functional_call(conv, {"weight": weight, "bias": bias}, x)
 
 
 def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | None = None) -> tuple[int, int] | None:
@@ -219,4 +223,4 @@ def enlarged(draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Ten
         seen: the photographs as the TNet has seen them, [N, 3, h, w].
     """
     size = contents.shape[-2:]
-    return resized(draft, size), contents - resized(seen, size)
+    return resized(draft, size), resized(seen, size).neg_().add_(contents)

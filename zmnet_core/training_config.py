@@ -127,7 +127,7 @@ class TrainingConfig:
     reviser_width: int = option(
         0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0: none"
     )
-    reviser_edge: int = option(12, "channels of its planes of the picture's size")
+    reviser_edge: int = option(24, "channels of its planes of half the picture's size")
     reviser_blocks: int = option(4, "its residual blocks")
     draft: int = option(384, "short side of the drafts in use, px; training draws smaller ones")
     window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
