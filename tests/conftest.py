@@ -83,6 +83,28 @@ def model_of(kind: str = "conv", seed: int = 0) -> ZMNet:
     return model.eval().requires_grad_(False)
 
 
+def told_model(random_vgg: VGG16, **parts: object) -> ZMNet:
+    """A tiny model whose PNet is told how boldly to paint, and has learned something of it."""
+    torch.manual_seed(5)
+    model = ZMNet({"width": 8}, {"kind": "vgg", "width": 8, "bold": True}, **parts)
+    wanted = model.pnet.vgg.state_dict()
+    model.pnet.vgg.load_state_dict({name: tensor for name, tensor in random_vgg.state_dict().items() if name in wanted})
+    model.pnet.calibrate(model.pnet.features(picture_of(64, 64, seed=1, count=4)))
+    torch.nn.init.normal_(model.pnet.bold.weight)
+    with torch.no_grad():
+        for head in (*model.pnet.heads.gamma, *model.pnet.heads.beta):
+            head.weight.mul_(10)
+    return model.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def told(random_vgg: VGG16) -> ZMNet:
+    """A model that can be told how boldly to paint, and that has a reviser."""
+    model = told_model(random_vgg, reviser={"width": 8, "edge": 4, "blocks": 1, "hidden": 8, "draft": 40})
+    torch.nn.init.normal_(model.reviser.out.weight, std=0.5)
+    return model
+
+
 @pytest.fixture(scope="session")
 def make_picture() -> Callable[..., Tensor]:
     return picture_of

@@ -296,6 +296,34 @@ def test_bench_prints_ratios_and_races_models():
     assert words[2] == "1.00" and all(float(value) > 0 for value in words[1::3] + words[2::3])
 
 
+def test_bench_sets_drafts_beside_one_pass(told, tmp_path):
+    told.save_pretrained(tmp_path / "told")
+    output = zmnet("bench", "--repeat", 1, "--no-large", "-m", tmp_path / "told")
+    head, _, table = output.partition("drafted, revised")
+    assert "apply 1024" in head and table.split()[:6] == ["ms", "one", "pass", "ratio", "MiB", "one"]
+    taken, whole, ratio = (float(number) for number in table.split("1024 × 1024")[1].split()[:3])
+    assert ratio == pytest.approx(taken / whole, rel=0.02) and 0 < ratio < 1
+
+
+def test_bold_and_draft_are_those_of_the_library(told, photo, tmp_path):
+    told.save_pretrained(tmp_path / "told")
+    options = ("-m", tmp_path / "told", "--bold", 0.9, "--draft", 48, "-o", tmp_path / "out.png")
+    zmnet("stylize", photo, "-s", PAINTING, *options)
+    pictures = Image.open(photo), Image.open(PAINTING)
+    expected = told.stylize(*pictures, bold=0.9, draft=48)
+    assert np.abs(pixels(tmp_path / "out.png") - np.asarray(expected.convert("RGB"), float)).max() <= 1
+    for other in (told.stylize(*pictures, draft=48), told.stylize(*pictures, bold=0.9)):
+        assert np.abs(pixels(tmp_path / "out.png") - np.asarray(other.convert("RGB"), float)).mean() > 0.5
+    refused = zmnet("stylize", photo, "-s", PAINTING, "--bold", 0.9, "-o", tmp_path / "no.png", status=1)
+    assert "cannot be told" in refused and not (tmp_path / "no.png").exists()
+    assert "has no reviser" in zmnet(
+        "stylize", photo, "-s", PAINTING, "--draft", 48, "-o", tmp_path / "no.png", status=1
+    )
+    assert "suit a picture" in zmnet(
+        "stylize", photo, "-s", PAINTING, "-m", tmp_path / "told", "--draft", 900, "-o", tmp_path / "no.png", status=1
+    )
+
+
 def test_animate_goes_from_one_painting_to_another(photo, tmp_path):
     from PIL import ImageSequence
 

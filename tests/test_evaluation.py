@@ -9,9 +9,21 @@ from PIL import Image
 from zmnet_core import evaluation, evaluation_report
 from zmnet_core.baselines.ost import OSTConfig
 from zmnet_core.comparison import Comparison
-from zmnet_core.errors import PictureError
-from zmnet_core.evaluation import PAIRS, Row, evaluate, large_enough, noise, ost_row, plain_rows, read_pairs, timed
+from zmnet_core.errors import PictureError, WrongModelError
+from zmnet_core.evaluation import (
+    PAIRS,
+    Row,
+    evaluate,
+    large_enough,
+    load_square,
+    noise,
+    ost_row,
+    plain_rows,
+    read_pairs,
+    timed,
+)
 from zmnet_core.evaluation_cache import KeptPictures, ScoreCache
+from zmnet_core.figures import palette_distance
 from zmnet_core.images import to_pil
 from zmnet_core.losses import LossConfig
 from zmnet_core.metrics import Judge
@@ -132,14 +144,15 @@ def test_noise_of_the_photograph_is_what_came_in(pairs):
 def run(pairs, model, random_vgg_file, monkeypatch, tmp_path):
     """A comparison with a judge of random weights and without Magenta; what it says, and its folder."""
 
-    def run(**options):
+    def run(first=None, **options):
         monkeypatch.setenv("ZMNET_VGG", str(random_vgg_file))
         monkeypatch.setattr("zmnet_core.comparison.magenta_rows", list)
         list_file = tmp_path / "pairs.tsv"
         list_file.write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
         options = {"judges": ["vgg16"], "ost": 0, "gap": False, "noise": 0, "sizes": [64]} | options
         comparison = Comparison(tmp_path / "cache", list_file, data=tmp_path, **options)
-        return "\n".join(comparison.run({"zm-net": model, "twin": model}, tmp_path / "out", {})), tmp_path / "out"
+        models = {"zm-net": first or model, "twin": model}
+        return "\n".join(comparison.run(models, tmp_path / "out", {})), tmp_path / "out"
 
     return run
 
@@ -165,6 +178,20 @@ def test_the_report_has_every_column_and_the_json_every_figure(run):
     assert {"palette", "contrast16", "flat", "rim", "seconds"} == size["figures"]["zm-net"][0].keys()
     medians = size["vgg16"]["summary"]["zm-net"]
     assert medians["palette"]["median"] > 0 and medians["total"]["median"] > 0
+
+
+def test_a_model_has_rows_for_boldness_and_for_one_pass(run, told, pairs):
+    said, folder = run(first=told, bold=[0, 1])
+    size = json.loads((folder / "evaluation.json").read_text())["sizes"]["64"]
+    rows = ["zm-net", "zm-net, one pass", "zm-net, bold 0", "zm-net, bold 1", "twin"]
+    assert list(size["figures"])[-len(rows) :] == rows and all(row in said for row in rows)
+    for row, options in (("zm-net, bold 1", {"bold": 1.0}), ("zm-net, one pass", {"draft": 0})):
+        draft = options.pop("draft", None)
+        photograph, painting = (load_square(file, 64) for file in pairs[0])
+        picture = told.apply(photograph, told.encode_style(painting, **options), draft=draft)
+        assert size["figures"][row][0]["palette"] == pytest.approx(palette_distance(picture, painting), rel=1e-4)
+    with pytest.raises(WrongModelError, match="cannot be told"):
+        run(bold=[0.5, 1])
 
 
 def test_blind_sheets_show_the_models_and_not_the_photograph_again(run):

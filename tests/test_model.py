@@ -13,7 +13,7 @@ from zmnet_core.errors import PictureError, WeightsNotFoundError, WrongModelErro
 from zmnet_core.files import half, write_json, write_tensors
 from zmnet_core.images import to_pil
 from zmnet_core.model import ZMNet
-from zmnet_core.pnet import IMAGE_KINDS
+from zmnet_core.pnet import IMAGE_KINDS, build_pnet
 from zmnet_core.saved import BUNDLED, CONFIG, bundled_models, find
 from zmnet_core.style import Style
 from zmnet_core.stylize import encode_painting
@@ -418,3 +418,38 @@ def test_bundled_models_answer_to_their_short_names_unless_a_folder_has_it(tmp_p
     (tmp_path / "base" / CONFIG).write_text("{}")
     monkeypatch.chdir(tmp_path)
     assert find("base")(CONFIG).resolve() == tmp_path / "base" / CONFIG
+
+
+# Told how boldly to paint ----------------------------------------------------------------------
+
+
+def test_a_model_is_told_how_boldly_to_paint(told, make_picture):
+    painting = make_picture(64, 64, seed=3)
+    faithful, usual, bold = (told.encode_style(painting, bold=bold) for bold in (0, 0.5, 1))
+    assert torch.equal(usual.values, told.encode_style(painting).values)
+    assert all((style.values - usual.values).abs().max() > 1e-2 for style in (faithful, bold))
+    told_so = told.pnet(told.pnet.features(middle_of(painting)), torch.ones(1))
+    torch.testing.assert_close(bold.values, told_so)
+
+
+def middle_of(painting):
+    return torch.nn.functional.interpolate(painting, (256, 256), mode="bilinear", antialias=True, align_corners=False)
+
+
+def test_boldness_that_cannot_be_is_refused(told, model, make_picture):
+    painting = make_picture(64, 64, seed=3)
+    for wrong in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="bold is"):
+            told.encode_style(painting, bold=wrong)
+    with pytest.raises(WrongModelError, match="leave it at 0.5"):
+        model.encode_style(painting, bold=0.7)
+    with pytest.raises(TypeError, match="bold"):
+        build_pnet("conv", model.tnet.sites, bold=True)
+
+
+def test_a_told_model_is_saved_and_loaded(told, make_picture, tmp_path):
+    told.save_pretrained(tmp_path)
+    loaded, painting = ZMNet.from_pretrained(tmp_path), make_picture(64, 64, seed=3)
+    for bold in (0.0, 1.0):
+        values = [each.encode_style(painting, bold=bold).values for each in (told, loaded)]
+        torch.testing.assert_close(*values)

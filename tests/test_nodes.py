@@ -237,6 +237,28 @@ def test_brush_is_that_of_the_library(nodes, carried, photo):
     torch.testing.assert_close(frames[:1], out)
 
 
+def test_bold_is_that_of_the_library(nodes, told, photo, tmp_path):
+    from zmnet_nodes._models import LoadedModel
+
+    loaded = LoadedModel(told, "told")
+    styles = result(nodes, "ZMNetEncodeStyle", loaded, photo, bold=0.8)
+    expected = told.encode_style(photo.movedim(-1, 1), bold=0.8)
+    torch.testing.assert_close(styles[0].style.values, expected.values)
+    assert not torch.equal(styles[0].style.values, told.encode_style(photo.movedim(-1, 1)).values)
+
+
+def test_large_pictures_are_revised_in_as_many_steps_as_the_bar_has(nodes, comfy, told, make_picture):
+    from zmnet_nodes._models import CarriedStyle, LoadedModel
+
+    photo = make_picture(300, 520, seed=2).movedim(1, -1)
+    carried = CarriedStyle(told.encode_style(make_picture(64, 64, seed=3)), LoadedModel(told, "told"))
+    whole = result(nodes, "ZMNetApply", photo, carried)
+    torch.testing.assert_close(whole.movedim(-1, 1), told.apply(photo.movedim(-1, 1), carried.style))
+    tiled = result(nodes, "ZMNetApply", photo, carried, tile="256")
+    assert comfy.steps[-1] == [6, 6]
+    torch.testing.assert_close(tiled, whole, atol=1e-4, rtol=0)
+
+
 def test_layers_switch_off(nodes, carried, photo):
     out = result(nodes, "ZMNetApply", photo, carried, texture=False)
     expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style.only("detail", "colour"))

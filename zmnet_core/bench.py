@@ -21,8 +21,8 @@ from .layers import UpsampleConv
 from .model import ZMNet
 from .style import Style
 
-# What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had when
-# it forked; elsewhere there is only that.
+# What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had
+# when it forked; elsewhere there is only that.
 _PEAK = """
 import pathlib, resource, sys, torch
 from zmnet_core.model import ZMNet

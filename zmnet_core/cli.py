@@ -506,6 +506,10 @@ def evaluate(
             "$ZMNET_PEERS if left out."
         ),
     ] = None,
+    bold: Annotated[
+        list[float] | None,
+        typer.Option(min=0, max=1, help="A row of the model told to paint so boldly, 0..1, if it can be; repeat."),
+    ] = None,
     noise: Annotated[int, typer.Option(min=0, help="Stylise a noisy sky with so many of the paintings.")] = 8,
     blind: Annotated[
         int, typer.Option(min=0, help="Sheets of so many pairs in OUTPUT/blind, methods under letters; see tally.")
@@ -522,7 +526,7 @@ def evaluate(
     comparison = Comparison(
         cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
         judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
-        noise=noise, peers=peers, blind=blind, blind_seed=blind_seed,
+        noise=noise, peers=peers, bold=bold or [], blind=blind, blind_seed=blind_seed,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):

@@ -40,6 +40,7 @@ from .figures import SKY_SIDE
 from .losses import LossConfig
 from .metrics import SCALES, Judge
 from .model import ZMNet
+from .reviser import draft_size
 from .vgg import load_vgg16
 
 # What nobody need choose among: no strokes at all, and Magenta at sizes that it was not made for.
@@ -65,6 +66,7 @@ class Comparison:
         enlarge: take pairs in whose pictures have to be enlarged for a size.
         noise: with so many paintings a noisy sky is stylised.
         peers: folder of clones for MicroAST and WCT-16x; None: `$ZMNET_PEERS`; without either they are left out.
+        bold: how boldly the model is told to paint in further rows.
         blind: of so many pairs a sheet for eyes that do not know which is which, at the largest size.
         blind_seed: of the order of their letters.
     """
@@ -84,6 +86,7 @@ class Comparison:
     enlarge: bool = False
     noise: int = 8
     peers: Path | None = None
+    bold: list[float] = field(default_factory=list)
     blind: int = 0
     blind_seed: int = 0
 
@@ -91,7 +94,8 @@ class Comparison:
         """Evaluate, write the report to `output`, and say it line by line.
 
         Args:
-            models: by row name; the first, "zm-net", is the one that the others are held against.
+            models: by row name; the first, "zm-net", is the one that the others are held against. If it has a
+                reviser, what it paints without is another row.
             about: what else to put into the JSON.
 
         Raises:
@@ -109,7 +113,11 @@ class Comparison:
         notes += missing
         yield from notes
         ours = [model_row(model, name) for name, model in models.items()]
-        rows, cache = [*plain_rows(), *others, *ours], ScoreCache(self.cache)
+        first, theirs, cache = models[MODEL], [*plain_rows(), *others], ScoreCache(self.cache)
+        ours[1:1] = [model_row(first, f"{MODEL}, bold {bold:g}", bold) for bold in self.bold]
+        if any(draft_size(first.reviser, size, size) for size in at_size):
+            ours.insert(1, model_row(first, f"{MODEL}, one pass", draft=0))
+        rows = [*theirs, *ours]
 
         results: dict[int, Result] = {}
         for size, chosen in at_size.items():
@@ -135,7 +143,7 @@ class Comparison:
         training = self.training_pairs or (TRAINING_PAIRS if self.pairs is None else None)
         size = next(iter(at_size))
         if self.gap and training and (seen := self._of_size(read_pairs(data, training), size)):
-            again = evaluate([*rows[: -len(models)], ours[0]], judges, seen, size, cache, device, " training paintings")
+            again = evaluate([*theirs, ours[0]], judges, seen, size, cache, device, " training paintings")
             gaps = {judge: gap(results[size].scores[judge], again.scores[judge]) for judge in judges}
             report["zero_shot_gap_percent"] = gaps
             report["training_paintings"] = {str(size): size_report(again)}

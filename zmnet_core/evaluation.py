@@ -27,6 +27,7 @@ from .baselines.wct16x import WCT16x
 from .errors import PictureError, WrongModelError
 from .evaluation_cache import MEASURE, KeptPictures, Known, ScoreCache, digest
 from .figures import Figures, NoiseGain, Scene, noise_gain, noisy_sky
+from .heads import AS_IT_IS
 from .images import read_picture, to_tensor
 from .metrics import Judge, Method, Pair, Score, contact_sheet
 from .model import ZMNet
@@ -170,17 +171,21 @@ def ost_row(vgg: VGG, pairs: int, cache: Path, config: OSTConfig) -> Row:
     return Row(OPTIMISED, KeptPictures(OST(vgg, config, bar.update), cache / "ost", key), key, pairs)
 
 
-def model_row(model: ZMNet, name: str = MODEL) -> Row:
-    """A ZM-Net.
+def model_row(model: ZMNet, name: str = MODEL, bold: float = AS_IT_IS, draft: int | None = None) -> Row:
+    """A ZM-Net, told to paint so boldly; `draft` as in `ZMNet.apply`.
 
     Raises:
-        WrongModelError: it is guided by words or vectors, not by paintings.
+        WrongModelError: it is guided by words or vectors, not by paintings, or cannot be told.
     """
     if model.pnet.signal != "image":
         raise WrongModelError(
             f"{name}: this model is guided by vectors; only one guided by paintings can be evaluated."
         )
-    return Row(name, lambda content, painting: model.apply(content, model.encode_style(painting)))
+    if bold != AS_IT_IS:
+        model.require_bold(bold)  # now, not after minutes
+    return Row(
+        name, lambda content, painting: model.apply(content, model.encode_style(painting, bold=bold), draft=draft)
+    )
 
 
 @torch.no_grad()

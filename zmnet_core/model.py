@@ -110,11 +110,8 @@ class ZMNet(nn.Module):
                 f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
                 "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
             )
-        if self.pnet.bold is None and bold != AS_IT_IS:
-            raise WrongModelError(
-                f"bold is {bold:g}, and this model cannot be told how boldly to paint: leave it at {AS_IT_IS}, or take "
-                'one whose PNet is made for it ("bold": true in config.json), as zmnet-bold.'
-            )
+        if bold != AS_IT_IS:
+            self.require_bold(bold)
         images = middle(self._checked(images))
         if size is not None and min(images.shape[-2:]) != size:
             scale = size / min(images.shape[-2:])
@@ -197,7 +194,7 @@ class ZMNet(nn.Module):
             [B, 3, H, W], 0..1, in the contents' type.
 
         Raises:
-            ValueError, WrongModelError: a draft too large or small, or of a model without a reviser (`draft_size`).
+            PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
         """
         contents = self._checked(contents)
         style = self.style_for(contents, style, strength)
@@ -437,6 +434,14 @@ class ZMNet(nn.Module):
     @property
     def _parameter(self) -> Tensor:
         return self.tnet.out.weight
+
+    def require_bold(self, bold: float) -> None:
+        """Refuse a model that cannot be told how boldly to paint."""
+        if self.pnet.bold is None:
+            raise WrongModelError(
+                f"bold is {bold:g}, and this model cannot be told how boldly to paint: leave it at {AS_IT_IS}, or take "
+                'one whose PNet is made for it ("bold": true in config.json), as zmnet-bold.'
+            )
 
     def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
         return self.pnet(features) if bold is None else self.pnet(features, bold)

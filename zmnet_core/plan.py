@@ -71,7 +71,8 @@ def plan(
         draft: as in `draft_size`.
 
     Raises:
-        ValueError: a brush off its scale, or a draft that is too large or too small.
+        ValueError: a brush off its scale.
+        PictureError, WrongModelError: as in `draft_size`.
     """
     canvas = canvas_size(height, width, brush)
     drafted = draft_size(reviser, *canvas, draft)

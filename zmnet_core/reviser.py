@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .brush import resized
-from .errors import WrongModelError
+from .errors import PictureError, WrongModelError
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
@@ -185,7 +185,7 @@ def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | No
 
     Raises:
         WrongModelError: a draft is wanted of a model without a reviser.
-        ValueError: it would be too large for this picture, or smaller than any picture.
+        PictureError: it would be too large for this picture, or smaller than any picture.
     """
     if draft == 0 or (reviser is None and draft is None):
         return None
@@ -202,7 +202,7 @@ def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | No
             return None
     elif not MIN_SIDE <= draft <= largest:
         room = f"it can be {MIN_SIDE} to {largest} px" if largest >= MIN_SIDE else "it is too small for one"
-        raise ValueError(
+        raise PictureError(
             f"a draft with a short side of {draft} px does not suit a picture of {width} × {height} px: {room}; 0 "
             "paints it at full size."
         )

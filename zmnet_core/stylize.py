@@ -65,8 +65,8 @@ def stylize_tensor(
         draft: as in `ZMNet.apply`.
 
     Raises:
-        ValueError: calm, brush or draft are off their scales.
-        WrongModelError: a draft is wanted of a model without a reviser.
+        ValueError: calm or brush are off their scales.
+        PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     check_calm(calm)  # before minutes go by
