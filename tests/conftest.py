@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from hypothesis import settings
 from torch import Tensor
 
-from zmnet_core.data import centre_square
+from zmnet_core.data.pictures import centre_square
 from zmnet_core.files import write_tensors
-from zmnet_core.images import find_pictures, read_picture, to_pil, to_tensor
+from zmnet_core.images.picture import find_pictures, read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.style import Style
-from zmnet_core.tnet import TNet
-from zmnet_core.vgg import VGG16, load_vgg16
+from zmnet_core.networks.tnet import TNet
+from zmnet_core.networks.vgg import VGG16, load_vgg16
+from zmnet_core.styling.style import Style
 
 # The networks here are tiny: a second thread costs more than it brings, and on a machine that is
 # busy with something else a hundred times more.

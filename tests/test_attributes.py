@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from zmnet_core.errors import SignalError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import write_json
 from zmnet_core.model import ZMNet
-from zmnet_core.palettes import palette_histogram
-from zmnet_core.signals import WordTable
-from zmnet_core.style import Style
+from zmnet_core.signals.palettes import palette_histogram
+from zmnet_core.signals.words import WordTable
+from zmnet_core.styling.style import Style
 
 WORDS = ("noon", "night", "morning", "foggy", "winter")
 

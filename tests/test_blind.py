@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from zmnet_core.blind import CELLS, COLUMNS, GAP, HEAD, tally, tally_text, write_blind
 from zmnet_core.errors import PictureError
+from zmnet_core.evaluation.blind import CELLS, COLUMNS, GAP, HEAD, tally, tally_text, write_blind
 
 COLOURS = {"photograph": (1, 1, 0), "painting": (0, 1, 1), "zm-net": (1, 0, 0), "Magenta": (0, 1, 0), "OST": (0, 0, 1)}
 METHODS = ["zm-net", "Magenta", "OST"]

@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zmnet_core.brush import MAX_BRUSH, canvas_size, resized
-from zmnet_core.stylize import stylize_each, stylize_tensor, with_colours_of, within_mask
-from zmnet_core.tnet import MIN_SIDE
+from zmnet_core.images.resize import resized
+from zmnet_core.networks.tnet import MIN_SIDE
+from zmnet_core.styling.brush import MAX_BRUSH, canvas_size
+from zmnet_core.styling.paint import stylize_each, stylize_tensor, with_colours_of, within_mask
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(1, MAX_BRUSH))

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from zmnet_core.cli import app
-from zmnet_core.demo import PICTURES
+from zmnet_core.assets import BUNDLED
+from zmnet_core.assets import DEMO_PICTURES as PICTURES
+from zmnet_core.cli.app import app
 from zmnet_core.model import ZMNet
-from zmnet_core.saved import BUNDLED
 
 PHOTO = PICTURES / "contents" / "chelsea.jpg"
 PAINTING = PICTURES / "styles" / "irises-van-gogh.jpg"
@@ -280,7 +280,7 @@ def test_evaluate_says_which_file_is_missing(tmp_path):
 
 
 def test_help_does_not_import_torch():
-    code = "import sys, zmnet_core.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, zmnet_core.cli.app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

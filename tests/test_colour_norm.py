@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from zmnet_core.colour_norm import AXES, EPSILON, normalise_colours, palette_values
 from zmnet_core.model import ZMNet
-from zmnet_core.style import Style
+from zmnet_core.networks.colour_norm import AXES, EPSILON, normalise_colours, palette_values
+from zmnet_core.styling.style import Style
 
 
 def colours_of(image):

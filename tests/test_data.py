@@ -10,29 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zmnet_core.data import (
-    CONTENT,
-    SIDE,
-    STYLE,
-    ContentBatches,
-    Pictures,
-    Share,
-    StyleBank,
-    StyleTargets,
-    centre_square,
-    drawn_bold,
-    random_crop,
-    rng,
-    sensor_noise,
-    split,
-    squares,
-)
+from zmnet_core.data.contents import ContentBatches, drawn_bold, sensor_noise
+from zmnet_core.data.pictures import Pictures, centre_square, random_crop, split, squares
+from zmnet_core.data.sampling import Share, Stream, rng
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import write_tensors
-from zmnet_core.images import find_pictures, read_picture
-from zmnet_core.losses import LossConfig, PerceptualLoss
-from zmnet_core.pnet import build_pnet
-from zmnet_core.tnet import din_sites
+from zmnet_core.images.picture import find_pictures, read_picture
+from zmnet_core.losses.perceptual import LossConfig, PerceptualLoss
+from zmnet_core.networks.pnet import build_pnet
+from zmnet_core.networks.tnet import din_sites
+from zmnet_core.training.style_bank import StyleBank, StyleTargets
 
 
 @pytest.fixture
@@ -68,16 +55,16 @@ def test_random_numbers_follow_seed_step_sample_and_purpose_and_nothing_else():
     def first(*key: int) -> float:
         return rng(*key).random()
 
-    base = first(1, 2, 3, CONTENT)
+    base = first(1, 2, 3, Stream.CONTENT)
     np.random.seed(99)
     torch.manual_seed(99)
-    assert first(1, 2, 3, CONTENT) == base
+    assert first(1, 2, 3, Stream.CONTENT) == base
     others = {
-        first(2, 2, 3, CONTENT),
-        first(1, 3, 3, CONTENT),
-        first(1, 2, 4, CONTENT),
-        first(1, 2, 3, STYLE),
-        first(2, 1, 3, CONTENT),
+        first(2, 2, 3, Stream.CONTENT),
+        first(1, 3, 3, Stream.CONTENT),
+        first(1, 2, 4, Stream.CONTENT),
+        first(1, 2, 3, Stream.STYLE),
+        first(2, 1, 3, Stream.CONTENT),
     }
     assert base not in others and len(others) == 5
 
@@ -273,7 +260,7 @@ def test_the_loss_sees_more_of_the_painting_than_the_pnet(make_bank, variants):
     bank = make_bank(variants, sides=(64, 64), loss_side=80, side=None)
     for index, short in enumerate((64, 65, 71, 80, 64, 77)):
         assert min(bank.pictures[index].shape[1:]) == short
-        side, most = bank._sides(bank.pictures[index], rng(0, index, 0, SIDE))
+        side, most = bank._sides(bank.pictures[index], rng(0, index, 0, Stream.SIDE))
         assert (side, most) == (64, short)  # up to what the painting has, and no further
     square = centre_square(bank.pictures[3], 80)[None]
     if variants:
@@ -365,7 +352,7 @@ def test_sides_of_looks_lie_in_the_range_and_enlarge_no_painting(make_bank, tmp_
 
 def test_sides_are_drawn_in_proportion(make_bank):
     bank, picture = make_bank(1, sides=(100, 400)), torch.zeros(3, 500, 600)
-    sides = [bank._sides(picture, rng(0, step, 0, SIDE))[0] for step in range(2000)]
+    sides = [bank._sides(picture, rng(0, step, 0, Stream.SIDE))[0] for step in range(2000)]
     assert np.mean(np.array(sides) < 200) == pytest.approx(0.5, abs=0.04)  # half of the octaves, half of the looks
 
 

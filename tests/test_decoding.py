@@ -9,8 +9,8 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from zmnet_core.decoding import NAMED, Note, Tally, decode
-from zmnet_core.sources import Loaded, LocalFile
+from zmnet_core.data.decoding import NAMED, Note, Tally, decode
+from zmnet_core.data.sources import Loaded, LocalFile
 
 
 def blobs(height: int, width: int) -> Image.Image:

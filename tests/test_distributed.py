@@ -15,8 +15,8 @@ from PIL import Image
 from processes import ROOT, finish, send, start_script
 from safetensors.torch import load_file
 
-from zmnet_core.checkpoints import OPTIMIZER_FILE, checkpoints
 from zmnet_core.model import ZMNet
+from zmnet_core.training.checkpoints import OPTIMIZER_FILE, checkpoints
 
 pytestmark = pytest.mark.slow
 

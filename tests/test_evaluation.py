@@ -6,12 +6,16 @@ import pytest
 import torch
 from PIL import Image
 
-from zmnet_core import evaluation, evaluation_report
-from zmnet_core.baselines.ost import OSTConfig
-from zmnet_core.comparison import Comparison
+from zmnet_core.assets import PAIRS
 from zmnet_core.errors import PictureError, WrongModelError
-from zmnet_core.evaluation import (
-    PAIRS,
+from zmnet_core.evaluation import methods as evaluation
+from zmnet_core.evaluation import report as evaluation_report
+from zmnet_core.evaluation.baselines.ost import OSTConfig
+from zmnet_core.evaluation.cache import KeptPictures, ScoreCache
+from zmnet_core.evaluation.comparison import Comparison
+from zmnet_core.evaluation.figures import palette_distance
+from zmnet_core.evaluation.judge import Judge
+from zmnet_core.evaluation.methods import (
     Row,
     evaluate,
     large_enough,
@@ -22,11 +26,8 @@ from zmnet_core.evaluation import (
     read_pairs,
     timed,
 )
-from zmnet_core.evaluation_cache import KeptPictures, ScoreCache
-from zmnet_core.figures import palette_distance
-from zmnet_core.images import to_pil
-from zmnet_core.losses import LossConfig
-from zmnet_core.metrics import Judge
+from zmnet_core.images.picture import to_pil
+from zmnet_core.losses.perceptual import LossConfig
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def run(pairs, model, random_vgg_file, monkeypatch, tmp_path):
 
     def run(first=None, **options):
         monkeypatch.setenv("ZMNET_VGG", str(random_vgg_file))
-        monkeypatch.setattr("zmnet_core.comparison.magenta_rows", list)
+        monkeypatch.setattr("zmnet_core.evaluation.comparison.magenta_rows", list)
         list_file = tmp_path / "pairs.tsv"
         list_file.write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
         options = {"judges": ["vgg16"], "ost": 0, "gap": False, "noise": 0, "sizes": [64]} | options

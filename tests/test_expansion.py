@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from processes import ROOT, finish, send, start_script
 
-from zmnet_core.baselines.ost import OST, OSTConfig
 from zmnet_core.errors import TrainingError
-from zmnet_core.expansion import Expansion, shares
-from zmnet_core.images import find_pictures, to_pil
+from zmnet_core.evaluation.baselines.ost import OST, OSTConfig
+from zmnet_core.images.picture import find_pictures, to_pil
+from zmnet_core.training.expansion import Expansion, shares
 
 
 @pytest.fixture

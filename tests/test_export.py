@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from test_time_budget import options_of
 from test_training import log_of, make_config, training_environment  # noqa: F401
 
-from zmnet_core.checkpoints import checkpoints
 from zmnet_core.errors import TrainingError
-from zmnet_core.export import Export
 from zmnet_core.model import ZMNet
-from zmnet_core.training import Trainer, train
+from zmnet_core.training.checkpoints import checkpoints
+from zmnet_core.training.export import Export
+from zmnet_core.training.trainer import Trainer, train
 
 pytestmark = pytest.mark.usefixtures("training_environment")
 
@@ -151,7 +151,7 @@ def test_an_export_folder_of_another_process_is_refused(make_config, tmp_path): 
 
 HOLD = """
 import pathlib, time
-from zmnet_core.locking import FolderLock
+from zmnet_core.training.locking import FolderLock
 lock = FolderLock(pathlib.Path({folder!r}), "--export_dir")
 print("held", flush=True)
 time.sleep(600)
@@ -193,9 +193,9 @@ def test_an_interval_that_is_no_time_is_refused(make_config, tmp_path, seconds):
 FULL = """
 import resource, sys
 sys.argv = ["train.py", *{flags!r}]
-from zmnet_core import training
+from zmnet_core.training import trainer as training
 from zmnet_core.errors import TrainingError
-from zmnet_core.training_config import parse
+from zmnet_core.training.config import parse
 prepare = training.Trainer.prepare
 def small_disk(trainer):
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from pictures import halves
 
-from zmnet_core import figures
-from zmnet_core.figures import Scene, block_contrast, noise_gain, noisy_sky, palette_distance
+from zmnet_core.evaluation import figures
+from zmnet_core.evaluation.figures import Scene, block_contrast, noise_gain, noisy_sky, palette_distance
 
 
 def flat_colour(*rgb, side=64):

@@ -18,15 +18,15 @@ from hub_server import HubServer
 from huggingface_hub import ModelCard
 from processes import ROOT, free_port
 
+from zmnet_core.assets import BUNDLED
 from zmnet_core.card import Records
-from zmnet_core.checkpoints import save_model
 from zmnet_core.errors import HubError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import write_json
 from zmnet_core.model import ZMNet
-from zmnet_core.records import begin_records
-from zmnet_core.saved import BUNDLED
-from zmnet_core.sentences import ENCODER, ENCODER_FILES
-from zmnet_core.training_config import TrainingConfig
+from zmnet_core.signals.sentences import ENCODER, ENCODER_FILES
+from zmnet_core.training.checkpoints import save_model
+from zmnet_core.training.config import TrainingConfig
+from zmnet_core.training.records import begin_records
 
 TOKEN = "hf_org"  # may write to org/…
 FILES = ("config.json", "model.safetensors")
@@ -51,7 +51,7 @@ def push(folder: Path, name: str, **options: object) -> str:
 
 
 def push_run(*arguments: object, **options: object) -> str:
-    from zmnet_core.publish import push_run
+    from zmnet_core.training.publish import push_run
 
     return push_run(*arguments, **options)
 
@@ -60,7 +60,7 @@ def load_by_command(name: str) -> str:
     """What `zmnet` says on loading a model that cannot be had."""
     from typer.testing import CliRunner
 
-    from zmnet_core.cli import app
+    from zmnet_core.cli.app import app
 
     result = CliRunner().invoke(app, ["words", "--model", name])
     assert result.exit_code == 1 and result.output.startswith("error: "), result.output
@@ -506,7 +506,7 @@ def small_encoder(folder: Path) -> None:
 
 def encode_once(own: Path | None = None) -> list[float]:
     """By the encoder of this folder, else of the Hub."""
-    from zmnet_core import sentences
+    from zmnet_core.signals import sentences
 
     sentences._encoder.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
@@ -557,8 +557,8 @@ def test_hub_with_trouble_does_not_keep_a_cached_model_from_loading(hub, client,
 def test_no_connection_is_said_within_seconds(run, tmp_path):
     nowhere = f"http://127.0.0.1:{free_port()}"
     code = (
-        "import sys, time; from zmnet_core.publish import ZMNet, push_run\n"
-        "from zmnet_core.sentences import encoder_folder\n"
+        "import sys, time; from zmnet_core.training.publish import ZMNet, push_run\n"
+        "from zmnet_core.signals.sentences import encoder_folder\n"
         "push = lambda: push_run(sys.argv[1], 'org/model')\n"
         "for call in (lambda: ZMNet.from_pretrained('org/model'), push, encoder_folder):\n"
         "    start = time.monotonic()\n"

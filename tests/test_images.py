@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from zmnet_core.errors import PictureError
-from zmnet_core.images import (
+from zmnet_core.images.picture import (
     SUFFIXES,
     Picture,
     find_pictures,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zmnet_core.layers import DIN, EPS, Conv, PictureConv, UpsampleConv, plain_norm
+from zmnet_core.networks.layers import DIN, EPS, Conv, PictureConv, UpsampleConv, plain_norm
 
 
 def assert_same_with_gradients(conv: nn.Module, x: torch.Tensor, plain: torch.Tensor) -> None:

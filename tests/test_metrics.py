@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zmnet_core.figures import Figures
-from zmnet_core.losses import gram_matrix
-from zmnet_core.metrics import Judge, summarise
-from zmnet_core.vgg19 import VGG19
+from zmnet_core.evaluation.figures import Figures
+from zmnet_core.evaluation.judge import Judge, summarise
+from zmnet_core.losses.perceptual import gram_matrix
+from zmnet_core.networks.vgg19 import VGG19
 
 
 @pytest.fixture

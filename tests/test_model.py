@@ -8,15 +8,16 @@ from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import load_file
 
-from zmnet_core import saved
+from zmnet_core.assets import BUNDLED
 from zmnet_core.errors import PictureError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import half, write_json, write_tensors
-from zmnet_core.images import to_pil
+from zmnet_core.hub import locate as saved
+from zmnet_core.hub.locate import CONFIG, bundled_models, find
+from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
-from zmnet_core.pnet import IMAGE_KINDS, build_pnet
-from zmnet_core.saved import BUNDLED, CONFIG, bundled_models, find
-from zmnet_core.style import Style
-from zmnet_core.stylize import encode_painting
+from zmnet_core.networks.pnet import IMAGE_KINDS, build_pnet
+from zmnet_core.styling.paint import encode_painting
+from zmnet_core.styling.style import Style
 
 
 @pytest.fixture

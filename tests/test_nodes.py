@@ -16,9 +16,9 @@ from comfy_standin import Interrupted, StandIn, install
 from PIL import Image
 
 from zmnet_core.errors import WrongModelError
-from zmnet_core.stylize import stylize_each, stylize_tensor
-from zmnet_core.tiling import smaller_tile
-from zmnet_core.variation import calmed
+from zmnet_core.styling.calm import calmed
+from zmnet_core.styling.paint import stylize_each, stylize_tensor
+from zmnet_core.styling.tiling import smaller_tile
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_IDS = {

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zmnet_core.baselines.ost import OST, OSTConfig
-from zmnet_core.losses import STYLE_LAYERS, LossConfig
+from zmnet_core.evaluation.baselines.ost import OST, OSTConfig
+from zmnet_core.losses.perceptual import STYLE_LAYERS, LossConfig
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from PIL import Image
 from processes import ROOT, finish, start_alone
 from test_training import make_config, training_environment  # noqa: F401
 
-from zmnet_core.sources import find_files
-from zmnet_core.training import train
+from zmnet_core.data.sources import find_files
+from zmnet_core.training.trainer import train
 
 SCRIPT = ROOT / "train/pack_data.py"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from zmnet_core.baselines.microast import MicroAST, _adain
-from zmnet_core.baselines.peers import MICROAST, WCT_16X, peers_folder
-from zmnet_core.baselines.wct16x import WCT16x, whiten_and_colour
 from zmnet_core.errors import NotInstalledError, WeightsNotFoundError
+from zmnet_core.evaluation.baselines.microast import MicroAST, _adain
+from zmnet_core.evaluation.baselines.peers import MICROAST, WCT_16X, peers_folder
+from zmnet_core.evaluation.baselines.wct16x import WCT16x, whiten_and_colour
 
 PEERS = os.environ.get("ZMNET_PEERS")  # of the shell: `_environment` of conftest.py takes it from the tests
 FIRST = {MicroAST: f"{MICROAST}/models/content_encoder_iter_160000.pth.tar"}

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from zmnet_core.pnet import IMAGE_KINDS, KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
-from zmnet_core.tnet import din_sites
-from zmnet_core.vgg import VGG16
+from zmnet_core.networks.pnet import IMAGE_KINDS, KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
+from zmnet_core.networks.tnet import din_sites
+from zmnet_core.networks.vgg import VGG16
 
 SITES = din_sites(8)
 

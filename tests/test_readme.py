@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from zmnet_core.demo import PICTURES
+from zmnet_core.assets import DEMO_PICTURES as PICTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_command_line_examples_run(place):
 
 
 def test_training_example_has_options_that_exist():
-    from zmnet_core.training_config import parse
+    from zmnet_core.training.config import parse
 
     (line,) = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("accelerate launch")]
     config = parse(shlex.split(line)[3:])
@@ -78,8 +78,8 @@ def test_training_example_has_options_that_exist():
 
 
 def test_training_page_names_options_that_exist_and_links_to_files():
-    from zmnet_core.cli import push
-    from zmnet_core.training_config import TrainingConfig
+    from zmnet_core.cli.app import push
+    from zmnet_core.training.config import TrainingConfig
 
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     others = {"help", "config", "num_processes", "multi_gpu", "cpu", "logdir", "processes", "batches", "steps"}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from noon_night import PATH, UNTRAINED, Measures, colour_temperature, compression, lightness, monotonic, report
 from processes import ROOT, finish, start_alone
 
-from zmnet_core.baselines.illumination import illumination_change, to_linear, to_srgb
-from zmnet_core.images import to_pil
+from zmnet_core.evaluation.baselines.illumination import illumination_change, to_linear, to_srgb
+from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
-from zmnet_core.signals import glove
+from zmnet_core.signals.words import glove
 
 # Illumination ----------------------------------------------------------------------------------
 

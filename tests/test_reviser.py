@@ -7,14 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zmnet_core.brush import resized
 from zmnet_core.errors import WrongModelError
+from zmnet_core.images.resize import resized
 from zmnet_core.model import ZMNet
-from zmnet_core.plan import plan
-from zmnet_core.reviser import LEAST_FACTOR, MOST_FACTOR, Reviser, Scales, Window, draft_size
-from zmnet_core.stylize import animate, stylize_each, stylize_tensor, within_mask
-from zmnet_core.tiling import TILE, WHOLE_PIXELS, count_tiles
-from zmnet_core.tnet import MIN_SIDE
+from zmnet_core.networks.reviser import LEAST_FACTOR, MOST_FACTOR, Reviser, Scales, Window, draft_size
+from zmnet_core.networks.tnet import MIN_SIDE
+from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor, within_mask
+from zmnet_core.styling.plan import plan
+from zmnet_core.styling.tiling import TILE, WHOLE_PIXELS, count_tiles
 
 DRAFT = 48
 

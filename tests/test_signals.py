@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zmnet_core import sentences as sentence_signal
+from zmnet_core.assets import TABLES
 from zmnet_core.errors import SignalError, WeightsNotFoundError
-from zmnet_core.mixtures import LEAST
 from zmnet_core.model import ZMNet
-from zmnet_core.sentences import encode, sentences
-from zmnet_core.signals import SIGNALS, TABLES, WordTable, glove, parse_mixture, plain
+from zmnet_core.signals import sentences as sentence_signal
+from zmnet_core.signals.mixtures import LEAST
+from zmnet_core.signals.sentences import encode, sentences
+from zmnet_core.signals.words import SIGNALS, WordTable, glove, parse_mixture, plain
 
 words = st.from_regex("[a-z]{2,9}( [a-z]{2,9})?", fullmatch=True).filter(
     lambda word: not word.startswith(("nan", "inf"))

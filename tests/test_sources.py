@@ -18,12 +18,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from zmnet_core.data import ContentBatches, Pictures, Share, split
+from zmnet_core.data.contents import ContentBatches
+from zmnet_core.data.listings import FRESH, Listings, _list_folder
+from zmnet_core.data.pictures import Pictures, split
+from zmnet_core.data.sampling import Share
+from zmnet_core.data.sources import HELD_OUT, TarMember, braces, find_files, find_shards
+from zmnet_core.data.streams import ContentStream, draw, lane_files, split_shards
 from zmnet_core.errors import PictureError, TrainingError
-from zmnet_core.images import find_pictures, to_pil
-from zmnet_core.listings import FRESH, Listings, _list_folder
-from zmnet_core.sources import HELD_OUT, TarMember, braces, find_files, find_shards
-from zmnet_core.streams import ContentStream, draw, lane_files, split_shards
+from zmnet_core.images.picture import find_pictures, to_pil
 
 
 def picture_bytes(number: int, size: tuple[int, int] = (72, 66)) -> bytes:
@@ -119,7 +121,7 @@ def test_only_the_folder_that_changed_is_listed_again(tree, monkeypatch):
     age(tree)
     find_files(tree)
     listed = []
-    monkeypatch.setattr("zmnet_core.listings._list_folder", lambda path: listed.append(path) or _list_folder(path))
+    monkeypatch.setattr("zmnet_core.data.listings._list_folder", lambda path: listed.append(path) or _list_folder(path))
     assert len(find_files(tree)) == 8 and listed == []
     (tree / "b" / "new.png").write_bytes(picture_bytes(2))
     assert find_files(tree) == paths(tree) and listed == [str(tree / "b")]
@@ -236,7 +238,7 @@ def test_shards_are_listed_once(tmp_path, monkeypatch, form):
     write_tar(tmp_path / "a.tar", range(4))
     age(tmp_path)
     found = find_files(form.format(tmp_path))
-    monkeypatch.delattr("zmnet_core.listings._list_tar")
+    monkeypatch.delattr("zmnet_core.data.listings._list_tar")
     for _ in range(2):
         assert find_files(form.format(tmp_path)) == found
 

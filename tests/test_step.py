@@ -13,12 +13,12 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from zmnet_core import training
-from zmnet_core.compilation import compiled
-from zmnet_core.optimisation import MovingAverage, Update, learning_rate, make_optimizer
-from zmnet_core.time_budget import TimeBudget
-from zmnet_core.training import Trainer, train, unfreeze
-from zmnet_core.training_config import TrainingConfig
+from zmnet_core.training import trainer as training
+from zmnet_core.training.compilation import compiled
+from zmnet_core.training.config import TrainingConfig
+from zmnet_core.training.optimisation import MovingAverage, Update, learning_rate, make_optimizer
+from zmnet_core.training.time_budget import TimeBudget
+from zmnet_core.training.trainer import Trainer, train, unfreeze
 
 pytestmark = pytest.mark.usefixtures("training_environment")
 

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from zmnet_core.errors import WrongModelError
 from zmnet_core.files import replacing, write_json, write_tensors
-from zmnet_core.style import Style
-from zmnet_core.tnet import LAYER_GROUPS, din_sites
+from zmnet_core.networks.tnet import LAYER_GROUPS, din_sites
+from zmnet_core.styling.style import Style
 
 SITES = din_sites(4)
 CHANNELS = sum(site.channels for site in SITES)

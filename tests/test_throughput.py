@@ -2,7 +2,7 @@
 
 import torch
 
-from zmnet_core.throughput import Stopwatch
+from zmnet_core.training.stopwatch import Stopwatch
 
 
 def test_measured_steps_do_not_keep_time_with_steps_that_recur():

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zmnet_core.model import ZMNet
-from zmnet_core.stylize import stylize_tensor, with_colours_of
-from zmnet_core.tiling import OVERLAP, count_tiles, paint_tiles, small_copy, tiles
-from zmnet_core.tnet import TNet
+from zmnet_core.networks.tnet import TNet
+from zmnet_core.styling.paint import stylize_tensor, with_colours_of
+from zmnet_core.styling.tiling import OVERLAP, count_tiles, paint_tiles, small_copy, tiles
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from processes import ROOT, finish, start_alone
 from safetensors.torch import load_file
 from test_training import log_of, make_config, training_environment  # noqa: F401
 
-from zmnet_core import time_budget
-from zmnet_core.checkpoints import checkpoints
 from zmnet_core.errors import TrainingError
 from zmnet_core.model import ZMNet
-from zmnet_core.time_budget import CARE, RESERVE, SHARE, TimeBudget, process_age
-from zmnet_core.training import Trainer, train
+from zmnet_core.training import time_budget
+from zmnet_core.training.checkpoints import checkpoints
+from zmnet_core.training.time_budget import CARE, RESERVE, SHARE, TimeBudget, process_age
+from zmnet_core.training.trainer import Trainer, train
 
 pytestmark = pytest.mark.usefixtures("training_environment")
 END = ("checkpoint", "export")
@@ -92,7 +92,9 @@ def test_a_clock_that_jumps_is_not_looked_at(monkeypatch, make_config, tmp_path)
 
 
 def test_a_process_knows_its_age():
-    script = "import time; time.sleep(0.5); from zmnet_core.time_budget import process_age; print(process_age())"
+    script = (
+        "import time; time.sleep(0.5)\nfrom zmnet_core.training.time_budget import process_age; print(process_age())"
+    )
     began = time.monotonic()
     age = float(finish(start_alone("-c", script)))
     assert 0.5 <= age <= time.monotonic() - began + 0.02  # the system counts in hundredths
@@ -190,9 +192,9 @@ def test_a_run_has_ended_with_all_its_files_before_its_budget_is_over(make_confi
 STUCK = """
 import sys, time
 sys.argv = ["train.py", *{flags!r}]
-from zmnet_core import training
-from zmnet_core.time_budget import BEGAN
-from zmnet_core.training_config import parse
+from zmnet_core.training import trainer as training
+from zmnet_core.training.time_budget import BEGAN
+from zmnet_core.training.config import parse
 training.Trainer._gradients = lambda *args: time.sleep(600)
 training.train(parse(), BEGAN)
 """

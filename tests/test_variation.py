@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from pictures import halves
 
-from zmnet_core import variation
-from zmnet_core.variation import OCTAVES, calmed, flat_variation, flatness, total_variation
+from zmnet_core.images.flatness import flatness
+from zmnet_core.losses.variation import OCTAVES, flat_variation, total_variation
+from zmnet_core.styling import calm
+from zmnet_core.styling.calm import calmed
 
 
 def test_total_variation_of_a_ramp_is_its_slope():
@@ -90,7 +92,7 @@ def test_tiles_leave_no_seams(make_picture, monkeypatch):
     photograph = F.avg_pool2d(make_picture(150, 40, 1), 9, 1, 4) / 4 + 0.4
     painted = make_picture(150, 40, 2)
     whole = calmed(photograph, painted, 1.0)
-    monkeypatch.setattr(variation, "TILE", 32)
+    monkeypatch.setattr(calm, "TILE", 32)
     torch.testing.assert_close(calmed(photograph, painted, 1.0), whole, rtol=0, atol=1e-5)
     assert (whole - painted).abs().mean() > 0.001
 

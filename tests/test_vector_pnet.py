@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from test_pnet import by_site, dependencies
 from torch import Tensor
 
-from zmnet_core.pnet import KINDS, build_pnet, trainable
-from zmnet_core.tnet import din_sites
-from zmnet_core.vector_pnet import VectorPNet, sequences
+from zmnet_core.networks.pnet import KINDS, build_pnet, trainable
+from zmnet_core.networks.tnet import din_sites
+from zmnet_core.networks.vector_pnet import VectorPNet, sequences
 
 SITES = din_sites(8)
 CHANNELS = sum(site.channels for site in SITES)

@@ -7,7 +7,7 @@ from torch import nn
 
 from zmnet_core.errors import WeightsNotFoundError
 from zmnet_core.files import write_tensors
-from zmnet_core.vgg import LAYER_CHANNELS, LAYER_ORDER, VGG16, load_vgg16
+from zmnet_core.networks.vgg import LAYER_CHANNELS, LAYER_ORDER, VGG16, load_vgg16
 
 CONFIGURATION_D = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512)  # Simonyan & Zisserman, table 1
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from zmnet_core import vgg19
 from zmnet_core.errors import WeightsNotFoundError
-from zmnet_core.vgg19 import PACKAGE, VGG19, load_vgg19
+from zmnet_core.networks import vgg19
+from zmnet_core.networks.vgg19 import PACKAGE, VGG19, load_vgg19
 
 CONFIGURATION_E = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512)  # Simonyan & Zisserman, table 1
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageSequence
 
 from zmnet_core.errors import PictureError
-from zmnet_core.stylize import animate, frames, shares_of
-from zmnet_core.video import write_video
+from zmnet_core.images.video import write_video
+from zmnet_core.styling.paint import animate, frames, shares_of
 
 
 def greys(*levels: int, size=(32, 24)) -> list[Image.Image]:
@@ -110,5 +110,5 @@ def test_another_number_of_pictures_than_frames_is_refused(model, make_picture, 
 
 
 def test_video_is_not_imported_with_the_library():
-    code = "import sys, zmnet_core.stylize, zmnet_core.video; sys.exit('av' in sys.modules)"
+    code = "import sys, zmnet_core.styling.paint, zmnet_core.images.video; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

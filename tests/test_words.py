@@ -15,14 +15,14 @@ from word_data import families, palettes_of, phrase_scores, rule_scores, without
 from word_training import Lessons, budget, error, regress, spread_of
 from words import palette_lessons
 
-from zmnet_core.demo import PICTURES
+from zmnet_core.assets import DEMO_PICTURES as PICTURES
 from zmnet_core.errors import TrainingError
-from zmnet_core.images import read_picture, to_pil, to_tensor
+from zmnet_core.images.picture import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.palettes import histogram, lab, palette_histogram, picture_histogram, rgb
-from zmnet_core.pnet import build_pnet
-from zmnet_core.sentences import sentences
-from zmnet_core.tnet import din_sites
+from zmnet_core.networks.pnet import build_pnet
+from zmnet_core.networks.tnet import din_sites
+from zmnet_core.signals.palettes import histogram, lab, palette_histogram, picture_histogram, rgb
+from zmnet_core.signals.sentences import sentences
 
 
 def patches_of(*colours: str, count: int = 100) -> torch.Tensor:
@@ -272,7 +272,8 @@ def test_a_word_and_a_painting_blend(shipped, photograph):
 
 
 def test_the_words_that_ship_are_listed_and_small(shipped):
-    from zmnet_core.saved import ATTRIBUTE_WEIGHTS, BUNDLED
+    from zmnet_core.assets import BUNDLED
+    from zmnet_core.hub.locate import ATTRIBUTE_WEIGHTS
 
     assert (BUNDLED / "zmnet-base" / ATTRIBUTE_WEIGHTS).stat().st_size < 4_000_000
     listed = shipped.vector_pnets["sentence"].words

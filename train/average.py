@@ -15,8 +15,8 @@ import typer
 from script import run
 
 from zmnet_core import ZMNet
-from zmnet_core.checkpoints import save_model
 from zmnet_core.errors import TrainingError
+from zmnet_core.training.checkpoints import save_model
 
 
 def average(

@@ -19,11 +19,11 @@ from accelerate.utils import InitProcessGroupKwargs
 from script import run
 from tqdm import tqdm
 
-from zmnet_core.baselines.ost import OST, STARTS, OSTConfig
 from zmnet_core.errors import TrainingError
-from zmnet_core.expansion import Expansion, shares
-from zmnet_core.images import find_pictures
-from zmnet_core.vgg import load_vgg16
+from zmnet_core.evaluation.baselines.ost import OST, STARTS, OSTConfig
+from zmnet_core.images.picture import find_pictures
+from zmnet_core.networks.vgg import load_vgg16
+from zmnet_core.training.expansion import Expansion, shares
 
 
 def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:

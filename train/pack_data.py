@@ -23,11 +23,11 @@ from PIL import Image
 from script import run
 from tqdm import tqdm
 
+from zmnet_core.data.sources import PictureFile, find_files
 from zmnet_core.errors import PictureError, TrainingError
 from zmnet_core.files import replacing
-from zmnet_core.images import fit_short_side, read_picture
-from zmnet_core.sources import PictureFile, find_files
-from zmnet_core.tnet import MIN_SIDE
+from zmnet_core.images.picture import fit_short_side, read_picture
+from zmnet_core.networks.tnet import MIN_SIDE
 
 BLOCK, END = 512, 20 * 512  # bytes: of a tar file's blocks, and of the most that may follow its last file
 LEFT_OUT, NAMES = "left_out.txt", "names.tsv"

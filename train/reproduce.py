@@ -17,7 +17,7 @@ from noon_night import NoonAndNight
 from script import data_folder, run
 
 from zmnet_core.model import ZMNet
-from zmnet_core.training_config import TrainingConfig
+from zmnet_core.training.config import TrainingConfig
 
 
 def words(

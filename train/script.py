@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from zmnet_core.errors import TrainingError, ZMNetError
-from zmnet_core.evaluation import default_data
+from zmnet_core.evaluation.methods import default_data
 
 
 def data_folder(given: Path | None, *needed: str) -> Path:

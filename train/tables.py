@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from vocabulary import COLOURS, FOLDERS, LIGHTS, TONES, painter, phrases
 
+from zmnet_core.assets import TABLES
 from zmnet_core.errors import ZMNetError
-from zmnet_core.sentences import TABLE, encode
-from zmnet_core.signals import SIGNALS, TABLES, WordTable
+from zmnet_core.signals.sentences import TABLE, encode
+from zmnet_core.signals.words import SIGNALS, WordTable
 
 FREQUENT, NEIGHBOURS = 1500, 3
 

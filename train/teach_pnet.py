@@ -22,13 +22,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from zmnet_core import ZMNet
-from zmnet_core.data import Pictures, centre_square, random_crop, rng
+from zmnet_core.data.pictures import Pictures, centre_square, random_crop
+from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import replacing
-from zmnet_core.images import find_pictures
-from zmnet_core.pnet import trainable
+from zmnet_core.images.picture import find_pictures
+from zmnet_core.networks.pnet import trainable
 
-CHOICE, CROP = 20, 21  # random streams
 STATE = "teaching.pt"
 
 
@@ -56,7 +56,7 @@ class Lessons:
             if variant == 0:
                 crop = centre_square(picture, self.size)
             else:
-                crop = random_crop(picture, self.size, rng(self.seed, index, variant, CROP))
+                crop = random_crop(picture, self.size, rng(self.seed, index, variant, Stream.TAUGHT_CROP))
             values = self.teacher.encode_style(crop[None], size=None).values[0]
             seen = torch.nn.functional.interpolate(
                 crop[None], (self.small, self.small), mode="bilinear", antialias=True, align_corners=False
@@ -67,7 +67,7 @@ class Lessons:
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         """[B, 3, small, small] and [B, 2, ΣC] of step `step`."""
-        random = rng(self.seed, step, 0, CHOICE)
+        random = rng(self.seed, step, 0, Stream.TAUGHT)
         looks = [
             self.look(int(i), int(random.integers(self.variants)))
             for i in random.choice(len(self.paintings), size, replace=size > len(self.paintings))

@@ -10,9 +10,9 @@ import logging
 import sys
 
 from zmnet_core.errors import ZMNetError
-from zmnet_core.time_budget import BEGAN
-from zmnet_core.training import train
-from zmnet_core.training_config import parse
+from zmnet_core.training.config import parse
+from zmnet_core.training.time_budget import BEGAN
+from zmnet_core.training.trainer import train
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")

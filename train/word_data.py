@@ -16,16 +16,16 @@ from torch import Tensor
 from tqdm import tqdm
 from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
-from zmnet_core.data import rng
+from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.files import write_tensors
-from zmnet_core.images import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
-from zmnet_core.model import STYLE_SIZE, ZMNet
-from zmnet_core.palettes import histogram, lab, rgb, srgb
-from zmnet_core.stylize import encode_painting
+from zmnet_core.images.picture import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
+from zmnet_core.model import ZMNet
+from zmnet_core.signals.palettes import histogram, lab, rgb, srgb
+from zmnet_core.styling.network import STYLE_SIZE
+from zmnet_core.styling.paint import encode_painting
 
 PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
 HUES = 12  # of the hue entropy
-RECOLOUR, DRAW = 32, 33  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Looks:
 
     @property
     def histograms(self) -> Tensor:
-        """[N, 245], of `zmnet_core.palettes`."""
+        """[N, 245], of `zmnet_core.signals.palettes`."""
         return histogram(self.patches)
 
 
@@ -69,7 +69,7 @@ def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None, recolou
     asked = weights.hexdigest() + repr(list(files)) + (f"{recoloured} {seed}" if recoloured else "")
     kept = (cache or Path()) / f"{hashlib.sha256(asked.encode()).hexdigest()[:24]}.safetensors"
     if recoloured:
-        drawn = [int(rng(seed, step, 0, DRAW).integers(len(files))) for step in range(recoloured)]
+        drawn = [int(rng(seed, step, 0, Stream.DRAW).integers(len(files))) for step in range(recoloured)]
         files = [files[index] for index in drawn]
     if cache and kept.is_file():
         tensors = load_file(kept)
@@ -96,7 +96,7 @@ def recolour(picture: Tensor, seed: int, step: int) -> Tensor:
     1.2), and its mean moved to a colour drawn from the cube of sRGB, more often from near its corners and edges, so
     that pure blue or magenta pictures come as often as brown ones. What sRGB cannot show is clipped.
     """
-    random = rng(seed, step, 0, RECOLOUR)
+    random = rng(seed, step, 0, Stream.RECOLOUR)
     angle, contrast, chroma = random.uniform(0, 2 * math.pi), random.uniform(0.3, 1.0), random.uniform(0.1, 1.2)
     mean = lab(torch.tensor(random.beta(0.5, 0.5, 3), dtype=torch.float32))
     colours = lab(picture.flatten(1).T)

@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from zmnet_core.data import ContentBatches, Pictures, StyleTargets, centre_square, random_crop, rng
-from zmnet_core.losses import PerceptualLoss
+from zmnet_core.data.contents import ContentBatches
+from zmnet_core.data.pictures import Pictures, centre_square, random_crop
+from zmnet_core.data.sampling import Stream, rng
+from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
-from zmnet_core.objective import Objective
-from zmnet_core.pnet import trainable
-from zmnet_core.throughput import Stopwatch
-from zmnet_core.training_config import TrainingConfig
-from zmnet_core.vector_pnet import VectorPNet
+from zmnet_core.networks.pnet import trainable
+from zmnet_core.networks.vector_pnet import VectorPNet
+from zmnet_core.training.config import TrainingConfig
+from zmnet_core.training.objective import Objective
+from zmnet_core.training.stopwatch import Stopwatch
+from zmnet_core.training.style_bank import StyleTargets
 
-CHOICE, CROP = 30, 31  # streams of random numbers
 WARM_UP = 0.03  # share of a run in which the learning rate rises; then it falls as a cosine
 
 
@@ -159,7 +161,7 @@ class DirectTeacher:
         optimizer, watch, steps = torch.optim.Adam(groups), Stopwatch(torch.device("cpu")), 0
         bar = tqdm(used, "perceptual loss", unit="step", mininterval=5)
         for step, share in enumerate(bar):
-            random = rng(config.seed, step, 0, CHOICE)
+            random = rng(config.seed, step, 0, Stream.WORD)
             chosen = random.choice(len(words), config.train_batch_size, replace=len(words) < config.train_batch_size)
             seen = [int(random.choice(words[index].pictures)) for index in chosen]
             signals = torch.stack([words[index].signal for index in chosen])
@@ -192,4 +194,6 @@ class DirectTeacher:
 
 def crops_of(pictures: Pictures, size: int, seed: int = 0) -> Tensor:
     """A random crop of each picture: [N, 3, size, size]."""
-    return torch.stack([random_crop(pictures[i], size, rng(seed, i, 0, CROP)) for i in range(len(pictures))])
+    return torch.stack(
+        [random_crop(pictures[i], size, rng(seed, i, 0, Stream.WORD_CROP)) for i in range(len(pictures))]
+    )

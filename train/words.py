@@ -26,16 +26,17 @@ from word_data import Looks, families, look, painters_of, palettes_of, pictures_
 from word_test import Table, WordTest
 from word_training import DirectTeacher, Lessons, Word, budget, crops_of, error, regress, spread_of
 
-from zmnet_core.data import Pictures, centre_square
+from zmnet_core.assets import BUNDLED
+from zmnet_core.data.pictures import Pictures, centre_square
 from zmnet_core.files import write_json
-from zmnet_core.images import find_pictures
-from zmnet_core.losses import PerceptualLoss
+from zmnet_core.hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS
+from zmnet_core.images.picture import find_pictures
+from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
-from zmnet_core.palettes import palette_histogram
-from zmnet_core.saved import ATTRIBUTE_WEIGHTS, BUNDLED, CONFIG, WEIGHTS
-from zmnet_core.sentences import sentences
-from zmnet_core.training_config import TrainingConfig
-from zmnet_core.vgg import load_vgg16
+from zmnet_core.networks.vgg import load_vgg16
+from zmnet_core.signals.palettes import palette_histogram
+from zmnet_core.signals.sentences import sentences
+from zmnet_core.training.config import TrainingConfig
 
 SHARES = {"phrases": 0.35, "painters": 0.1, "movements": 0.05}  # of the lessons asked; of all others: EACH
 EACH = 0.125

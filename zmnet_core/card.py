@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from .pnet import IMAGE_KINDS
+from .networks.pnet import IMAGE_KINDS
 
 CARD = "README.md"
 LICENCE = "apache-2.0"

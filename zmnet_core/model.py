@@ -1,47 +1,34 @@
-"""`ZMNet`: a TNet, its PNets and what a user does with them."""
+"""`ZMNet`: the networks, and what a user does with them beside tensors: PIL images, files, the Hub."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
-from .brush import resized
 from .card import CARD, model_card
-from .errors import SignalError, WrongModelError
+from .errors import WrongModelError
 from .files import write_json, write_tensors
-from .heads import AS_IT_IS, check_bold
-from .hub import Repository
-from .images import to_picture
-from .pnet import build_pnet
-from .reviser import Revised, Reviser, Window, draft_size, enlarged
-from .saved import ATTRIBUTE_WEIGHTS, CONFIG, SCHEMA, WEIGHTS, check_schema, find, read_config
-from .signals import WordTable
-from .style import Style
-from .stylize import encode_painting, stylize_picture
-from .tnet import MIN_SIDE, TNet, Trace
-from .vector_pnet import VectorPNet
+from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
+from .hub.repository import Repository
+from .images.picture import to_picture
+from .networks.heads import AS_IT_IS
+from .styling.network import StyleTransfer
+from .styling.paint import encode_painting, stylize_picture
+from .styling.style import Style
 
 ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
 PARTS = ("tnet", "pnet", "reviser", "attribute_pnets")  # of a config.json
 LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
-MAX_STRENGTH = 1.5  # further out γ, β leave what the TNet has learned
-STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
-class ZMNet(nn.Module):
+class ZMNet(StyleTransfer):
     """Zero-shot image manipulation network: Y = TNet(X_c; γ, β), γ, β = PNet(X_s).
 
     >>> model = ZMNet.from_pretrained("zmnet-base")
@@ -56,159 +43,6 @@ class ZMNet(nn.Module):
             `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
         schema: version of this description; a newer one than the library's is refused.
     """
-
-    def __init__(
-        self,
-        tnet: dict | None = None,
-        pnet: dict | None = None,
-        attribute_pnets: dict[str, dict] | None = None,
-        schema: int = SCHEMA,
-        reviser: dict | None = None,
-    ):
-        super().__init__()
-        check_schema(schema)
-        tnet, pnet = dict(tnet or {}), {"kind": "vgg", **(pnet or {})}
-        self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
-        self.tnet = TNet(**tnet)
-        self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
-        self.reviser = None
-        if reviser is not None:
-            self.config["reviser"] = dict(reviser)
-            self.reviser = Reviser(self.tnet.channels, **reviser)
-        if attribute_pnets:
-            self.config["attribute_pnets"] = {signal: dict(options) for signal, options in attribute_pnets.items()}
-        self.attribute_pnets = nn.ModuleDict(
-            {
-                signal: build_pnet(sites=self.tnet.sites, signal=signal, **options)
-                for signal, options in (attribute_pnets or {}).items()
-            }
-        )
-        self._fingerprint: tuple[object, str] | None = None
-
-    # What a user calls -------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def encode_style(
-        self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "", bold: float = AS_IT_IS
-    ) -> Style:
-        """γ, β of paintings: one style a picture.
-
-        Args:
-            images: [N, 3, H, W], 0..1; of pictures longer than 4 : 1 the middle.
-            size: short side the paintings are looked at with; strokes are learned at this scale.
-                None: as they are.
-            name: carried by the style, for people.
-            bold: 0 (faithful to the photographs) … 1 (the painting's manner before all), of a model that can be told.
-
-        Raises:
-            WrongModelError: this model is not guided by pictures, or cannot be told how boldly to paint.
-            ValueError: bold off its scale, or no pictures.
-        """
-        check_bold(bold)
-        if self.pnet.signal != "image":
-            raise WrongModelError(
-                f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
-                "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
-            )
-        if bold != AS_IT_IS:
-            self.require_bold(bold)
-        images = middle(self._checked(images))
-        if size is not None and min(images.shape[-2:]) != size:
-            scale = size / min(images.shape[-2:])
-            shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
-            images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
-        images = images.to(self._parameter.dtype)
-        told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
-        return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name)
-
-    @torch.no_grad()
-    def encode_attribute(
-        self,
-        attribute: str | Tensor | np.ndarray | Sequence,
-        signal: str | None = None,
-        table: WordTable | None = None,
-        name: str | None = None,
-    ) -> Style:
-        """γ, β of words, colours or a vector.
-
-        Args:
-            attribute: a mixture of words and colours such as "0.7 night + 0.3 impressionism" or "#d9a441 + dusk"; or a
-                vector of the model's signal, [F] or [N, F] (a `gru`: one sequence [T, F]); or a colour histogram
-                of `zmnet_core.palettes`, [245] or [N, 245], of shares or counts; or a list of colours,
-                `["#d9a441", "#123a6b"]`. Vectors may be tensors, arrays or lists of numbers.
-            signal: which PNet a vector is for, where the model has several that read its size.
-            table: vectors of words in place of the signal's own (`WordTable.load`).
-            name: carried by the style; the text if left out.
-
-        Raises:
-            SignalError: text that is no mixture, an unknown word, a vector of another size or with NaN, far
-                from any that the model was made for, or a histogram with negative numbers.
-            WrongModelError: this model is guided by pictures only.
-        """
-        pnets = self.vector_pnets
-        if not pnets:
-            raise WrongModelError(
-                f"this model is guided by pictures (PNet of kind '{self.config['pnet']['kind']}') only, so words "
-                "and vectors mean nothing to it: encode a painting instead (encode_style, the node Encode Style), or "
-                "take a model that knows words, as zmnet-base does."
-            )
-        if isinstance(attribute, str):
-            values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
-        else:
-            if signal is None and is_palette(attribute):
-                signal = COLOURS
-            vectors = as_vectors(attribute)
-            values = encode_vectors(pnet_for(pnets, vectors, signal), vectors)
-        if not values.isfinite().all():
-            raise SignalError("the style holds NaN or infinite values: the vectors it was made of are too large.")
-        return Style(values.to(self._parameter.device), self.tnet.sites, self.fingerprint, name or "")
-
-    @property
-    def vector_pnets(self) -> Mapping[str, VectorPNet]:
-        """The PNets that read words, vectors or colours, by signal."""
-        own = {self.pnet.signal: self.pnet} if isinstance(self.pnet, VectorPNet) else {}
-        return own | dict(self.attribute_pnets)
-
-    @torch.no_grad()
-    def apply(
-        self,
-        contents: Tensor,
-        style: Style,
-        strength: float = 1.0,
-        statistics: Tensor | None = None,
-        draft: int | None = None,
-    ) -> Tensor:
-        """Stylise photographs.
-
-        A model with a reviser paints large ones small, as a draft, which is enlarged and revised.
-
-        Args:
-            contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
-            style: one style for all, or one for each of the B.
-            strength: 0 gives the photograph as the network repaints it in its own style, 1 the style,
-                up to 1.5 more than the style: a walk in DIN space between the two.
-            statistics: frozen μ, 1/σ from `measure` with the same `draft`.
-            draft: short side of the draft, px. None: as suits the model and the size of the pictures; 0: no draft.
-
-        Returns:
-            [B, 3, H, W], 0..1, in the contents' type.
-
-        Raises:
-            PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
-        """
-        contents = self._checked(contents)
-        style = self.style_for(contents, style, strength)
-        seen = self._seen(contents, draft)
-        stylised = self.tnet(seen.to(self._parameter.dtype), style.values, statistics)
-        if seen is not contents:
-            stylised = self.revise(stylised, contents, seen, style)
-        return stylised.to(contents.dtype)
-
-    @torch.no_grad()
-    def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: Style) -> Tensor:
-        """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
-        parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
-        return self.reviser(*parts, style.values).clamp_(0, 1).to(contents.dtype)
 
     def stylize(
         self,
@@ -236,46 +70,6 @@ class ZMNet(nn.Module):
         if picture.alpha is not None:
             picture.rgb.putalpha(picture.alpha)
         return picture.rgb
-
-    @torch.no_grad()
-    def measure(self, contents: Tensor, style: Style, strength: float = 1.0, draft: int | None = None) -> Tensor:
-        """Statistics of every norm for these pictures (for their drafts) under this style, to be frozen in `apply`."""
-        contents = self._checked(contents)
-        style = self.style_for(contents, style, strength)
-        return self.tnet.measure(self._seen(contents, draft).to(self._parameter.dtype), style.values)
-
-    # What a training loop calls ----------------------------------------------------------------
-
-    def forward(
-        self, contents: Tensor, features: Tensor, bold: Tensor | None = None, window: Window | None = None
-    ) -> Trace | Revised:
-        """One differentiable pass: contents [N, 3, H, W], `pnet.features` of N signals and, of a PNet that can be
-        told, how boldly to paint, [N].
-
-        With a window it is one of the reviser alone, on drafts of the squares `contents`.
-        """
-        if window is None:
-            return self.tnet.trace(contents, self._values(features, bold))
-        with torch.no_grad():
-            style = self._values(features, bold)
-            seen = resized(contents, (window.draft, window.draft))
-            draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
-        return Revised(self.reviser(draft, detail, style), draft)
-
-    # Identity, loading, saving -----------------------------------------------------------------
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the TNet's weights rounded to float16: styles fit this TNet and no other."""
-        state = self.tnet.state_dict(keep_vars=True)
-        version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
-        if self._fingerprint is None or self._fingerprint[0] != version:
-            digest = hashlib.sha256(b"palette" if self.tnet.palette else b"")
-            for name, tensor in state.items():
-                digest.update(f"{name}{tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
-            self._fingerprint = (version, digest.hexdigest())
-        return self._fingerprint[1]
 
     @classmethod
     def from_pretrained(
@@ -428,72 +222,3 @@ class ZMNet(nn.Module):
         """Write the PNets for words and colours, bound to this TNet by its fingerprint."""
         tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._tensors(attributes=True).items()}
         write_tensors(file, tensors, {"fingerprint": self.fingerprint})
-
-    # Helpers -----------------------------------------------------------------------------------
-
-    @property
-    def _parameter(self) -> Tensor:
-        return self.tnet.out.weight
-
-    def require_bold(self, bold: float) -> None:
-        """Refuse a model that cannot be told how boldly to paint."""
-        if self.pnet.bold is None:
-            raise WrongModelError(
-                f"bold is {bold:g}, and this model cannot be told how boldly to paint: leave it at {AS_IT_IS}, or take "
-                'one whose PNet is made for it ("bold": true in config.json), as zmnet-bold.'
-            )
-
-    def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
-        return self.pnet(features) if bold is None else self.pnet(features, bold)
-
-    def _seen(self, contents: Tensor, draft: int | None) -> Tensor:
-        """What the TNet paints of these photographs: smaller copies if there are drafts."""
-        size = draft_size(self.reviser, *contents.shape[-2:], draft)
-        return contents if size is None else resized(contents, size)
-
-    def _checked(self, images: Tensor) -> Tensor:
-        if not isinstance(images, Tensor):
-            raise TypeError(
-                f"tensors [B, 3, H, W] in 0..1 are expected, not {type(images).__name__}: zmnet_core.images.to_tensor "
-                "makes one of a PIL image, and `stylize` takes PIL images."
-            )
-        if images.dim() != 4 or images.shape[1] != 3 or not len(images):
-            raise ValueError(f"pictures are [B, 3, H, W] in 0..1; this tensor is {list(images.shape)}.")
-        if min(images.shape[-2:]) < MIN_SIDE:
-            raise ValueError(
-                f"pictures need sides of at least {MIN_SIDE} px; this one is {images.shape[-1]}×{images.shape[-2]}."
-            )
-        if not images.is_floating_point():
-            raise ValueError(
-                f"pictures are floating point in 0..1; this tensor is {images.dtype}. Divide by 255 first."
-            )
-        low, high = (float(value) for value in torch.aminmax(images))
-        if not math.isfinite(high - low):
-            raise ValueError("the pictures hold NaN or infinite values.")
-        if low < -1 or high > 2:  # resampling may leave 0..1 a little
-            raise ValueError(
-                f"pictures are in 0..1; this tensor goes from {low:.3g} to {high:.3g}. Divide by 255 first?"
-            )
-        return images.to(self._parameter.device)
-
-    def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
-        """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
-        style.require(self.fingerprint)
-        if not 0 <= strength <= MAX_STRENGTH:
-            raise ValueError(f"the strength is {strength}; 0 is near the photograph, 1 the style, up to 1.5 beyond it.")
-        if len(style) not in (1, contents.shape[0]):
-            raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
-        style = style.to(contents.device)
-        if strength != 1.0:
-            own = self.encode_style(contents)
-            values = style.values.expand_as(own.values)
-            style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
-        return style
-
-
-def middle(images: Tensor, longest: int = 4) -> Tensor:
-    """[N, 3, H, W] cut from the centre to at most `longest` : 1."""
-    height, width = images.shape[-2:]
-    limit = longest * min(height, width)
-    top, left = max(0, height - limit) // 2, max(0, width - limit) // 2
-    return images[..., top : top + limit, left : left + limit]

@@ -20,5 +20,5 @@ def example_pictures() -> dict[str, Path]:
 
 def read_example(name: str) -> Tensor:
     """One of them by its name, [1, 3, H, W] in 0..1."""
-    images = core("images")
+    images = core("images.picture")
     return images.to_tensor(images.read_picture(example_pictures()[name]).rgb)[None]

@@ -79,8 +79,8 @@ class ApplyZMNet(io.ComfyNode):
         groups = {"detail": detail, "colour": colour, "texture": texture}
         if not all(groups.values()):
             signal = signal.only(*(name for name, on in groups.items() if on))
-        way = core("plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
-        stylised = core("stylize").stylize_each(
+        way = core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
+        stylised = core("styling.paint").stylize_each(
             model.ready(way.pixels),
             contents,
             signal,
@@ -152,13 +152,13 @@ class AnimateStyles(io.ComfyNode):
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
-        way = core("plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
-        stylised = core("stylize").animate(
+        way = core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
+        stylised = core("styling.paint").animate(
             model.ready(way.pixels),
             contents,
             style_a.style,
             style_b.style,
-            core("stylize").shares_of(count, smooth, there_and_back),
+            core("styling.paint").shares_of(count, smooth, there_and_back),
             strength=strength,
             keep_colour=keep_colour,
             calm=calm,

@@ -108,5 +108,5 @@ class EncodeAttribute(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: LoadedModel, text: str) -> io.NodeOutput:
-        core("signals").parse_mixture(text)  # says what is wrong with the text before anything is loaded
+        core("signals.words").parse_mixture(text)  # says what is wrong with the text before anything is loaded
         return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))

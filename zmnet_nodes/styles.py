@@ -65,7 +65,7 @@ class BlendStyles(io.ComfyNode):
             styles = inputs.get(f"style_{number}") or []
             carried += styles
             weights += weights_of(styles, inputs.get(f"weight_{number}") or [1.0], number)
-        mixed = core("style").Style.blend([c.style for c in carried], weights)
+        mixed = core("styling.style").Style.blend([c.style for c in carried], weights)
         return io.NodeOutput(CarriedStyle(mixed, next((c.model for c in carried if c.model), None)))
 
 
@@ -149,7 +149,7 @@ class LoadStyle(io.ComfyNode):
 
     @classmethod
     def execute(cls, style_file: str, model: LoadedModel | None = None) -> io.NodeOutput:
-        carried = CarriedStyle(core("style").Style.load(_folders.style_file(style_file)), model)
+        carried = CarriedStyle(core("styling.style").Style.load(_folders.style_file(style_file)), model)
         if model is not None:
             carried.model_or(model)
         return io.NodeOutput(carried)
@@ -184,8 +184,8 @@ class StylePreview(io.ComfyNode):
             contents = read_example(SWATCH)
         else:
             contents = pictures(image)[0][:1]
-        contents = core("tiling").small_copy(contents, size)
+        contents = core("styling.tiling").small_copy(contents, size)
         net = model.ready(contents[0, 0].numel())
-        stylised = core("stylize").stylize_each(net, contents, style.style, step=progress(len(style.style)))
+        stylised = core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
         swatch = image_of(stylised)
         return io.NodeOutput(swatch, ui=ui.PreviewImage(swatch, cls=cls))

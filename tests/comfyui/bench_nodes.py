@@ -21,7 +21,7 @@ comfy.cli_args.args.cpu = True
 
 import torch  # noqa: E402
 
-from zmnet_core.stylize import stylize_tensor  # noqa: E402
+from zmnet_core.styling.paint import stylize_tensor  # noqa: E402
 from zmnet_nodes._models import CarriedStyle, LoadedModel  # noqa: E402
 from zmnet_nodes.apply import ApplyZMNet  # noqa: E402
 from zmnet_nodes.encode import EncodeStyle  # noqa: E402

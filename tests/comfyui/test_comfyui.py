@@ -12,10 +12,10 @@ from comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reaso
 from PIL import Image
 
 from zmnet_core.errors import ZMNetError
-from zmnet_core.images import to_tensor
+from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.stylize import stylize_tensor
-from zmnet_core.tiling import small_copy
+from zmnet_core.styling.paint import stylize_tensor
+from zmnet_core.styling.tiling import small_copy
 
 _reason = reason_to_skip()
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui, pytest.mark.skipif(_reason is not None, reason=str(_reason))]

@@ -1,0 +1,593 @@
+"""The `zmnet` command: every verb is a few lines over the library.
+
+Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..model import ZMNet
+    from ..styling.style import Style
+
+app = typer.Typer(
+    help="Restyle photographs with any painting, in real time (ZM-Net).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and exit."""
+    if wanted:
+        from ..version import __version__
+
+        typer.echo(f"zmnet {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Restyle photographs with any painting, in real time (ZM-Net)."""
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Bundled name (base, bold, mini), folder, or Hugging Face Hub id (org/name, org/name@revision).",
+    ),
+]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
+StyleSizeOption = Annotated[
+    int,
+    typer.Option(
+        min=16,
+        help="Short side, in px, at which paintings are looked at: larger gives wider strokes and paler colours.",
+    ),
+]
+BoldOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="How boldly to paint, of a model that can be told: 0 faithful to the photograph, 1 the painting's manner.",
+    ),
+]
+DraftOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Short side, px, of the draft that a model with a reviser paints large pictures from; 0: none; left out: "
+        "as suits the picture.",
+    ),
+]
+CalmOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Takes grain out of skies, walls and what else is flat: 0 none, 1 all of it."),
+]
+BrushOption = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        max=4,
+        help="Strokes so many times as large: painted at 1 / BRUSH of the size and enlarged.",
+        metavar="BRUSH",
+    ),
+]
+
+AttributeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute",
+        "-a",
+        help='Words or colours, e.g. "0.7 night + 0.3 impressionism" or "#d9a441". Repeat to blend.',
+    ),
+]
+
+
+def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print the library's errors as one message and exit with status 1, without a traceback."""
+
+    @wraps(command)
+    def run(*args: object, **kwargs: object) -> None:
+        from ..errors import ZMNetError
+        from ..styling.tiling import out_of_memory
+
+        try:
+            command(*args, **kwargs)
+        except (ZMNetError, FileNotFoundError) as error:
+            fail(str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not out_of_memory(error):
+                raise
+            fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
+
+    return run
+
+
+def fail(message: str) -> None:
+    """Say what went wrong and exit with status 1."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def load_model(name: str, device: str) -> ZMNet:
+    """The model on its device."""
+    import torch
+
+    from ..model import ZMNet
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return ZMNet.from_pretrained(name).to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:  # torch's two ways to say that a device is not there
+        fail(f"the device '{device}' cannot be used: {error}")
+        raise
+
+
+def load_style(model: ZMNet, file: Path, style_size: int, bold: float = 0.5) -> Style:
+    """A style file as it is, or a painting encoded."""
+    from ..errors import PictureError
+    from ..images.picture import read_picture
+    from ..styling.paint import encode_painting
+    from ..styling.style import Style
+
+    if file.suffix == ".safetensors":
+        return Style.load(file)
+    if not file.suffix and not file.exists():
+        raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
+    return encode_painting(model, read_picture(file).rgb, style_size, file.stem, bold)
+
+
+def check_attributes(texts: Iterable[str]) -> None:
+    """Refuse what is written wrong before a model is loaded."""
+    from ..signals.words import parse_mixture
+
+    for text in texts:
+        parse_mixture(text)
+
+
+def is_file(text: str) -> bool:
+    """Does it mean a painting or a style file, not words?"""
+    from ..images.picture import SUFFIXES
+
+    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
+
+
+def load_signal(model: ZMNet, text: str, style_size: int, bold: float = 0.5) -> Style:
+    """The style of a painting or style file, or of words."""
+    if is_file(text):
+        return load_style(model, Path(text), style_size, bold)
+    return model.encode_attribute(text)
+
+
+def numbers(text: str, flag: str) -> list[float]:
+    """ "0.7,0.3" as numbers."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a list of numbers such as 0.7,0.3", param_hint=flag) from None
+    if not all(math.isfinite(value) for value in values):
+        raise typer.BadParameter(f"'{text}' holds a number that is not finite", param_hint=flag)
+    return values
+
+
+@app.command()
+@readable_errors
+def stylize(
+    contents: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="CONTENT...")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File (.jpg, .png, .webp) for one photograph, else a folder.")
+    ],
+    style: Annotated[
+        list[Path] | None,
+        typer.Option("--style", "-s", help="A painting, or a style file of `zmnet encode`. Repeat to blend."),
+    ] = None,
+    attribute: AttributeOption = None,
+    blend: Annotated[
+        str | None,
+        typer.Option(help="Weights of several styles, then of attributes, e.g. 0.7,0.3; equal if left out."),
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1.5, help="0 is close to the photograph, 1 the style, up to 1.5 beyond it.")
+    ] = 1.0,
+    layers: Annotated[
+        str | None, typer.Option(help="Only these layer groups: detail,colour,texture (Fig. 7 of the paper).")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, help="Short side of the result, px; the photograph's if left out.")
+    ] = None,
+    style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
+    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    calm: CalmOption = 0.0,
+    brush: BrushOption = 1.0,
+    draft: DraftOption = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Restyle photographs with a painting or with words, or with several blended."""
+    from tqdm import tqdm
+
+    from ..errors import PictureError
+    from ..images.picture import read_picture, write_picture
+    from ..networks.tnet import LAYER_GROUPS
+    from ..signals.mixtures import check_sum
+    from ..styling.paint import stylize_picture
+    from ..styling.style import Style
+
+    groups = [group.strip() for group in layers.split(",")] if layers is not None else list(LAYER_GROUPS)
+    if unknown := [group for group in groups if group not in LAYER_GROUPS]:
+        raise typer.BadParameter(f"no group '{unknown[0]}'; there are {', '.join(LAYER_GROUPS)}", param_hint="--layers")
+    style, attribute = style or [], attribute or []
+    if not style and not attribute:
+        raise typer.BadParameter("a painting or style file (or words: --attribute)", param_hint="--style")
+    weights = numbers(blend, "--blend") if blend else None
+    if weights and len(weights) != len(style) + len(attribute):
+        given = f"{len(style) + len(attribute)} styles"
+        raise typer.BadParameter(f"{len(weights)} weights for {given}", param_hint="--blend")
+    if weights and abs(sum(weights)) < 1e-6:
+        raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
+    if weights:
+        try:
+            check_sum(weights)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--blend") from None
+    if tile is not None and (tile < 0 or tile % 4):
+        raise typer.BadParameter("0 (in one piece), or a positive multiple of 4", param_hint="--tile")
+
+    check_attributes(attribute)
+    jobs = plan_outputs(contents, output, keep=style)
+    network = load_model(model, device)
+    signals = [load_style(network, file, style_size, bold) for file in style]
+    signals += [network.encode_attribute(text) for text in attribute]
+    mixed = Style.blend(signals, weights)
+    if set(groups) != set(LAYER_GROUPS):
+        mixed = mixed.only(*groups)
+    failed = 0
+    for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
+        try:
+            picture = stylize_picture(
+                network,
+                read_picture(source),
+                mixed,
+                strength,
+                size,
+                keep_colour,
+                tile,
+                calm=calm,
+                brush=brush,
+                draft=draft,
+            )
+            write_picture(picture, target, quality)
+        except PictureError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            tqdm.write(f"skipped: {error}", file=sys.stderr)
+        else:
+            if len(jobs) == 1:
+                typer.echo(target)
+    if len(jobs) > 1:
+        typer.echo(f"{len(jobs) - failed} pictures in {output}" + (f", {failed} skipped" if failed else ""))
+    if failed:
+        raise typer.Exit(1)
+
+
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+    """Where each photograph's result goes; nothing may land on an input or on another result.
+
+    Inputs are the photographs and the files in `keep`.
+
+    Raises:
+        PictureError: no photographs, or a result would overwrite something it must not.
+    """
+    from ..errors import PictureError
+    from ..images.picture import WRITABLE, find_pictures
+
+    found = [
+        (file, file.relative_to(given) if given.is_dir() else Path(file.name))
+        for given in contents
+        for file in find_pictures(given)
+    ]
+    if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
+        jobs = [(found[0][0], output)]
+    elif output.suffix and not output.is_dir():
+        if output.suffix.lower() not in WRITABLE and len(found) == 1:
+            wanted = "a file ends in " + ", ".join(WRITABLE)
+        elif len(found) == 1:
+            wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
+        else:
+            wanted = f"{len(found)} photographs need a folder"
+        raise PictureError(f"-o '{output}': {wanted}.")
+    else:
+        jobs = []
+        for file, name in found:
+            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
+    inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
+    taken: dict[Path, Path] = {}
+    for file, target in jobs:
+        place = target.resolve()
+        if place in inputs:
+            raise PictureError(
+                f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
+            )
+        if place in taken:
+            if taken[place].resolve() == file.resolve():
+                raise PictureError(f"'{file}' is named twice.")
+            raise PictureError(
+                f"'{taken[place]}' and '{file}' would both be written to '{target}': rename one, or stylise them one "
+                "after the other into different folders."
+            )
+        taken[place] = file
+    return jobs
+
+
+@app.command()
+@readable_errors
+def encode(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (13 KB).")],
+    paintings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
+    ] = None,
+    attribute: AttributeOption = None,
+    style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Keep the style of a painting or of words in a file, for `stylize --style FILE.safetensors`."""
+    from ..errors import PictureError
+    from ..styling.style import Style
+
+    if output.suffix != ".safetensors":
+        raise PictureError(f"-o '{output}': a style file ends in .safetensors.")
+    if not paintings and not attribute:
+        raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
+    check_attributes(attribute or [])
+    network = load_model(model, device)
+    signals = [load_style(network, file, style_size, bold) for file in paintings or []]
+    style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
+    typer.echo(style.save(output))
+
+
+@app.command()
+@readable_errors
+def animate(
+    photograph: Annotated[Path, typer.Argument(help="A photograph.", metavar="PHOTO")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File, .gif or .mp4 (needs the package av; odd sides lose a row).")
+    ],
+    start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
+    end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
+    frames: Annotated[int, typer.Option(min=2, help="Number of frames.")] = 48,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
+    loop: Annotated[bool, typer.Option("--loop", help="Come back to the first style, for an endless loop.")] = False,
+    ease: Annotated[
+        bool, typer.Option("--ease", help="Start and end slowly; else the style changes alike from frame to frame.")
+    ] = False,
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
+    size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
+    style_size: StyleSizeOption = 256,
+    bold: BoldOption = 0.5,
+    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
+    calm: CalmOption = 0.0,
+    brush: BrushOption = 1.0,
+    draft: DraftOption = None,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """A photograph on the way from one style to another: noon to night, or one painting to the next."""
+    from tqdm import tqdm
+
+    from ..images.picture import fit_short_side, read_picture, to_pil, to_tensor
+    from ..images.video import check_video, write_video
+    from ..networks.tnet import MIN_SIDE
+    from ..styling.paint import frames as painted
+    from ..styling.paint import shares_of
+
+    check_video(output)
+    check_attributes(text for text in (start, end) if not is_file(text))
+    content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
+    network = load_model(model, device)
+    ends = [load_signal(network, text, style_size, bold) for text in (start, end)]
+    shares = shares_of(frames, smooth=ease, there_and_back=loop)
+    options = {"keep_colour": keep_colour, "calm": calm, "brush": brush, "draft": draft}
+    pictures = painted(network, content, *ends, shares, strength, **options)
+    bar = tqdm(pictures, "animate", total=frames, unit="frame")
+    typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
+
+
+@app.command()
+@readable_errors
+def words(
+    search: Annotated[str, typer.Argument(help="Only words that hold these letters.", metavar="LETTERS")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="All words and phrases that work offline, not only the trained ones.")
+    ] = False,
+    model: ModelOption = "zmnet-base",
+) -> None:
+    """List the words a model was trained on, for --attribute."""
+    from ..errors import WrongModelError
+    from ..signals.sentences import sentences
+    from ..signals.words import glove
+
+    pnets = load_model(model, "cpu").vector_pnets
+    if not pnets:
+        raise WrongModelError(f"'{model}' is guided by pictures only: it has no words.")
+    for signal, pnet in pnets.items():
+        for family, members in pnet.words.items():
+            if found := [word for word in members if search.lower() in word]:
+                typer.echo(f"{family}: {', '.join(found)}")
+        if everything and signal != "histogram":
+            known = (sentences().table if signal == "sentence" else glove()).words
+            typer.echo("\n".join(word for word in known if search.lower() in word))
+    if not any(pnet.words for pnet in pnets.values()):
+        known = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
+        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{known}")
+    if "histogram" in pnets and not search:
+        typer.echo("colours: any, as #d9a441")
+
+
+@app.command()
+@readable_errors
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The contact sheet, .png or .jpg.")] = Path(
+        "zmnet-demo.png"
+    ),
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Bundled photographs × bundled paintings on one contact sheet."""
+    from ..images.picture import Picture, write_picture
+    from .demo import contact_sheet
+
+    sheet = contact_sheet(load_model(model, device))
+    typer.echo(write_picture(Picture(sheet), output).resolve())
+
+
+@app.command()
+@readable_errors
+def evaluate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("zmnet-evaluation"),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder the pairs' paths start in; $ZMNET_DATA/data if left out.")
+    ] = None,
+    pairs: Annotated[Path | None, typer.Option(help="Own list: photograph TAB painting, a pair a line.")] = None,
+    training_pairs: Annotated[
+        Path | None, typer.Option(help="The like with training paintings, for the zero-shot gap; else left out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")] = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=64,
+            help="Side of the pictures, px, a multiple of 4; repeat. 256, 512 and 1024 if left out. Pairs of pictures "
+            "smaller than 7/8 of it are left out.",
+        ),
+    ] = None,
+    enlarge: Annotated[bool, typer.Option("--enlarge", help="Enlarge the pictures of those instead.")] = False,
+    judge: Annotated[
+        list[str] | None, typer.Option(help="Network that judges, vgg16 or vgg19; repeat. Both if left out.")
+    ] = None,
+    beside: Annotated[list[str] | None, typer.Option(help="Another model for a row of its own; repeat.")] = None,
+    ost: Annotated[int, typer.Option(min=0, help="Optimise so many of the pairs; minutes each without a GPU.")] = 20,
+    ost_steps: Annotated[int, typer.Option(min=1, help="Steps of Adam for each of them.")] = 100,
+    ost_coarse_steps: Annotated[
+        int, typer.Option(min=0, help="Steps before these, at half the size and a quarter of the cost.")
+    ] = 100,
+    ost_pyramid: Annotated[
+        bool, typer.Option(help="Optimise style at a half and a quarter of the sides as well, as it is measured.")
+    ] = True,
+    peers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with clones of EndyWon/MicroAST and MingSun-Tse/Collaborative-Distillation, for rows of them; "
+            "$ZMNET_PEERS if left out."
+        ),
+    ] = None,
+    bold: Annotated[
+        list[float] | None,
+        typer.Option(min=0, max=1, help="A row of the model told to paint so boldly, 0..1, if it can be; repeat."),
+    ] = None,
+    noise: Annotated[int, typer.Option(min=0, help="Stylise a noisy sky with so many of the paintings.")] = 8,
+    blind: Annotated[
+        int, typer.Option(min=0, help="Sheets of so many pairs in OUTPUT/blind, methods under letters; see tally.")
+    ] = 0,
+    blind_seed: Annotated[int, typer.Option(help="Of the order of the letters.")] = 0,
+    gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
+    cache: Annotated[Path | None, typer.Option(help="What is kept between runs; OUTPUT/cache if left out.")] = None,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Score a model on 100 unseen photograph × painting pairs, other methods beside it."""
+    from ..evaluation.comparison import Comparison
+
+    comparison = Comparison(
+        cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
+        judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
+        noise=noise, peers=peers, bold=bold or [], blind=blind, blind_seed=blind_seed,
+    )  # fmt: skip
+    networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
+    for line in comparison.run(networks, output, {"model": model}):
+        typer.echo(line)
+
+
+@app.command()
+@readable_errors
+def tally(
+    answers: Annotated[
+        Path, typer.Argument(help="Text file of what an observer chose, a line a pair: `1: first C, last A`.")
+    ],
+    key: Annotated[Path, typer.Option(help="What `evaluate --blind` wrote.")] = Path("zmnet-evaluation/blind-key.json"),
+) -> None:
+    """Count first and last choices of each method on blind sheets."""
+    from ..evaluation.blind import tally as count
+    from ..evaluation.blind import tally_text
+
+    typer.echo(tally_text(count(answers, key)))
+
+
+@app.command()
+@readable_errors
+def push(
+    run: Annotated[
+        str, typer.Argument(help="A run's folder. A README.md in it takes the card's place.", metavar="RUN")
+    ],
+    name: Annotated[str, typer.Argument(help="Hugging Face Hub id; made if it is missing.", metavar="ORG/NAME")],
+    private: Annotated[bool, typer.Option("--private", help="Make it private.")] = False,
+    token: Annotated[
+        str | None, typer.Option(help="One that may write; else that of `hf auth login`, HF_TOKEN.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch; made if it is missing. main if left out.")] = None,
+    message: Annotated[str, typer.Option(help="First line of the commit.")] = "Upload a ZM-Net",
+    licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "apache-2.0",
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Also the newest validation grid. It shows pictures of your data.")
+    ] = False,
+) -> None:
+    """Upload a model to the Hugging Face Hub, with a card made from its run."""
+    from ..training.publish import push_run
+
+    typer.echo(push_run(run, name, private or None, token, revision, message, licence, samples))
+
+
+@app.command()
+@readable_errors
+def bench(
+    repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each line; the median counts.")] = 5,
+    large: Annotated[bool, typer.Option(help="Also the memory of a 4096 × 4096 picture.")] = True,
+    beside: Annotated[list[str] | None, typer.Option(help="Another model at 384 × 384, or magenta; repeat.")] = None,
+    model: ModelOption = "zmnet-base",
+    device: DeviceOption = "auto",
+) -> None:
+    """Time and memory, beside the bare convolutions of the same shapes and beside other models."""
+    from ..evaluation.bench import race, report
+
+    network = load_model(model, device)
+    for line in report(network, model, repeat, large):
+        typer.echo(line)
+    if beside:
+        others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
+        for line in race({model: network} | others, repeat):
+            typer.echo(line)

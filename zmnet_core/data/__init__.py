@@ -1,0 +1,1 @@
+"""Pictures for training: where they are, how they are read, which a step sees."""

@@ -1,0 +1,356 @@
+"""Where training pictures come from: folders, lists, tar shards (WebDataset) and Hugging Face data sets.
+
+Whatever the form, a picture is something with a name (`str`) and bytes (`read_bytes`), as a `Path` has.
+`find_files` gives all pictures of a source at random access, and needs nothing but a list of where they
+lie: a tar file is seeked in, a data set is memory-mapped. `find_shards` gives what can be read front to back
+only, or is too far away to be seeked in.
+
+Tar files are read by the standard library (through fsspec, which torch brings, where they lie elsewhere):
+all that is wanted of a shard is the pictures' bytes, and which of them are drawn is decided by the
+step (`data.rng`), so the `webdataset` package's own pipeline and shuffling would have to be switched off.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Protocol
+
+import fsspec
+
+from ..errors import PictureError, TrainingError
+from ..images.picture import SUFFIXES
+from .listings import Listings, check_end, is_picture
+
+DATASET = "hf:"  # marks a data set's name or path, as in hf:org/name or hf:org/name:validation
+FORMS = "a folder, a list (.txt), tar files ('shards/{000..009}.tar') or a data set (hf:org/name)"
+HELD_OUT = 20  # where no pictures are named for validation, every so many-th is kept for it
+
+
+class PictureFile(Protocol):
+    """A picture file, wherever it lies; `str` of it is its name in messages."""
+
+    def read_bytes(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+
+
+class LocalFile(str):
+    """A file's path. (100,000 objects of `pathlib` take seconds to make.)"""
+
+    def read_bytes(self) -> bytes:
+        with open(self, "rb") as file:
+            return file.read()
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A file inside an uncompressed tar file."""
+
+    tar: str
+    name: str
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.tar}/{self.name}"
+
+    def read_bytes(self) -> bytes:
+        with open(self.tar, "rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a Hugging Face data set at random access, whose one column is a picture not yet decoded."""
+
+    dataset: Any
+    index: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}, row {self.index}"
+
+    def read_bytes(self) -> bytes:
+        return _column_bytes(next(iter(self.dataset[self.index].values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A picture file that a stream brought along."""
+
+    name: str
+    data: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read_bytes(self) -> bytes:
+        return self.data
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Pictures that are read front to back; every iteration starts anew and gives the same ones.
+
+    Attributes:
+        name: for messages.
+        read: the pictures, in the shard's order.
+        held_out: leave every 20th out (True), give only those (False), or give all (None).
+    """
+
+    name: str
+    read: Callable[[], Iterator[PictureFile]]
+    held_out: bool | None = None
+
+    def __iter__(self) -> Iterator[PictureFile]:
+        for number, file in enumerate(self.read()):
+            if self.held_out is None or (number % HELD_OUT > 0) == self.held_out:
+                yield file
+
+
+# Finding ---------------------------------------------------------------------------------------
+
+
+def find_files(source: str | os.PathLike[str], column: str = "image") -> list[PictureFile]:
+    """Every picture of a source, at random access, always in the same order.
+
+    Args:
+        source: a picture, a folder (searched recursively) of pictures or of tar files, a list of
+            paths (.txt, relative to the list's folder, `#` for comments), tar files (a path with
+            `{000..009}`, `{a,b}` or `*`), or a data set: `hf:` with a name on the Hub or a path, and a
+            split (`hf:org/name:validation`, else `train`). What `Dataset.save_to_disk` wrote needs no `hf:`.
+        column: of a data set, where the pictures are.
+
+    Raises:
+        PictureError: there is nothing of that name, or no picture in it.
+        TrainingError: the `datasets` package, the split or the column is missing.
+    """
+    source = os.fspath(source)
+    if is_dataset(source):
+        dataset, name = open_dataset(source, column, streaming=False)
+        return [Row(dataset, index, name) for index in range(len(dataset))]
+    if os.path.isfile(source) and source.lower().endswith(".txt"):
+        return _listed(Path(source))
+    if is_shards(source):
+        return _tar_members(source)
+    if os.path.isfile(source):
+        return [LocalFile(source)]
+    if not os.path.isdir(source):
+        hint = f" A data set of the Hugging Face Hub is named {DATASET}{source}." if source.count("/") == 1 else ""
+        raise PictureError(f"there is no file or folder '{source}'. Expected: {FORMS}.{hint}")
+    with Listings(source) as listings:
+        found = list(_walk(source, listings))
+    if found:
+        return found
+    if glob.glob(os.path.join(glob.escape(source), "*.tar")):
+        return _tar_members(source)
+    raise PictureError(f"the folder '{source}' holds no picture ({', '.join(SUFFIXES)}) and no tar file.")
+
+
+def find_shards(source: str, column: str = "image") -> list[Shard]:
+    """The shards of a source that can be read front to back: tar files or a data set.
+
+    Args:
+        source: as for `find_files`; tar files may also lie where fsspec reads (`hf://…`, `s3://…`, `https://…`).
+
+    Raises:
+        PictureError, TrainingError: as `find_files`; or the source is no stream.
+    """
+    if is_dataset(source):
+        dataset, name = open_dataset(source, column, streaming=True)
+        count = dataset.num_shards
+        shards = [dataset.shard(num_shards=count, index=i) if count > 1 else dataset for i in range(count)]
+        return [Shard(f"{name}, shard {i}", _RowStream(shard, f"{name}, shard {i}")) for i, shard in enumerate(shards)]
+    if is_shards(source) or os.path.isdir(source):
+        return [Shard(tar, _TarStream(tar)) for tar in tar_files(source)]
+    raise TrainingError(f"--streaming reads tar files and data sets front to back; '{source}' is neither.")
+
+
+def _walk(folder: str, listings: Listings) -> Iterator[LocalFile]:
+    folders, pictures = listings.folder(folder)
+    inner, prefix = set(folders), os.path.join(folder, "")
+    for name in sorted(folders + pictures):
+        if name in inner:
+            yield from _walk(prefix + name, listings)
+        else:
+            yield LocalFile(prefix + name)
+
+
+def _listed(file: Path) -> list[PictureFile]:
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError:
+        raise PictureError(f"'{file}' is not a list of paths: it is not UTF-8 text.") from None
+    paths = [LocalFile(file.parent / line) for line in lines if line and not line.startswith("#")]
+    if not paths:
+        raise PictureError(f"the list '{file}' names no picture: one path a line is expected.")
+    if not any(map(os.path.isfile, paths[:10])):
+        raise PictureError(f"the list '{file}' names no file that is there: '{paths[0]}' is the first. {RELATIVE}")
+    return paths
+
+
+RELATIVE = "Paths are relative to the list's own folder."
+
+
+# Tar files -------------------------------------------------------------------------------------
+
+
+def is_shards(source: str) -> bool:
+    """Whether a source is a tar file, or a pattern of them."""
+    return source.lower().endswith(".tar")
+
+
+def tar_files(source: str) -> list[str]:
+    """The tar files of a pattern or folder, in its order.
+
+    Raises:
+        PictureError: there are none, or one that a pattern without `*` names is not there.
+    """
+    if os.path.isdir(source):
+        files = sorted(glob.glob(os.path.join(glob.escape(source), "*.tar")))
+        if not files:
+            raise PictureError(f"the folder '{source}' holds no tar file.")
+        return files
+    files = []
+    for name in braces(source):
+        if "://" in name:
+            files.append(name)
+            continue
+        found = sorted(glob.glob(name)) if "*" in name else [name] * os.path.isfile(name)
+        if not found:
+            raise PictureError(f"there is no tar file '{name}'.")
+        files += found
+    return files
+
+
+def braces(pattern: str) -> list[str]:
+    """`{000..002}` and `{a,b}` expanded, as a shell does.
+
+    >>> braces("{08..10}-{a,b}.tar")
+    ['08-a.tar', '08-b.tar', '09-a.tar', '09-b.tar', '10-a.tar', '10-b.tar']
+    """
+    parts = re.split(r"\{([^{}]*)\}", pattern)
+    choices = [_choices(part) if i % 2 else [part] for i, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in product(*choices)]
+
+
+def _choices(inside: str) -> list[str]:
+    numbers = re.fullmatch(r"(\d+)\.\.(\d+)", inside)
+    if not numbers:
+        return inside.split(",")
+    first, last = numbers.groups()
+    width = max(len(first), len(last)) if first.startswith("0") else 0
+    return [str(number).zfill(width) for number in range(int(first), int(last) + 1)]
+
+
+def _tar_members(source: str) -> list[PictureFile]:
+    files = tar_files(source)
+    far = next((tar for tar in files if "://" in tar), None)
+    if far:
+        raise PictureError(f"'{far}' can only be read front to back: --streaming (photographs only).")
+    found: list[PictureFile] = []
+    with Listings(f"{source}, shards") as listings:  # a folder's own list is kept apart
+        for tar in files:
+            try:
+                found += [TarMember(tar, *member) for member in listings.tar(tar)]
+            except (tarfile.TarError, OSError) as error:
+                raise PictureError(f"'{tar}' is not a whole, uncompressed tar file: {error}.") from error
+    if not found:
+        raise PictureError(f"the tar files '{source}' hold no picture ({', '.join(SUFFIXES)}).")
+    return found
+
+
+@dataclass(frozen=True)
+class _TarStream:
+    """The pictures of one tar file in its order; of a local one only the headers are read here."""
+
+    tar: str
+
+    def __call__(self) -> Iterator[PictureFile]:
+        local = "://" not in self.tar
+        try:
+            with fsspec.open(self.tar, "rb") as file, tarfile.open(fileobj=file, mode="r:" if local else "r|*") as tar:
+                for member in tar:
+                    if member.isfile() and is_picture(member.name):
+                        if local:
+                            yield TarMember(self.tar, member.name, member.offset_data, member.size)
+                        else:
+                            yield Loaded(f"{self.tar}/{member.name}", tar.extractfile(member).read())
+                    tar.members = []  # else it keeps every header it has seen
+                if local:
+                    check_end(tar)
+        # EOFError: a compressed shard is cut off; ImportError, ValueError: fsspec lacks the protocol
+        except (tarfile.TarError, OSError, EOFError, ImportError, ValueError) as error:
+            raise TrainingError(f"the shard '{self.tar}' cannot be read: {error}.") from error
+
+
+# Hugging Face data sets ------------------------------------------------------------------------
+
+
+def is_dataset(source: str) -> bool:
+    """Whether a source is a Hugging Face data set: named so, or a folder that `save_to_disk` wrote."""
+    named = source.startswith(DATASET) and "://" not in source  # hf://… is a file there, read through fsspec
+    return named or any(
+        os.path.isfile(os.path.join(source, name)) for name in ("dataset_info.json", "dataset_dict.json")
+    )
+
+
+def open_dataset(source: str, column: str, streaming: bool) -> tuple[Any, str]:
+    """A data set cut down to its picture column, not decoded; and its name.
+
+    Raises:
+        TrainingError: no `datasets` package, no such data set, split or column.
+    """
+    try:
+        import datasets  # not needed by folders, so not by the package
+    except ImportError:
+        raise TrainingError(f"'{source}' needs the package datasets: pip install datasets.") from None
+    name, split = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::([\w\[\]%+-]+))?", source).groups()
+    try:
+        if is_dataset(name) and not name.startswith(DATASET):
+            loaded = datasets.load_from_disk(name)
+            if isinstance(loaded, datasets.DatasetDict):
+                loaded = loaded[split or "train"]
+            if streaming:
+                loaded = loaded.to_iterable_dataset(num_shards=max(1, min(64, len(loaded) // HELD_OUT)))
+        else:
+            loaded = datasets.load_dataset(name, split=split or "train", streaming=streaming)
+    except Exception as error:  # datasets, pyarrow and the Hub have no common base of errors
+        raise TrainingError(f"the data set '{source}' cannot be opened: {type(error).__name__}: {error}") from error
+    columns = loaded.column_names
+    if columns is not None and column not in columns:
+        raise TrainingError(f"the data set '{source}' has no column '{column}', but {columns}: --image_column.")
+    return loaded.select_columns([column]).cast_column(column, datasets.Image(decode=False)), name
+
+
+@dataclass(frozen=True)
+class _RowStream:
+    """The pictures of one shard of a streamed data set."""
+
+    dataset: Any
+    name: str
+
+    def __call__(self) -> Iterator[PictureFile]:
+        # .iter(), not iter(): the latter shares the rows out among loader workers, which is done in `streams`.
+        for number, batch in enumerate(self.dataset.iter(batch_size=1)):
+            (value,) = next(iter(batch.values()))
+            yield Loaded(f"{self.name}, row {number}", _column_bytes(value))
+
+
+def _column_bytes(value: dict[str, Any]) -> bytes:
+    """Bytes of an undecoded `datasets.Image`: within the data set, or in a file beside it."""
+    if value["bytes"] is not None:
+        return value["bytes"]
+    with fsspec.open(value["path"], "rb") as file:
+        return file.read()

@@ -1,0 +1,118 @@
+"""Photographs that are read front to back, for sets too large or too far away to be seeked in.
+
+Every loader worker of every process is a lane. Shards are put into a new order each epoch, and dealt
+out to the lanes; where there are fewer shards than lanes, each lane reads all of them and keeps
+every n-th picture. A lane draws from a window of the next pictures, so neighbours in a shard
+do not stay neighbours in a batch.
+
+What a batch holds follows from (seed, step, processes, workers) alone. To go on at step k a lane
+skips what it had drawn before: it runs through the same shards in the same order, without decoding
+(nor, where the shard is a local tar file, reading) the pictures. So a run resumes bit for bit with the
+same number of processes and workers; with others it goes on with the photographs in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, count, islice
+
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ..errors import PictureError, TrainingError
+from .contents import ContentBatch
+from .decoding import Notes, decode
+from .pictures import random_crop
+from .sampling import Share, Stream, rng
+from .sources import PictureFile, Shard, find_files, find_shards
+
+WINDOW_SIZE = 256  # pictures a lane draws from; of remote shards their files' bytes are held, some 40 MB
+VALIDATION_SIZE = 64  # pictures that are kept for validation where none are named
+
+
+class ContentStream(IterableDataset):
+    """The photographs of this process, batch after batch without end.
+
+    Args:
+        shards: of pictures.
+        batch_size, size, seed, share: as for `ContentBatches`.
+        start: batch to begin with; batch k belongs to step k // accumulation.
+    """
+
+    def __init__(self, shards: list[Shard], batch_size: int, size: int, seed: int, share: Share, start: int = 0):
+        self.shards, self.batch_size, self.size, self.seed = shards, batch_size, size, seed
+        self.share, self.start = share, start
+
+    def __iter__(self) -> Iterator[ContentBatch]:
+        info = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        first = self.start + worker  # the loader asks its workers in turn
+        lane = self.share.process * workers + first % workers
+        done = first // workers * self.batch_size
+        notes: Notes = {}
+        drawn = draw(self.shards, self.seed, lane, self.share.processes * workers, done, notes)
+        for batch in count(first, workers):
+            step, part = divmod(batch, self.share.accumulation)
+            start = self.share.slot(part) * self.batch_size
+            crops = [
+                random_crop(picture, self.size, rng(self.seed, step, sample, Stream.CONTENT))
+                for sample, picture in enumerate(islice(drawn, self.batch_size), start)
+            ]
+            yield ContentBatch(torch.stack(crops), dict(notes))
+            notes.clear()
+
+
+def draw(
+    shards: list[Shard], seed: int, lane: int, lanes: int, skip: int, notes: Notes, window: int = WINDOW_SIZE
+) -> Iterator[torch.Tensor]:
+    """The pictures that one of `lanes` lanes draws, from the skip-th on: uint8 [3, H, W].
+
+    One that cannot be read is replaced by another of the window, which is what a lane that
+    skipped to this place finds there, too.
+    """
+    files = lane_files(shards, seed, lane, lanes)
+    ahead = list(islice(files, window))
+    for number in count():
+        place = int(rng(seed, number, lane, Stream.WINDOW).integers(len(ahead)))
+        if number >= skip:
+            candidates = (decode(file, None, notes) for file in ahead[place:] + ahead[:place])
+            picture = next((candidate for candidate in candidates if candidate is not None), None)
+            if picture is None:
+                raise TrainingError(f"none of {len(ahead)} pictures in a row could be read; one is '{ahead[place]}'.")
+            yield picture
+        ahead[place] = next(files)
+
+
+def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterator[PictureFile]:
+    """What one of `lanes` lanes reads, epoch after epoch without end; no two lanes read the same within an epoch."""
+    dealt = len(shards) >= lanes
+    for epoch in count():
+        order = rng(seed, epoch, 0, Stream.SHARDS).permutation(len(shards))
+        files = chain.from_iterable(shards[index] for index in (order[lane::lanes] if dealt else order))
+        empty = True
+        for file in files if dealt else islice(files, lane, None, lanes):
+            empty = False
+            yield file
+        if empty:
+            raise TrainingError(f"'{shards[0].name}' and its like ({len(shards)} shards) hold too few pictures.")
+
+
+def split_shards(
+    source: str, held_out: str | None, what: str, column: str = "image"
+) -> tuple[list[Shard], list[PictureFile]]:
+    """As `data.split`, for a source that is read front to back: shards for training, files for validation.
+
+    Without a source for validation every 20th picture of every shard is left out of training, and the
+    first 64 of these are taken.
+    """
+    try:
+        shards = find_shards(source, column)
+        if held_out:
+            return shards, find_files(held_out, column)
+    except PictureError as error:
+        raise TrainingError(f"{what}: {error}") from None
+    kept = list(islice(chain.from_iterable(replace(shard, held_out=False) for shard in shards), VALIDATION_SIZE))
+    if not kept:
+        raise TrainingError(f"{what}: the shards of '{source}' hold no picture.")
+    return [replace(shard, held_out=True) for shard in shards], kept

@@ -1,0 +1,1 @@
+"""How good pictures are, beside those of other methods."""

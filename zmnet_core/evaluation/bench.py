@@ -1,0 +1,178 @@
+"""`zmnet bench`: what a model costs, as ratios to the bare convolutions of the same shapes.
+
+The floor of a network is the time of its convolutions alone, on ready-padded (and up-sampled) inputs,
+one after the other, in the same process: what is above it is this library's doing.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..model import ZMNet
+from ..networks.layers import UpsampleConv
+from ..styling.style import Style
+
+# What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had
+# when it forked; elsewhere there is only that.
+_PEAK = """
+import pathlib, resource, sys, torch
+from zmnet_core.model import ZMNet
+def memory(what):
+    status = pathlib.Path("/proc/self/status")
+    if status.is_file():
+        return 1024 * int(status.read_text().partition(what)[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+model = ZMNet.from_pretrained(sys.argv[1])
+style = model.encode_style(torch.rand(1, 3, 256, 256))
+"""
+_PEAK_OF_LARGE = (
+    _PEAK
+    + """
+from zmnet_core.styling.paint import stylize_tensor
+stylize_tensor(model, torch.rand(1, 3, 4096, 4096), style)
+print(memory("VmHWM:"))
+"""
+)
+_GROWTH_OF_DRAFTED = (
+    _PEAK
+    + """
+side, draft = int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None
+for small in (64, 600):  # what is kept from the first pictures on
+    model.apply(torch.rand(1, 3, small, small), style, draft=draft)
+before = memory("VmRSS:")
+model.apply(torch.rand(1, 3, side, side), style, draft=draft)
+print(memory("VmHWM:") - before)
+"""
+)
+
+
+def time_in_turn(
+    runs: list[Callable[[], object]], repeat: int, device: torch.device, warm: bool = False
+) -> list[list[float]]:
+    """Wall times of several calls made in turn (A B A B …), after one round that warms up.
+
+    In turn, because a machine's speed drifts: what is compared is then measured side by side. `warm` makes an untimed
+    call before each timed one, as in a row of pictures: caches, memory and threads are then its own.
+    """
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeat + 1):
+        for kept, run in zip(times, runs):
+            if warm:
+                run()
+            start = time.perf_counter()
+            run()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            kept.append(time.perf_counter() - start)
+    return [kept[1:] for kept in times]
+
+
+@torch.no_grad()
+def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable[[], None]:
+    """The convolutions that `run` makes in `network`, alone, on inputs that are padded already."""
+    calls: list[tuple[Tensor, nn.Conv2d]] = []
+
+    def note(conv: nn.Conv2d, inputs: tuple[Tensor]) -> None:
+        x = F.interpolate(inputs[0], scale_factor=2) if isinstance(conv, UpsampleConv) else inputs[0]
+        padded = F.pad(x, [p for p in reversed(conv.padding) for _ in (0, 1)])
+        calls.append((torch.rand_like(padded), conv))
+
+    hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    run()
+    for hook in hooks:
+        hook.remove()
+
+    @torch.no_grad()
+    def convolve() -> None:
+        for x, conv in calls:
+            F.conv2d(x, conv.weight, conv.bias, conv.stride, groups=conv.groups)
+
+    return convolve
+
+
+@torch.no_grad()
+def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Iterator[str]:
+    """The transform networks of several models in turn, on one picture: `apply` alone, the style is there already.
+
+    384 px is the size at which Magenta's package (None) works; it runs on the CPU.
+    """
+    first = next(model for model in models.values() if model)
+    device = next(first.parameters()).device
+    content, painting = (torch.rand(1, 3, size, size, device=device) for size in (side, 256))
+    runs: list[Callable[[], object]] = []
+    for model in models.values():
+        if model is None:
+            from .baselines.magenta import Magenta
+
+            magenta = Magenta(native=True, exact=False)
+            runs.append(magenta.transform(content, magenta.encode(painting)))
+        else:
+            style = model.encode_style(painting)
+            runs.append(lambda model=model, style=style: model.apply(content, style))
+    times = time_in_turn(runs, repeat, device, warm=True)
+    yield f"{f'{side} × {side}':22}{'ms':>9}{'ratio':>17}"
+    for name, taken in zip(models, times):
+        ratio = statistics.median(t / f for t, f in zip(taken, times[0]))
+        yield f"{name:22}{statistics.median(taken) * 1000:9.1f}{ratio:17.2f}"
+
+
+@torch.no_grad()
+def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int, ...]) -> Iterator[str]:
+    """Large pictures drafted and revised, beside one pass of the same TNet: time, and on a CPU memory."""
+    device = next(model.parameters()).device
+    yield f"{'drafted, revised':22}{'ms':>9}{'one pass':>10}{'ratio':>7}{'MiB':>9}{'one pass':>10}{'ratio':>7}"
+    for side in sides:
+        content = torch.rand(1, 3, side, side, device=device)
+        runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
+        taken, whole = time_in_turn(runs, repeat, device)
+        ratio = statistics.median(t / w for t, w in zip(taken, whole))
+        line = f"{f'{side} × {side}':22}{statistics.median(taken) * 1000:9.1f}"
+        line += f"{statistics.median(whole) * 1000:10.1f}{ratio:7.2f}"
+        if device.type == "cpu":
+            grown = [_printed(_GROWTH_OF_DRAFTED, name, str(side), *draft) / 2**20 for draft in ((), ("0",))]
+            line += f"{grown[0]:9.0f}{grown[1]:10.0f}{grown[0] / grown[1]:7.2f}"
+        yield line
+
+
+@torch.no_grad()
+def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
+    """The lines of the table, as they are measured."""
+    parameter = next(model.parameters())
+    device = parameter.device
+    yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    yield f"median of {repeat}; the ratio is the median of paired ratios"
+    yield f"{'':22}{'ms':>9}{'floor ms':>10}{'ratio':>7}"
+    painting = torch.rand(1, 3, 256, 256, device=device)
+    style = model.encode_style(painting)
+    jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
+    for side in (256, 512, 1024):
+        content = torch.rand(1, 3, side, side, device=device)
+        jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
+    if model.pnet.signal == "image":
+        jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
+    for label, network, run in jobs:
+        taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
+        ratio = statistics.median(t / f for t, f in zip(taken, floor))
+        yield f"{label:22}{statistics.median(taken) * 1000:9.1f}{statistics.median(floor) * 1000:10.1f}{ratio:7.2f}"
+    command = [sys.executable, "-m", "zmnet_core.cli.app", "--help"]
+    (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
+    yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
+    if model.reviser is not None:
+        yield from drafts(model, name, style, repeat, (1024, 2048) if large else (1024,))
+    if large and device.type == "cpu":
+        yield f"peak memory of the process at 4096 × 4096: {_printed(_PEAK_OF_LARGE, name) / 2**30:.1f} GiB"
+
+
+def _printed(script: str, *arguments: str) -> int:
+    """The number that a Python script prints, run in a process of its own."""
+    command = [sys.executable, "-c", script, *arguments]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)

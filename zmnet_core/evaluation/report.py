@@ -1,0 +1,143 @@
+"""What `zmnet evaluate` says: tables, ratios to the other methods, JSON and sheets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ..files import replacing, write_json
+from .figures import SKY_SIDE, Figures, NoiseGain
+from .judge import Score, summarise
+from .methods import MAGENTA, MODEL, OPTIMISED, PEERS, Result
+
+Scores = dict[str, list[Score]]
+COLUMNS = {  # of the text table, in its words; the JSON has all
+    "content": "content", "content4": "content4", "style": "style", "style_half": "half", "style_quarter": "quarter",
+    "palette": "palette", "contrast16": "contrast16", "flat": "flat", "rim": "rim", "total": "total",
+    "seconds": "seconds",
+}  # fmt: skip
+RATIOS = ("total", "style", "style_half", "style_quarter")
+
+
+def table(scores: Scores, figures: dict[str, list[Figures]]) -> str:
+    """Medians of the most telling errors and figures, as text; "-" where no pair has one."""
+    width = max(map(len, scores)) + 1
+    lines = [" " * width + "".join(f"{name:>{len(name) + 3}}" for name in COLUMNS.values())]
+    for name, rows in scores.items():
+        medians = {key: value["median"] for key, value in summary(rows, figures[name][: len(rows)]).items()}
+        cells = (_cell(medians[key]).rjust(len(column) + 3) for key, column in COLUMNS.items())
+        lines.append(f"{name:{width}}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def summary(scores: list[Score], figures: list[Figures]) -> dict[str, dict[str, float | None]]:
+    """Medians and quartiles of a row, of its errors and of its figures."""
+    return summarise(scores) | summarise(figures)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
+    """Of every other row, over the pairs that it has: the model's median total and style errors as multiples
+    of that row's, and the share of pairs where the model's total is lower."""
+    found = {}
+    for name, theirs in scores.items():
+        ours = scores[model][: len(theirs)]
+        if name == model or not theirs:
+            continue
+        found[name] = {
+            error: float(np.median([getattr(s, error) for s in ours]) / np.median([getattr(s, error) for s in theirs]))
+            for error in RATIOS
+        } | {"better": float(np.mean([a.total < b.total for a, b in zip(ours, theirs)]))}
+    return found
+
+
+def gap(unseen: Scores, training: Scores) -> dict[str, float]:
+    """Of every row: by how many per cent the median total is higher with unseen paintings than with training ones.
+
+    Rows that were never trained on either list tell what the lists themselves differ in.
+    """
+    medians = [{name: np.median([s.total for s in rows]) for name, rows in s.items()} for s in (unseen, training)]
+    return {name: float(100 * (medians[0][name] / total - 1)) for name, total in medians[1].items() if total > 0}
+
+
+def size_report(result: Result) -> dict[str, object]:
+    """One size as JSON: for every judge the summary, the ratios, and the scores of every pair; and every pair's
+    figures, in which no judge has a say.
+    """
+    judged = {
+        judge: {
+            "summary": {name: summary(rows, result.figures[name]) for name, rows in scores.items()},
+            "against": against(scores),
+            "scores": {name: [asdict(score) for score in rows] for name, rows in scores.items()},
+        }
+        for judge, scores in result.scores.items()
+    }
+    figures = {name: [asdict(each) for each in rows] for name, rows in result.figures.items()}
+    return judged | {"figures": figures}
+
+
+def noise_report(found: dict[str, list[NoiseGain]]) -> dict[str, object]:
+    """What comes of noise as JSON: medians and quartiles, and every painting's."""
+    return {
+        "summary": {name: summarise(rows) for name, rows in found.items()},
+        "paintings": {name: [asdict(each) for each in rows] for name, rows in found.items()},
+    }
+
+
+def noise_text(found: dict[str, list[NoiseGain]]) -> str:
+    """What comes of noise as text."""
+    count, width = len(next(iter(found.values()))), max(map(len, found)) + 1
+    lines = [
+        f"\na smooth sky of {SKY_SIDE} px with noise of 1/255, {count} paintings, median",
+        " " * width + f"{'gain':>8}{'peak at 4 px':>15}",
+    ]
+    for name, rows in found.items():
+        medians = {key: value["median"] for key, value in summarise(rows).items()}
+        lines.append(f"{name:{width}}{medians['gain']:8.1f}{medians['peak']:15.1f}")
+    return "\n".join(lines)
+
+
+def size_text(result: Result, size: int) -> str:
+    """One size as text: for every judge the table and the ratios; rows with fewer pairs in a table of their own."""
+    lines = []
+    for judge, scores in result.scores.items():
+        count = max(map(len, scores.values()))
+        whole = {name: rows for name, rows in scores.items() if len(rows) == count}
+        lines += [f"\n{count} pairs, {size} px, {judge}, median", table(whole, result.figures)]
+        for name, ratio in against(scores).items():
+            if name in (*MAGENTA, *PEERS):
+                ratios = ", ".join(f"{COLUMNS[error]} {ratio[error]:.3f}" for error in RATIOS)
+                lines.append(f"{MODEL} / {name}: {ratios}, lower total in {ratio['better']:.0%} of the pairs")
+        few = len(scores.get(OPTIMISED, ()))
+        if 0 < few < count:
+            lines += [f"\nthe first {few} pairs, {size} px, {judge}, median"]
+            first = {name: rows[:few] for name, rows in scores.items() if len(rows) >= few}
+            lines += [table(first, result.figures)]
+    return "\n".join(lines)
+
+
+def gap_text(gaps: dict[str, dict[str, float]], size: int, count: int) -> str:
+    """The zero-shot gaps {judge: {row: per cent}} as text."""
+    lines = [f"\nzero-shot gap: median total with unseen over that with {count} training paintings, {size} px"]
+    for judge, found in gaps.items():
+        rows = ", ".join(f"{name} {value:+.1f} %" for name, value in found.items() if name != MODEL)
+        lines.append(f"{judge}: {MODEL} {found[MODEL]:+.1f} %  (lists alone: {rows})")
+    return "\n".join(lines)
+
+
+def write_report(folder: Path, report: dict[str, object], text: str, results: dict[int, Result]) -> list[Path]:
+    """evaluation.json, evaluation.txt, and a sheet-SIZE.jpg for every size; the files."""
+    write_json(folder / "evaluation.json", report)
+    with replacing(folder / "evaluation.txt") as temporary:
+        temporary.write_text(text.strip() + "\n", encoding="utf-8")
+    files = [folder / "evaluation.json", folder / "evaluation.txt"]
+    for size, result in results.items():
+        files.append(folder / f"sheet-{size}.jpg")
+        with replacing(files[-1]) as temporary:
+            result.sheet().save(temporary, quality=90)
+    return files

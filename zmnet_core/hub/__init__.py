@@ -1,0 +1,1 @@
+"""Where models are: bundled, in a folder, on the Hugging Face Hub."""

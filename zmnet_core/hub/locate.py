@@ -1,0 +1,98 @@
+"""A saved model: where its files are (bundled, a folder, the Hub), and what its config.json says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..assets import BUNDLED
+from ..errors import WeightsNotFoundError, WrongModelError
+from ..version import __version__
+from .repository import Repository
+
+SCHEMA = 1  # version of config.json; raised whenever an older zmnet would read a new file wrongly
+UPGRADES: dict[int, Callable[[dict], dict]] = {}  # N: a config of schema N as one of N + 1; without, N is not read
+CONFIG, WEIGHTS, ATTRIBUTE_WEIGHTS = "config.json", "model.safetensors", "attribute.safetensors"
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that ship with the library."""
+    return sorted(folder.name for folder in BUNDLED.glob("*") if (folder / WEIGHTS).is_file())
+
+
+def find(name: str, revision: str | None = None, **options: object) -> Callable[[str], Path]:
+    """What gives the path of each file of a saved model.
+
+    Args:
+        name: a bundled name, with or without its "zmnet-"; a folder; or a Hub id, "org/name" or "org/name@revision".
+        revision: as in `Repository`, for a Hub id.
+        options: the others of `Repository`.
+
+    Raises:
+        WeightsNotFoundError: it can be none of these; what is returned raises it for a file that is missing.
+    """
+    folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
+    if not folder.exists() and f"zmnet-{name}" in bundled_models():
+        folder = BUNDLED / f"zmnet-{name}"
+    if folder.is_dir():
+        return lambda file: _in_folder(folder, file)
+    if folder.is_file():
+        raise WeightsNotFoundError(
+            f"'{name}' is a file: give its folder, '{folder.parent}', with {CONFIG} and {WEIGHTS}."
+        )
+    identity, _, after = name.partition("@")
+    if identity.count("/") != 1 or name.startswith((".", "/")):
+        raise WeightsNotFoundError(
+            f"there is no model '{name}'. Bundled models: {', '.join(bundled_models()) or 'none'}; "
+            "otherwise give a folder with config.json and model.safetensors, or a Hub id such as org/zmnet-20k."
+        )
+    return Repository(identity, revision or after or None, **options).file
+
+
+def _in_folder(folder: Path, file: str) -> Path:
+    if (folder / file).is_file():
+        return folder / file
+    if file == ATTRIBUTE_WEIGHTS:
+        raise WeightsNotFoundError(
+            f"config.json names attribute_pnets, but there is no '{folder / file}' that holds them: "
+            "copy it there as well, or take attribute_pnets out of config.json to go without words and colours."
+        )
+    raise WeightsNotFoundError(f"the folder '{folder}' has no {file}: it is not a saved ZM-Net.")
+
+
+def read_config(file: Path) -> dict[str, object]:
+    """The description of a model, of this version's schema: older ones are brought up to it.
+
+    Raises:
+        WrongModelError: it is no ZM-Net's, or of a schema that cannot be read.
+    """
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WrongModelError(f"'{file}' is not JSON: {error}.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("schema"), int):
+        raise WrongModelError(f"'{file}' does not describe a ZM-Net: it lacks \"schema\": {SCHEMA}.")
+    while config["schema"] in UPGRADES:
+        config = UPGRADES[config["schema"]](config) | {"schema": config["schema"] + 1}
+    check_schema(config["schema"], f"'{os.fspath(file)}'")
+    return config
+
+
+def check_schema(schema: int, what: str = "this model") -> None:
+    """Refuse what this version cannot read.
+
+    Raises:
+        WrongModelError: with what to do.
+    """
+    if schema > SCHEMA:
+        raise WrongModelError(
+            f"{what} has schema {schema}, this zmnet ({__version__}) reads schema {SCHEMA}: a newer zmnet has written "
+            "it. Update zmnet (git pull; in ComfyUI: update the ZM-Net node pack)."
+        )
+    if schema < SCHEMA:
+        raise WrongModelError(
+            f"{what} has schema {schema}, which this zmnet ({__version__}) no longer reads; it reads schema {SCHEMA}. "
+            "Load it with the version that wrote it, or take a newer file of the model."
+        )

@@ -1,0 +1,207 @@
+"""Pictures in and out: files, PIL, numpy and tensors.
+
+The one place where a picture becomes a tensor [3, H, W] in 0..1 and back. A `Picture` remembers
+what a tensor cannot hold: transparency and the colour profile.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ..errors import PictureError
+from ..files import replacing
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2")
+WRITABLE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An RGB picture with what belongs to it.
+
+    Attributes:
+        rgb: PIL image, mode RGB, upright.
+        alpha: PIL image, mode L, of the same size, or None.
+        icc_profile: the RGB colour profile its numbers are meant in, or None (sRGB).
+    """
+
+    rgb: Image.Image
+    alpha: Image.Image | None = None
+    icc_profile: bytes | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.rgb.size
+
+
+def find_pictures(path: str | os.PathLike[str]) -> list[Path]:
+    """The picture itself, or every picture in a folder and its sub-folders, sorted by name.
+
+    Raises:
+        PictureError: there is no such file or folder, or no picture in the folder.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise PictureError(f"there is no file or folder '{path}'.")
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != ".")
+    if not found:
+        raise PictureError(f"the folder '{path}' holds no picture ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
+    """Read a picture file of any mode Pillow knows.
+
+    EXIF orientation is applied; of an animation the first frame is taken; 16-bit is scaled to 8;
+    CMYK is brought to sRGB through its profile if it has one.
+
+    Args:
+        data: the file's bytes, where they are at hand; `path` then only names it in errors.
+
+    Raises:
+        PictureError: no such file, not a picture, damaged, or larger than Pillow's limit (179 megapixels).
+    """
+    try:
+        with Image.open(path if data is None else io.BytesIO(data)) as image:
+            image.load()
+            return to_picture(image)
+    except FileNotFoundError:
+        raise PictureError(f"there is no picture '{path}'.") from None
+    except IsADirectoryError:
+        raise PictureError(f"'{path}' is a folder, a picture file was expected.") from None
+    except UnidentifiedImageError:
+        raise PictureError(f"'{path}' is not a picture that Pillow can read.") from None
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"'{path}': {error}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
+        if isinstance(error, PictureError):
+            raise PictureError(f"'{path}': {error}") from None
+        raise PictureError(f"'{path}' is damaged: {error}.") from error
+
+
+def to_picture(image: Image.Image) -> Picture:
+    """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
+
+    Raises:
+        TypeError: something else than a PIL image.
+    """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
+    image = ImageOps.exif_transpose(image)
+    mode, profile = image.mode, image.info.get("icc_profile")
+    alpha = None
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        invisible = image.info.get("transparency")
+        if invisible is not None:
+            alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
+        image = _eight_bits(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        alpha = None if alpha.getextrema() == (255, 255) else alpha
+    if image.mode == "CMYK":
+        image, profile = _cmyk_to_rgb(image, profile), None
+    if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
+        profile = None  # a profile of one channel, or of another space, does not fit RGB
+    return Picture(image.convert("RGB"), alpha, profile)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise PictureError("the picture holds NaN or infinite values.")
+    if image.mode == "F":
+        top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
+    else:
+        top = 255.0 if image.mode == "I" and values.max() <= 255 else 65535.0
+    return Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a broken profile says nothing about the picture: convert as if it had none
+    return image.convert("RGB")
+
+
+def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int = 92) -> Path:
+    """Write JPEG, PNG or WebP by suffix, with alpha (not JPEG: on white) and colour profile.
+
+    The file appears whole or not at all.
+
+    Raises:
+        PictureError: the suffix is another, the picture too large for it, or the disk refuses.
+    """
+    path = Path(path)
+    kind = WRITABLE.get(path.suffix.lower())
+    if kind is None:
+        raise PictureError(f"'{path}': the suffix must be one of {', '.join(WRITABLE)}.")
+    image = picture.rgb
+    if picture.alpha is not None:
+        if kind == "JPEG":
+            image = Image.composite(image, Image.new("RGB", image.size, "white"), picture.alpha)
+        else:
+            image = image.copy()
+            image.putalpha(picture.alpha)
+    options = {} if kind == "PNG" else {"quality": quality}
+    if kind == "JPEG":
+        options["subsampling"] = 0
+    if picture.icc_profile:
+        options["icc_profile"] = picture.icc_profile
+    try:
+        with replacing(path) as temporary:
+            image.save(temporary, kind, **options)
+    except (OSError, ValueError) as error:  # ValueError: larger than the format allows
+        raise PictureError(f"'{path}' could not be written: {error}.") from error
+    return path
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """A PIL image (any mode) as [3, H, W] float32 in 0..1."""
+    array = np.array(image if image.mode == "RGB" else to_picture(image).rgb)
+    return torch.from_numpy(array).permute(2, 0, 1).float().div_(255)
+
+
+def to_pil(tensor: Tensor) -> Image.Image:
+    """[3, H, W] in 0..1 as a PIL image, rounded to 8 bits.
+
+    Raises:
+        PictureError: the tensor holds NaN or infinite values.
+    """
+    if not torch.isfinite(tensor).all():
+        raise PictureError("the network's output holds NaN or infinite values; try float32.")
+    array = tensor.float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
+    return Image.fromarray(array.cpu().numpy())
+
+
+Side = int | tuple[int, int] | None  # a short side, px: this; one in this range (least, most); as it is
+
+
+def fit_short_side(image: Image.Image, size: Side, least: int = 1) -> Image.Image:
+    """Resize so that the short side is `size`, or goes to the nearer end of that range (None: only if it is below
+    `least`), aspect kept."""
+    short = min(image.size)
+    if isinstance(size, tuple):
+        size = min(max(short, size[0]), size[1])
+    target = max(size or short, least)
+    if short == target:
+        return image
+    shape = [max(least, round(side * target / short)) for side in image.size]
+    return image.resize(shape, Image.Resampling.LANCZOS)

@@ -1,0 +1,69 @@
+"""Moving pictures: frames to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+from PIL import Image
+
+from ..errors import PictureError
+from ..files import replacing
+
+FORMATS = (".gif", ".mp4")
+
+
+def check_video(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that `write_video` cannot write, before any frame is made.
+
+    Raises:
+        PictureError: another suffix, or the package that writes it is not installed.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise PictureError(f"'{path}': an animation ends in {' or '.join(FORMATS)}.")
+    if suffix == ".mp4":
+        try:
+            import av  # noqa: F401
+        except ImportError:
+            raise PictureError(f"'{path}': mp4 needs the package av (pip install av); .gif needs nothing.") from None
+
+
+def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps: float) -> Path:
+    """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264), whole or not at all.
+
+    An mp4 has even sides: of odd ones the last row or column is left out. A gif shows its frames for
+    whole hundredths of a second.
+
+    Raises:
+        PictureError: as `check_video`, or there is no frame.
+    """
+    path, frames = Path(path), iter(frames)
+    check_video(path)
+    first = next(frames, None)
+    if first is None:
+        raise PictureError(f"'{path}': an animation needs at least one frame.")
+    with replacing(path) as temporary:
+        (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(temporary, first, frames, fps)
+    return path
+
+
+def _write_gif(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
+    duration = max(20, 10 * round(100 / fps))  # ms; browsers show shorter ones slowly
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+
+
+def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        stream.width, stream.height = (side - side % 2 for side in first.size)
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
+        for frame in chain([first], others):
+            picture = av.VideoFrame.from_image(frame.crop((0, 0, stream.width, stream.height)))
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())

@@ -1,0 +1,226 @@
+"""The reviser: a draft painted small, enlarged, and the photograph's fine detail in; the finished picture out.
+
+A TNet's strokes have one size in pixels, so a large picture comes out of it finely woven. Here it paints a small one,
+the draft Y₀, where strokes are large and the network sees far; a small network R then writes the fine detail at full
+size (as LapStyle, Lin et al. 2021, does for one style; here for any):
+
+    Y = Y₀ + R(Y₀, X_c − X̃_c; γ_r, β_r)        γ_r, β_r = heads(γ, β)
+
+with Y₀ and X̃_c, the photograph as the TNet has seen it, enlarged to full size. R is guided by the style that guides
+the TNet, whatever it was made of: its own γ_r, β_r are written from the style's γ, β.
+
+    layer    1       2      3 …             3 + blocks          4 + blocks    5 + blocks
+    conv     d e     d w    R w × blocks    u e, + layer 1      c3s1-e        c3s1-12, as 2 × 2 pixels of 3
+    scale    γ x + β in each                                                  none
+
+All of it on planes of half and of a quarter of the picture's sides. Scales and shifts without an instance norm: nothing
+in R depends on the rest of the picture, so tiles need no statistics, and the noise of a flat sky is not blown up to
+full contrast.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import PictureError, WrongModelError
+from ..images.resize import resized
+from .heads import ResidualLayer, StyleHeads
+from .layers import Conv, UpsampleConv
+from .tnet import DOWNSAMPLING, MIN_SIDE, Site
+
+DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
+LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a picture may be
+
+
+class Reviser(nn.Module):
+    """Y₀, X_c, (γ, β) → Y.
+
+    Args:
+        numbers: ΣC of the TNet's styles.
+        width: channels of the planes of a quarter of the picture's size.
+        edge: channels of the planes of half its size.
+        blocks: residual blocks.
+        hidden: size of ψ, from which γ_r, β_r are written.
+        draft: short side of the draft, px.
+    """
+
+    def __init__(
+        self,
+        numbers: int,
+        width: int = 64,
+        edge: int = 24,
+        blocks: int = 4,
+        hidden: int = 128,
+        draft: int = DRAFT_SIDE,
+    ):
+        super().__init__()
+        if min(width, edge, hidden) < 1 or blocks < 0:
+            raise ValueError("a reviser's width, edge and hidden are numbers of channels, and its blocks 0 or more.")
+        if draft < MIN_SIDE:
+            raise ValueError(f"a draft cannot have a short side of {draft} px: {MIN_SIDE} or more.")
+        self.draft = draft
+        self.sites = (
+            Site("d1", 1, edge),
+            Site("d2", 2, width),
+            *(Site(f"r{block + 1}", 3 + block, width) for block in range(blocks)),
+            Site("u1", 3 + blocks, edge),
+            Site("c1", 4 + blocks, edge),
+        )
+        self.down1 = Conv(6, edge, 3, stride=2)
+        self.down2 = Conv(edge, width, 3, stride=2)
+        self.blocks = nn.ModuleList(
+            nn.ModuleList((Conv(width, width, 3), Conv(width, width, 3))) for _ in range(blocks)
+        )
+        self.up = UpsampleConv(width, edge)
+        self.fine = Conv(edge, edge, 3)
+        self.out = Conv(edge, 3 * 4, 3)  # a block of 2 × 2 pixels
+        nn.init.zeros_(self.out.weight)  # at the start the picture is the enlarged draft
+        nn.init.zeros_(self.out.bias)
+        # Set by `calibrate` to the mean and spread of the training paintings' γ, β.
+        self.register_buffer("offset", torch.zeros(2 * numbers))
+        self.register_buffer("spread", torch.ones(2 * numbers))
+        self.enter = nn.Linear(2 * numbers, hidden)
+        self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(2))
+        self.heads = StyleHeads(self.sites, [hidden] * len(self.sites))
+
+    @property
+    def radius(self) -> int:
+        """Pixels that it sees around each, an upper bound, a multiple of 4."""
+        return DOWNSAMPLING * (5 + 2 * len(self.blocks))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether `calibrate` was called, now or before the weights were saved."""
+        return bool((self.spread != 1).any())
+
+    @torch.no_grad()
+    def calibrate(self, styles: Tensor) -> None:
+        """Take offset and spread from the γ, β [N, 2, ΣC] of many paintings."""
+        numbers = styles.flatten(1).float()
+        self.offset.copy_(numbers.mean(0))
+        self.spread.copy_(numbers.std(0).clamp_min(1e-2))
+
+    def parameters_of(self, style: Tensor) -> Tensor:
+        """γ_r, β_r of a style's values [N, 2, ΣC]: [N, 2, ΣC_r]."""
+        psi = self.enter(((style.flatten(1) - self.offset) / self.spread).to(self.enter.weight.dtype))
+        for layer in self.layers:
+            psi = layer(psi)
+        return self.heads([psi] * len(self.heads.gamma))
+
+    def forward(self, draft: Tensor, detail: Tensor, style: Tensor) -> Tensor:
+        """Revise.
+
+        Args:
+            draft: Y₀, the enlarged draft, [N, 3, H, W], H and W ≥ 16, any parity.
+            detail: X_c − X̃_c of the photographs, [N, 3, H, W].
+            style: [N or 1, 2, ΣC], γ and β of every site of the TNet.
+
+        Returns:
+            [N, 3, H, W], not clamped.
+        """
+        scaled = Scales(self.parameters_of(style))
+        height, width = draft.shape[-2:]
+        x, missing = torch.cat((draft, detail), 1), (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
+        x[:, :3].sub_(0.5)  # in place, as below: these planes are the largest
+        if any(missing):
+            x = F.pad(x, missing, mode="reflect")
+        fine = scaled(self.down1, x).relu_()
+        x = scaled(self.down2, fine).relu_()
+        for conv1, conv2 in self.blocks:
+            x = x + conv2(scaled(conv1, x).relu_())
+        x = scaled(self.up, x).add_(fine).relu_()
+        x = scaled(self.fine, x).relu_()
+        return F.pixel_shuffle(self.out(x), 2)[..., :height, :width].add_(draft)
+
+
+class Window(NamedTuple):
+    """What a training step revises: a square of the pictures, of drafts with this short side; px."""
+
+    draft: int
+    top: int
+    left: int
+    size: int
+
+    def of(self, pictures: Tensor) -> Tensor:
+        """[N, C, H, W] → [N, C, size, size]."""
+        return pictures[..., self.top : self.top + self.size, self.left : self.left + self.size]
+
+
+class Revised(NamedTuple):
+    """A window of revised pictures, and of the enlarged drafts: [N, 3, size, size], not clamped."""
+
+    image: Tensor
+    draft: Tensor
+
+
+class Scales:
+    """γ_r conv(x) + β_r, site after site along one pass."""
+
+    def __init__(self, values: Tensor):
+        self.values, self._next = values, 0
+
+    def __call__(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        site = slice(self._next, self._next + conv.out_channels)
+        self._next = site.stop
+        gamma, beta = self.values[:, :, site].to(x.dtype).unbind(1)
+        if len(gamma) > 1:
+            return torch.addcmul(beta[..., None, None], conv(x), gamma[..., None, None])
+        # One style for all: the scale is part of the weights, which are far fewer than pixels.
+        weight, bias = gamma[0, :, None, None, None] * conv.weight, gamma[0] * conv.bias + beta[0]
+        return torch.func.functional_call(conv, {"weight": weight, "bias": bias}, x)
+
+
+def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | None = None) -> tuple[int, int] | None:
+    """Height and width of the draft of a picture, px; None: the picture is painted as it is.
+
+    Args:
+        reviser: of the model; without one there are no drafts.
+        height, width: of the picture.
+        draft: short side wanted. None: the reviser's own, larger for a picture more than `MOST_FACTOR` times as large,
+            none for one less than `LEAST_FACTOR` times as large. 0: no draft.
+
+    Raises:
+        WrongModelError: a draft is wanted of a model without a reviser.
+        PictureError: it would be too large for this picture, or smaller than any picture.
+    """
+    if draft == 0 or (reviser is None and draft is None):
+        return None
+    if reviser is None:
+        raise WrongModelError(
+            f"a draft of {draft} px is wanted, and this model has no reviser to bring it to the picture's size: leave "
+            "the draft out, or take a model that has one (zmnet-bold)."
+        )
+    short = min(height, width)
+    largest = int(short / LEAST_FACTOR)
+    if draft is None:
+        draft = max(reviser.draft, round(short / MOST_FACTOR))
+        if draft > largest:
+            return None
+    elif not MIN_SIDE <= draft <= largest:
+        room = f"it can be {MIN_SIDE} to {largest} px" if largest >= MIN_SIDE else "it is too small for one"
+        raise PictureError(
+            f"a draft with a short side of {draft} px does not suit a picture of {width} × {height} px: {room}; 0 "
+            "paints it at full size."
+        )
+    return tuple(max(MIN_SIDE, round(side * draft / short)) for side in (height, width))
+
+
+def can_revise(reviser: Reviser | None, canvas: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether what was painted on a canvas leaves a reviser something to do at the picture's size."""
+    return reviser is not None and min(size) >= LEAST_FACTOR * min(canvas)
+
+
+def enlarged(draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """What a reviser sees: the draft enlarged to the photographs' size, and their detail beyond what the TNet has seen.
+
+    Args:
+        draft: Y₀ as painted, [N, 3, h, w].
+        contents: X_c, [N, 3, H, W].
+        seen: the photographs as the TNet has seen them, [N, 3, h, w].
+    """
+    size = contents.shape[-2:]
+    return resized(draft, size), resized(seen, size).neg_().add_(contents)

@@ -1,0 +1,165 @@
+"""PNets for signals that are vectors: word vectors, colour histograms, and sequences of them.
+
+| config word    | signal              | ψ_l                                                       |
+|----------------|---------------------|-----------------------------------------------------------|
+| `mlp`          | vector              | layer l of a residual fully connected net (serial, Eq. 4-5) |
+| `mlp-parallel` | vector              | the end of a shallow fully connected net of its own        |
+| `gru`          | sequence of vectors | layer l of a residual net on the last state of a GRU        |
+
+The frozen part of each is the compression of its signal to a few numbers (two in the paper): a
+principal component analysis of vectors like those it will see, taken by `fit` before training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from ..signals.words import SIGNALS
+from .heads import PNet, ResidualLayer, StyleHeads
+from .tnet import Site
+
+
+class VectorPNet(PNet):
+    """What the PNets for vectors share: the signal's name and size, and its compression.
+
+    Args:
+        sites: the TNet's; a palette among them is learned like the others, since words have no colours to read off.
+        signal: what the vectors are: "glove", "sentence" or "histogram" (`zmnet_core.signals.words`).
+        size: numbers d that a vector is compressed to.
+        inputs: numbers of a vector; the signal's own if left out.
+        words: what it was trained on, {family: words}, for people; nothing is computed from it.
+    """
+
+    signal = "vector"
+    sequence = False
+
+    def __init__(
+        self,
+        sites: tuple[Site, ...],
+        signal: str = "glove",
+        size: int = 2,
+        inputs: int | None = None,
+        words: Mapping[str, Sequence[str]] | None = None,
+    ):
+        super().__init__(sites)
+        if signal not in SIGNALS:
+            raise ValueError(f"there is no signal '{signal}'; choose one of {', '.join(SIGNALS)}.")
+        self.signal, self.size, self.inputs = signal, size, inputs or SIGNALS[signal]
+        if not 1 <= size <= self.inputs:
+            raise ValueError(f"a vector of {self.inputs} numbers cannot be compressed to {size}.")
+        self.words = {family: tuple(members) for family, members in (words or {}).items()}
+        self.register_buffer("offset", torch.zeros(self.inputs))
+        self.register_buffer("components", torch.eye(size, self.inputs))
+
+    @torch.no_grad()
+    def fit(self, vectors: Tensor) -> None:
+        """Take the compression from vectors [V, F]: their principal components, the first with deviation 1.
+
+        For d components V must be larger than d, else the last ones would be made of rounding errors.
+        """
+        size = self.size
+        if vectors.dim() != 2 or vectors.shape[1] != self.inputs or len(vectors) <= size:
+            raise ValueError(
+                f"a compression of {self.inputs} numbers to {size} is taken from more than {size} vectors "
+                f"[V, {self.inputs}], not from {list(vectors.shape)}."
+            )
+        centred = vectors.double() - vectors.double().mean(0)
+        _, deviations, directions = torch.linalg.svd(centred, full_matrices=False)
+        directions = directions[:size]
+        signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()  # else left to the library
+        first = (deviations[0] / len(vectors) ** 0.5).clamp_min(1e-12)
+        self.offset.copy_(vectors.double().mean(0))
+        self.components.copy_(directions * signs / first)
+
+    def features(self, signal: Tensor) -> Tensor:
+        """[N, F] → [N, d], the compressed vectors."""
+        return (signal.to(self.components) - self.offset) @ self.components.T
+
+
+class MLPPNet(VectorPNet):
+    """The paper's PNet for words: a fully connected net with residual layers, serial.
+
+    Args:
+        sites: the TNet's DIN sites.
+        width: size of every ψ_l.
+        options: of `VectorPNet`.
+    """
+
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
+        self.enter = nn.Linear(self.size, width)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.heads = StyleHeads(sites, [width] * layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        psi, psis = self.enter(features.to(self.enter.weight.dtype)), []
+        for layer in self.layers:
+            psi = layer(psi)
+            psis.append(psi)  # ψ_l
+        return self.heads(psis)
+
+
+class ParallelMLPPNet(VectorPNet):
+    """The paper's parallel PNet for words: a shallow net for every DIN layer, none sees another's ψ."""
+
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
+        self.branches = nn.ModuleList(
+            nn.Sequential(nn.Linear(self.size, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+            for _ in range(layers)
+        )
+        self.heads = StyleHeads(sites, [width] * layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = features.to(self.heads.gamma[0].weight.dtype)
+        return self.heads([branch(x) for branch in self.branches])
+
+
+class GRUPNet(VectorPNet):
+    """A PNet for sequences, such as the words of a phrase: a GRU reads them, then as `MLPPNet`.
+
+    A batch of sequences is one tensor [N, T, F + 1] (see `sequences`): the last number of an entry
+    is 1 for a vector and 0 for the padding after a sequence's end, which is never read.
+    """
+
+    sequence = True
+
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+        super().__init__(sites, **options)
+        layers = len({site.layer for site in sites})
+        self.reader = nn.GRU(self.size, width, batch_first=True)
+        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.heads = StyleHeads(sites, [width] * layers)
+
+    def features(self, signal: Tensor) -> Tensor:
+        """[N, T, F + 1] → [N, T, d + 1]: compressed vectors, and the mark of what is no padding."""
+        there = signal[..., -1:].to(self.components)
+        return torch.cat((super().features(signal[..., :-1]) * there, there), -1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        lengths = features[..., -1].sum(1).round().long().cpu()
+        vectors = features[..., :-1].to(self.reader.weight_ih_l0.dtype)
+        packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
+        psi, psis = self.reader(packed)[1][0], []
+        for layer in self.layers:
+            psi = layer(psi)
+            psis.append(psi)  # ψ_l
+        return self.heads(psis)
+
+
+def sequences(vectors: Sequence[Tensor]) -> Tensor:
+    """Sequences [T_n, F] as one batch for a `GRUPNet`: [N, max T, F + 1], padded at the end.
+
+    Raises:
+        ValueError: no sequence, or one without a vector.
+    """
+    if not vectors or any(sequence.dim() != 2 or not len(sequence) for sequence in vectors):
+        raise ValueError("a sequence is [T, F] with at least one vector.")
+    marked = [torch.cat((sequence, torch.ones_like(sequence[:, :1])), 1) for sequence in vectors]
+    return nn.utils.rnn.pad_sequence(marked, batch_first=True)

@@ -1,0 +1,1 @@
+"""What guides a model beside pictures: words, mixtures of them, sentences, palettes."""

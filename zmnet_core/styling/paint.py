@@ -1,0 +1,336 @@
+"""Whole pictures and batches: size, tiles, masks, colour kept, transparency.
+
+The straight way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
+draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → calm → keep colour →
+`Picture`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from ..errors import PictureError
+from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
+from ..images.resize import resized
+from ..networks.heads import AS_IT_IS
+from ..networks.reviser import enlarged
+from ..networks.tnet import MIN_SIDE
+from .calm import calmed, check_calm
+from .network import StyleTransfer
+from .plan import Plan, plan
+from .style import Style
+from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy
+
+# ITU-R BT.601: luma, and what is left of blue and red.
+_TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+
+
+def stylize_tensor(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style,
+    strength: float = 1.0,
+    keep_colour: bool = False,
+    tile: int | None = None,
+    step: Callable[[], None] = lambda: None,
+    mask: Tensor | None = None,
+    calm: float = 0.0,
+    brush: float = 1.0,
+    draft: int | None = None,
+) -> Tensor:
+    """Stylise [B, 3, H, W] of any size.
+
+    Where memory runs out, the picture is tried again in tiles, then in smaller tiles.
+
+    Args:
+        model, contents, style, strength: as in `ZMNet.apply`.
+        keep_colour: take brightness from the stylised picture and colour from the photograph.
+        tile: side of the tiles, a multiple of 4. None: in one piece up to 2048 × 2048 pixels, else
+            tiles of 1024. 0: always in one piece.
+        step: called after every tile (once if there are none). What it raises ends the work.
+        mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
+        calm: 0..1, how much of the grain is taken out where the photograph is flat.
+        brush: 1..4, how many times as large as learned the strokes are: the picture is painted at 1 / brush of its
+            size and enlarged (revised, too, if the model has a reviser).
+        draft: as in `ZMNet.apply`.
+
+    Raises:
+        ValueError: calm or brush are off their scales.
+        PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser.
+        torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
+    """
+    check_calm(calm)  # before minutes go by
+    way = plan(model.reviser, *contents.shape[-2:], brush, tile, draft)
+    stylised = _within_memory(model, contents, style, strength, way, step)
+    stylised = calmed(contents, stylised, calm)
+    if keep_colour:
+        stylised = with_colours_of(contents.to(stylised.device), stylised)
+    return stylised if mask is None else within_mask(contents, stylised, mask)
+
+
+def _within_memory(
+    model: StyleTransfer, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
+) -> Tensor:
+    """Painted, and brought to the picture's size, in tiles that memory suffices for."""
+    while True:
+        try:
+            return _paint(model, contents, style, strength, way, step)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            problem = str(error)  # not the error itself: its traceback holds on to the memory
+        failed, smaller = way.tile or max(way.tiled), way.smaller
+        if smaller is None:
+            height, width = way.tiled
+            raise torch.cuda.OutOfMemoryError(
+                f"memory ran out on a picture of {width} × {height} px, even in tiles "
+                f"of {failed} px. Close what else uses the memory, or scale the picture down. ({problem})"
+            )
+        way = smaller
+
+
+def _paint(
+    model: StyleTransfer, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
+) -> Tensor:
+    canvas = resized(contents, way.canvas)
+    if not way.revised:
+        painted = _in_tiles(model, canvas, style, strength, way.tile, step)
+        return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
+    style = model.style_for(small_copy(contents), style, strength)
+    draft = _in_tiles(model, canvas, style, 1.0, TILE if way.canvas[0] * way.canvas[1] > WHOLE_PIXELS else 0)
+    if way.steps == 1:
+        picture = model.revise(draft, contents, canvas, style)
+        step()
+        return picture
+    return revise_tiles(model, draft, contents, canvas, style, way.tile, step)
+
+
+def _in_tiles(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style,
+    strength: float,
+    tile: int,
+    step: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """`model.apply` without drafts."""
+    if tile == 0 or count_tiles(*contents.shape[-2:], tile) == 1:
+        stylised = model.apply(contents, style, strength, draft=0)
+        step()
+        return stylised
+    small = small_copy(contents)
+    style = model.style_for(small, style, strength)
+    statistics = model.measure(small, style, draft=0)
+    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
+
+
+@torch.no_grad()
+def revise_tiles(
+    model: StyleTransfer,
+    draft: Tensor,
+    contents: Tensor,
+    seen: Tensor,
+    style: Style,
+    tile: int,
+    step: Callable[[], None],
+) -> Tensor:
+    """`model.revise` in tiles, as if in one piece: a reviser does not depend on the rest of the picture."""
+    reviser = model.reviser
+    y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
+
+    def revised(*parts: Tensor) -> Tensor:
+        return reviser(*(part.to(reviser.out.weight.dtype) for part in parts), style.values).clamp(0, 1).to(y.dtype)
+
+    return paint_tiles(revised, y, tile, step, [detail], reviser.radius)
+
+
+def stylize_each(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style,
+    masks: Tensor | None = None,
+    **options: object,
+) -> Tensor:
+    """Stylise a batch picture after picture, so that memory does not grow with the batch.
+
+    Args:
+        contents: [B, 3, H, W]. One picture with several styles gives a picture a style.
+        style: one for all, or one a picture.
+        masks: [B or 1, 1, h, w].
+        options: of `stylize_tensor`.
+
+    Returns:
+        [B, 3, H, W] on the contents' device.
+    """
+    count = max(len(contents), len(style))
+    for what, number in (
+        ("pictures", len(contents)),
+        ("styles", len(style)),
+        ("masks", 1 if masks is None else len(masks)),
+    ):
+        if number not in (1, count):
+            raise ValueError(f"{number} {what} where there are {count}: give one, or {count}.")
+    result = contents.new_empty((count, *contents.shape[1:]))
+    for index in range(count):
+        result[index] = stylize_tensor(
+            model,
+            contents[index % len(contents)][None],
+            style[index % len(style)],
+            mask=None if masks is None else masks[index % len(masks)][None],
+            **options,
+        )[0]
+    return result
+
+
+def shares_of(count: int, smooth: bool = True, there_and_back: bool = False) -> list[float]:
+    """How much of the second style there is in each of `count` frames, 0..1.
+
+    Args:
+        smooth: start and end slowly (a cosine); else the same change from frame to frame.
+        there_and_back: come back to the first style for an endless loop; the last frame is one step before the first.
+    """
+    shares = [index / max(1, count - (not there_and_back)) for index in range(count)]
+    if there_and_back:
+        shares = [1 - abs(1 - 2 * share) for share in shares]
+    return [(1 - math.cos(math.pi * share)) / 2 for share in shares] if smooth else shares
+
+
+def animate(
+    model: StyleTransfer,
+    contents: Tensor,
+    start: Style,
+    end: Style,
+    shares: Sequence[float],
+    strength: float = 1.0,
+    **options: object,
+) -> Tensor:
+    """Frames on the way from one style to another; nothing is encoded but the photograph, once.
+
+    Args:
+        contents: [1, 3, H, W], or one picture a frame.
+        start, end: the styles of the first and of the last frame.
+        shares: how much of `end` there is in each frame, 0..1.
+        strength, options: of `stylize_tensor`.
+
+    Raises:
+        ValueError: shares that are not finite, or another number of pictures than frames.
+
+    Returns:
+        [frames, 3, H, W] on the contents' device.
+    """
+    if len(contents) not in (1, len(shares)):
+        raise ValueError(f"{len(contents)} pictures for {len(shares)} frames: give one, or one a frame.")
+    result = contents.new_empty((len(shares), *contents.shape[1:]))
+    for index, frame in enumerate(frames(model, contents, start, end, shares, strength, **options)):
+        result[index] = frame
+    return result
+
+
+def frames(
+    model: StyleTransfer,
+    contents: Tensor,
+    start: Style,
+    end: Style,
+    shares: Sequence[float],
+    strength: float = 1.0,
+    **options: object,
+) -> Iterator[Tensor]:
+    """The frames of `animate` one by one, [3, H, W] each, so that memory does not grow with their number."""
+    if not all(math.isfinite(share) for share in shares):
+        raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
+    if strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
+        start, end = (model.style_for(small_copy(contents), style, strength) for style in (start, end))
+        strength = 1.0
+    start.require(end.fingerprint, "there is no way between the two styles")
+    for index, share in enumerate(shares):
+        style = replace(start, values=torch.lerp(start.values, end.values.to(start.values), share))
+        yield stylize_tensor(model, contents[index % len(contents)][None], style, strength, **options)[0]
+
+
+def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
+    """mask · stylised + (1 − mask) · photograph; the mask [B or 1, 1, h, w] is resized to fit."""
+    mask = mask.to(stylised)
+    if mask.shape[-2:] != stylised.shape[-2:]:
+        mask = F.interpolate(mask, stylised.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
+    return torch.lerp(photograph.to(stylised), stylised, mask.clamp(0, 1))
+
+
+def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:
+    """The stylised picture's luma with the photograph's chroma (YCbCr); [B, 3, H, W] in 0..1."""
+    matrix = _TO_YCC.to(stylised)
+    luma = torch.einsum("c,bchw->bhw", matrix[0], stylised)[:, None]
+    chroma = torch.einsum("kc,bchw->bkhw", matrix[1:], photograph.to(stylised))
+    return torch.einsum("ck,bkhw->bchw", matrix.inverse(), torch.cat((luma, chroma), 1)).clamp_(0, 1)
+
+
+def stylize_picture(
+    model: StyleTransfer,
+    photograph: Picture,
+    style: Style,
+    strength: float = 1.0,
+    size: int | None = None,
+    keep_colour: bool = False,
+    tile: int | None = None,
+    step: Callable[[], None] = lambda: None,
+    calm: float = 0.0,
+    brush: float = 1.0,
+    draft: int | None = None,
+) -> Picture:
+    """Stylise a picture, keeping its transparency and colour profile.
+
+    Args:
+        size: short side of the result; None keeps the photograph's size. Sides under 16 px are
+            enlarged for the network and brought back.
+        others: as in `stylize_tensor`.
+
+    Raises:
+        ValueError: a size below 1 px.
+        PictureError: a photograph without pixels.
+    """
+    if size is not None and size < 1:
+        raise ValueError(f"a picture cannot have a short side of {size} px: 1 or more.")
+    if min(photograph.rgb.size) < 1:
+        width, height = photograph.rgb.size
+        raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
+    content = fit_short_side(photograph.rgb, size)
+    wanted = content.size
+    if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
+        content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
+    contents = to_tensor(content)[None]
+    painted = stylize_tensor(
+        model, contents, style, strength, keep_colour, tile, step, calm=calm, brush=brush, draft=draft
+    )
+    stylised = to_pil(painted[0])
+    if stylised.size != wanted:
+        stylised = stylised.resize(wanted, Image.Resampling.BOX)
+    alpha = photograph.alpha
+    if alpha is not None and alpha.size != wanted:
+        alpha = alpha.resize(wanted, Image.Resampling.LANCZOS)
+    return Picture(stylised, alpha, photograph.icc_profile)
+
+
+def encode_painting(
+    model: StyleTransfer, painting: Image.Image, size: int = 256, name: str = "", bold: float = AS_IT_IS
+) -> Style:
+    """A painting's style; the painting is looked at with a short side of `size` pixels.
+
+    A painting longer than 4 : 1 is looked at in its middle. `bold` is that of `ZMNet.encode_style`.
+
+    Raises:
+        ValueError: a size below 16 px, or bold off its scale.
+        WrongModelError: this model cannot be told how boldly to paint.
+    """
+    if size < MIN_SIDE:
+        raise ValueError(f"a painting cannot be looked at with a short side of {size} px: {MIN_SIDE} or more.")
+    longest = 4 * min(painting.size)
+    left, top = (max(0, side - longest) // 2 for side in painting.size)
+    box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
+    image = fit_short_side(painting.crop(box), size, least=MIN_SIDE)
+    return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=bold)

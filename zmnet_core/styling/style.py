@@ -1,0 +1,172 @@
+"""`Style`: what a PNet gives and a TNet takes — γ and β of every DIN site."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..errors import WrongModelError
+from ..files import write_tensors
+from ..networks.tnet import LAYER_GROUPS, Site
+from ..signals.mixtures import check_sum
+
+FORMAT, SCHEMA = "zmnet-style", "1"
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One or more styles of one model.
+
+    Styles of the same model form a vector space: `0.7 * a + 0.3 * b` is a style between two.
+
+    Attributes:
+        values: [N, 2, ΣC], float32; [:, 0] is γ and [:, 1] is β, DIN site after site.
+        sites: name, layer and channels of every DIN site.
+        fingerprint: of the TNet the style was made for; any other refuses it.
+        name: what the style was made of, for people.
+    """
+
+    values: Tensor
+    sites: tuple[Site, ...]
+    fingerprint: str
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        channels = sum(site.channels for site in self.sites)
+        if self.values.dim() != 3 or self.values.shape[1:] != (2, channels):
+            raise ValueError(
+                f"a style of {channels} channels has shape [N, 2, {channels}], not {list(self.values.shape)}."
+            )
+
+    def __len__(self) -> int:
+        return self.values.shape[0]
+
+    def __getitem__(self, index: int | slice) -> Style:
+        """The index-th style of several, still as a `Style`."""
+        chosen = self.values[index]
+        return replace(self, values=chosen if chosen.dim() == 3 else chosen[None])
+
+    def __repr__(self) -> str:
+        name = f"'{self.name}', " if self.name else ""
+        return f"Style({name}{len(self)} × {self.values.shape[2]} channels, model {self.fingerprint[:8]})"
+
+    def __add__(self, other: Style) -> Style:
+        if not isinstance(other, Style):
+            return NotImplemented
+        self.require(other.fingerprint, "the two styles cannot be added")
+        name = " + ".join(n for n in (self.name, other.name) if n)
+        return replace(self, values=self.values + other.values.to(self.values), name=name)
+
+    def __mul__(self, weight: float) -> Style:
+        if not isinstance(weight, (int, float)):
+            return NotImplemented
+        name = f"{weight:g} {self.name}" if self.name and weight != 1 else self.name
+        return replace(self, values=self.values * weight, name=name)
+
+    __rmul__ = __mul__
+
+    def __sub__(self, other: Style) -> Style:
+        return self + (-1.0) * other
+
+    @staticmethod
+    def blend(styles: Sequence[Style], weights: Iterable[float] | None = None) -> Style:
+        """Weighted mean of styles of one model; equal weights if none are given.
+
+        Weights are divided by their sum. A negative one leads away from its style; where they nearly cancel, the
+        quotient would lead far out of what the TNet has learned, so that is refused.
+
+        Raises:
+            ValueError: no style, a different number of weights, or weights whose sum is not finite, or less than a
+                third of the sum of their sizes.
+            WrongModelError: the styles are of different models.
+        """
+        shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
+        if not styles or len(shares) != len(styles):
+            raise ValueError(f"{len(shares)} weights for {len(styles)} styles: give one weight a style.")
+        check_sum(shares)
+        total = sum(shares)
+        mixed = (shares[0] / total) * styles[0]
+        for style, share in zip(styles[1:], shares[1:]):
+            mixed = mixed + (share / total) * style
+        return mixed
+
+    def walk(self, start: Style, strength: float) -> Style:
+        """The style at `strength` on the line from `start` (0) through this one (1).
+
+        With the photograph's own style as start this is the strength of a stylisation.
+        """
+        return replace(start * (1.0 - strength) + self * strength, name=f"{self.name} × {strength:g}".strip())
+
+    def only(self, *groups: str) -> Style:
+        """Keep the layer groups named, turn the others off (Fig. 7 of the paper).
+
+        `detail` is DIN layers 1-3 (edges and detail), `colour` 4-6 and the palette, `texture` 7-9. Off means γ = 1
+        and β = 0: a plain instance norm.
+        """
+        unknown = set(groups) - set(LAYER_GROUPS)
+        if unknown:
+            raise ValueError(f"no layer group {', '.join(sorted(unknown))}; there are {', '.join(LAYER_GROUPS)}.")
+        kept = {layer for group in groups for layer in LAYER_GROUPS[group]}
+        on = torch.cat([torch.full((site.channels,), site.layer in kept) for site in self.sites])
+        plain = torch.zeros_like(self.values)
+        plain[:, 0] = 1
+        return replace(self, values=torch.where(on.to(self.values.device), self.values, plain))
+
+    def to(self, *args: object, **kwargs: object) -> Style:
+        """On another device or in another type, as `torch.Tensor.to`."""
+        return replace(self, values=self.values.to(*args, **kwargs))
+
+    def require(self, fingerprint: str, problem: str = "this model cannot use the style") -> None:
+        """Refuse a fingerprint that is not this style's."""
+        if fingerprint != self.fingerprint:
+            raise WrongModelError(
+                f"{problem}: {self!r} was made by another model than {fingerprint[:8]}. "
+                "Encode the painting again with the model that shall apply it."
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a safetensors file (12.5 KB a style for the paper's TNet), whole or not at all."""
+        path = Path(path)
+        metadata = {
+            "kind": FORMAT,
+            "schema": SCHEMA,
+            "fingerprint": self.fingerprint,
+            "name": self.name,
+            "sites": json.dumps([list(site) for site in self.sites]),
+        }
+        write_tensors(path, {"values": self.values.float()}, metadata)
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Style:
+        """Read a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            WrongModelError: the file is not a style, is damaged, or has a newer schema.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no style file '{path}'.")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("kind") != FORMAT:
+                    raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
+                if metadata.get("schema") != SCHEMA:
+                    raise WrongModelError(
+                        f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update."
+                    )
+                sites = tuple(Site(*entry) for entry in json.loads(metadata["sites"]))
+                return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""))
+        except SafetensorError as error:
+            raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise WrongModelError(f"'{path}' is a damaged style file ({type(error).__name__}: {error}).") from error

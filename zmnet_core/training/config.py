@@ -1,0 +1,360 @@
+"""What a training run does, as one flat list of options: flags of train/train.py and YAML keys.
+
+What the network *is* ends up in config.json beside the weights; this is what the run *does*. Names
+are those of diffusers' training scripts where these have one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import logging
+import math
+import types
+import typing
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import yaml
+
+from ..data.sources import FORMS
+from ..errors import TrainingError
+from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
+from ..networks.pnet import IMAGE_KINDS
+from ..networks.reviser import MOST_FACTOR, Reviser
+from ..networks.tnet import KERNELS, MIN_SIDE
+from ..networks.vgg import LAYER_ORDER
+
+logger = logging.getLogger(__name__)
+
+AT_LEAST_ONE = (
+    "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
+    "checkpointing_steps", "checkpoints_total_limit", "validation_steps", "validation_pairs", "logging_steps",
+)  # fmt: skip
+
+
+def option(default: object, text: str, **metadata: object) -> typing.Any:
+    """A field with its help text."""
+    return field(default=default, metadata={"help": text, **metadata})
+
+
+@dataclass
+class TrainingConfig:
+    """One training run. Every field is a flag (`--content_dir …`) and a YAML key."""
+
+    # data
+    content_dir: str = option("", f"photographs: {FORMS}")
+    style_dir: str = option("", f"paintings: {FORMS}")
+    output_dir: str = option("runs/zmnet", "run folder: checkpoints, log, samples, final model")
+    validation_content_dir: str | None = option(None, "photographs for validation (else every 20th is held out)")
+    validation_style_dir: str | None = option(None, "paintings for validation (else every 20th is held out)")
+    image_column: str = option("image", "of a data set, the column that holds the pictures")
+    streaming: bool = option(False, "read photographs (tar files, a data set) front to back instead of at random")
+    resolution: int = option(256, "side of the photographs' square crops, px")
+    content_noise: float = option(
+        0.0, "the network sees photographs with noise of σ up to this (of 0..1), the loss looks at the clean ones"
+    )
+    style_resolution: int = option(256, "side at which paintings are looked at, px")
+    style_resolution_max: int | None = option(
+        None, "look at each with a side between style_resolution and this, at random; smaller ones are not enlarged"
+    )
+    style_loss_resolution: int | None = option(
+        None, "side at which the loss looks at them, px; style_resolution if left out; smaller ones are not enlarged"
+    )
+    style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
+    style_cache: str | None = option(None, "folder that keeps the looks between runs")
+    pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
+    dataloader_num_workers: int = option(0, "worker processes that read photographs")
+    # length
+    train_batch_size: int = option(4, "photographs a step and process")
+    styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
+    max_train_steps: int = option(40_000, "steps in all")
+    time_budget: float | None = option(
+        None,
+        "minutes from the start of the process to its end, loading, the last validation and saving included; the "
+        "learning rate comes down by then; 0: none",
+    )
+    max_minutes: float | None = option(None, "old name of --time_budget")
+    identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
+    identity_every: int = option(0, "every so many steps the photograph is its own style; 0: never")
+    # optimiser
+    learning_rate: float = option(1e-3, "Adam's learning rate")
+    lr_scheduler: str = option("step", "how it falls", choices=("constant", "cosine", "step"))
+    lr_warmup_steps: int = option(100, "linear warm-up")
+    lr_decay_steps: int = option(40_000, "of `step`: × 0.1 every so many steps")
+    weight_decay: float = option(0.1, "AdamW decay of the TNet's convolutions before a norm")
+    max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
+    ema_decay: float = option(0.999, "moving average of the weights; the average is what is saved")
+    max_bad_steps: int = option(20, "stop after so many steps in a row without a finite gradient")
+    # loss
+    loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"))
+    style_weight: float = option(5.0, "λ_s")
+    content_weight: float = option(1.0, "λ_c")
+    style_statistic: str = option(
+        "gram",
+        "what is matched of a painting's layers: Gram matrices, mean and centred covariance apart, or the mean of both",
+        choices=tuple(STATISTICS),
+    )
+    style_scales: str = option("1", "scales of the style terms: 1,2,4 also compares copies of half and quarter size")
+    style_layers: str = option(",".join(STYLE_LAYERS), "VGG-16 layers of the style terms")
+    content_layers: str = option(",".join(CONTENT_LAYERS), "VGG-16 layers of the content term")
+    relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
+    compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
+    palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
+    colour_weight: float = option(0.0, "weight, within λ_s, of how the colours of areas of 4 px are spread; 0: off")
+    tv_weight: float = option(0.0, "weight of total variation")
+    flat_weight: float = option(0.0, "weight of variation where the photograph is flat: weave, rims, blotches in skies")
+    teacher: str | None = option(
+        None, "a trained model whose pictures are an aim as well (folder, bundled name or Hub id)"
+    )
+    teacher_weight: float = option(10.0, "weight of the teacher's pixels; with λ_s = λ_c = 0 they are the only aim")
+    pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
+    peak_weight: float = option(1.0, "weight of activations beyond 5 σ")
+    saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
+    # network
+    tnet_width: int = option(32, "w of the TNet: w, 2w, 4w channels")
+    tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; w if left out")
+    tnet_kernel: int = option(9, "side of the TNet's first and last convolution")
+    tnet_separable: bool = option(False, "separable convolutions in the TNet's residual blocks")
+    tnet_palette: bool = option(False, "the picture gets the painting's colours at the end, by construction")
+    pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
+    pnet_width: int = option(0, "width of the PNet; 0: its own default")
+    pnet_taps: str | None = option(None, "VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
+    pnet_bold: bool = option(
+        False, "the PNet (vgg) is told how boldly to paint, 0..1: λ_c is drawn from a third of it to three times it"
+    )
+    calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
+    reviser_width: int = option(
+        0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0: none"
+    )
+    reviser_edge: int = option(24, "channels of its planes of half the picture's size")
+    reviser_blocks: int = option(4, "its residual blocks")
+    draft: int = option(384, "short side of the drafts in use, px; training draws smaller ones")
+    window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
+    draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")
+    init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
+    # run
+    checkpointing_steps: int = option(500, "steps between checkpoints")
+    checkpoints_total_limit: int = option(2, "checkpoints kept")
+    export_every: float = option(
+        300.0,
+        "seconds between exports of the averaged model, the log and the newest samples, the first of them before the "
+        "first step; 0: none on the way",
+    )
+    export_dir: str | None = option(None, "folder for them; output_dir if left out")
+    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint's path")
+    validation_steps: int = option(500, "steps between validations")
+    validation_pairs: int = option(16, "photograph × unseen painting pairs")
+    validation_resolution: int = option(256, "their side, px")
+    logging_steps: int = option(20, "steps between lines of log.jsonl")
+    mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
+    gradient_accumulation_steps: int = option(1, "batches a step and process, their gradients averaged")
+    gradient_checkpointing: bool = option(False, "compute the loss network twice instead of keeping its activations")
+    compile: bool = option(False, "torch.compile the objective: networks, loss network and penalties in one graph")
+    seed: int = option(0, "of every random choice")
+    report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, trackio, …, all, none")
+
+    @property
+    def style_sides(self) -> tuple[int, int]:
+        """The least and the largest side at which paintings are looked at, px."""
+        return self.style_resolution, self.style_resolution_max or self.style_resolution
+
+    @property
+    def export_folder(self) -> str:
+        """Where exports go."""
+        return self.export_dir or self.output_dir
+
+    def loss_config(self) -> LossConfig:
+        """The run's loss."""
+        layers = {name: self.relu4_3_weight if name == "relu4_3" else 1.0 for name in self.style_layers.split(",")}
+        if self.style_weight == self.content_weight == 0:
+            layers = {}  # the loss network is not run at all
+        layers = {layer: weight for layer, weight in layers.items() if weight > 0}
+        return LossConfig(
+            self.loss,
+            self.style_weight,
+            self.content_weight,
+            style_layers=layers,
+            content_layers=tuple(self.content_layers.split(",")),
+            compression=self.compression,
+            palette_weight=self.palette_weight if layers else 0.0,
+            colour_weight=self.colour_weight if layers else 0.0,
+            statistic=self.style_statistic,
+            scales=tuple(int(scale) for scale in self.style_scales.split(",")),
+        )
+
+    def networks(self) -> tuple[dict[str, object], dict[str, object]]:
+        """The TNet's and the PNet's keyword arguments: what config.json will say, without what is the default."""
+        tnet: dict[str, object] = {"width": self.tnet_width}
+        if self.tnet_edge:
+            tnet["edge"] = self.tnet_edge
+        if self.tnet_kernel != 9:
+            tnet["kernel"] = self.tnet_kernel
+        if self.tnet_separable:
+            tnet["separable"] = True
+        if self.tnet_palette:
+            tnet["palette"] = True
+        pnet: dict[str, object] = {"kind": self.pnet}
+        if self.pnet_width:
+            pnet["width"] = self.pnet_width
+        if self.pnet_taps:
+            pnet["taps"] = self.pnet_taps.split(",")
+        if self.pnet_bold:
+            pnet["bold"] = True
+        return tnet, pnet
+
+    def reviser_options(self) -> dict[str, object] | None:
+        """The reviser's keyword arguments, without what is the default; None: no reviser is trained."""
+        if self.reviser_width == 0:
+            return None
+        wanted = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
+        options = wanted | {"draft": self.draft}
+        usual = {name: p.default for name, p in inspect.signature(Reviser).parameters.items()}
+        return {name: value for name, value in options.items() if value != usual[name]}
+
+    def check(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            TrainingError: with what to change.
+        """
+        for f in fields(self):
+            value, choices = getattr(self, f.name), f.metadata.get("choices")
+            if choices and value not in choices:
+                raise TrainingError(f"--{f.name} '{value}' does not exist: choose one of {', '.join(choices)}.")
+            if f.name in AT_LEAST_ONE and value < 1:
+                raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
+        if self.max_minutes is not None:
+            logger.warning("--max_minutes is now called --time_budget, and counts from the start of the process")
+            if self.time_budget is None:
+                self.time_budget = self.max_minutes
+            self.max_minutes = None
+        if self.time_budget is not None and not 0 <= self.time_budget < float("inf"):
+            raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, or 0 for no budget.")
+        if not self.export_every >= 0:
+            raise TrainingError(f"--export_every {self.export_every} is no time: seconds, or 0.")
+        if not 0 <= self.content_noise < 1:
+            raise TrainingError(f"--content_noise {self.content_noise} is no noise: 0 to 1, such as 0.01.")
+        for name in ("learning_rate", "weight_decay"):
+            if not getattr(self, name) >= 0:  # nor NaN
+                raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
+        for name in ("pnet_taps", "style_layers", "content_layers"):
+            named = [] if getattr(self, name) is None else getattr(self, name).split(",")
+            if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
+                raise TrainingError(f"--{name} '{','.join(unknown)}': VGG-16 has {', '.join(LAYER_ORDER)}.")
+        if self.pnet_bold and self.pnet != "vgg" and not self.init_from:
+            raise TrainingError(f"--pnet_bold is of a vgg PNet; --pnet {self.pnet} cannot be told.")
+        if self.pnet_taps and self.pnet != "vgg":
+            raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+        if self.reviser_width:
+            self._check_reviser()
+        scales = self.style_scales.split(",")
+        if not all(scale.isdecimal() and int(scale) > 0 for scale in scales):
+            raise TrainingError(f"--style_scales {self.style_scales}: whole numbers from 1 on, such as 1,2,4.")
+        what, side = ("window", self.window) if self.reviser_width else ("resolution", self.resolution)
+        if (most := max(map(int, scales))) > side // 16:
+            raise TrainingError(
+                f"--style_scales {self.style_scales}: at 1/{most} of --{what} {side} nothing is left to compare; "
+                f"{side // 16} is the most."
+            )
+        try:
+            self.loss_config()
+        except ValueError as error:
+            raise TrainingError(f"--loss {self.loss}, --style_statistic {self.style_statistic}: {error}") from error
+        if self.tnet_kernel not in KERNELS:
+            raise TrainingError(f"--tnet_kernel {self.tnet_kernel} cannot be: 1, 3, 5, 7 or 9.")
+        for name in ("content_dir", "style_dir"):
+            if not getattr(self, name):
+                raise TrainingError(f"--{name} is missing: {FORMS}.")
+        if self.train_batch_size % self.styles_per_batch:
+            batch, styles = self.train_batch_size, self.styles_per_batch
+            raise TrainingError(f"--styles_per_batch {styles} does not divide --train_batch_size {batch}.")
+        for name in ("resolution", "style_resolution", "style_loss_resolution", "validation_resolution"):
+            if getattr(self, name) is not None and getattr(self, name) < 64:
+                raise TrainingError(f"--{name} {getattr(self, name)} is too small: 64 px at least.")
+        if self.style_resolution_max is not None and self.style_resolution_max < self.style_resolution:
+            most, least = self.style_resolution_max, self.style_resolution
+            raise TrainingError(f"--style_resolution_max {most} is below --style_resolution {least}.")
+
+    def _check_reviser(self) -> None:
+        if not self.init_from:
+            raise TrainingError(
+                "--reviser_width: a reviser is trained for a model that is there: name it by --init_from."
+            )
+        for name in ("teacher", "compile", "identity_steps", "tnet_palette"):
+            if getattr(self, name):
+                raise TrainingError(
+                    f"--{name} is for the training of a TNet, and --reviser_width trains a reviser alone."
+                )
+        least = math.ceil(MIN_SIDE * MOST_FACTOR)
+        if not 64 <= self.window <= self.resolution or self.window % 4 or self.resolution < least:
+            raise TrainingError(
+                f"--window {self.window} of --resolution {self.resolution} cannot be revised: a multiple of 4 from 64 "
+                "to the resolution."
+            )
+        try:
+            Reviser(1, self.reviser_width, self.reviser_edge, self.reviser_blocks, draft=self.draft)
+        except ValueError as error:
+            raise TrainingError(f"--reviser_width, --reviser_edge, --reviser_blocks, --draft: {error}") from error
+
+
+def parse(arguments: list[str] | None = None) -> TrainingConfig:
+    """Options from `--config FILE.yaml` and flags; a flag wins over the file.
+
+    Raises:
+        TrainingError: the file has a key that is no option, or a value of another type.
+    """
+    parser = argparse.ArgumentParser(
+        description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--config", metavar="FILE.yaml", help="options from a YAML file")
+    hints = typing.get_type_hints(TrainingConfig)
+    for f in fields(TrainingConfig):
+        kind = _plain(hints[f.name])
+        extra: dict[str, typing.Any] = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
+        if "choices" in f.metadata:
+            extra["choices"] = f.metadata["choices"]
+        parser.add_argument(f"--{f.name}", default=f.default, help=f.metadata["help"].replace("%", "%%"), **extra)
+    first = parser.parse_args(arguments)
+    if first.config:
+        parser.set_defaults(**_read(Path(first.config), hints))
+    options = vars(parser.parse_args(arguments))
+    options.pop("config")
+    return TrainingConfig(**options)
+
+
+def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"--config '{path}' cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise TrainingError(f"'{path}'{where}: not YAML: {problem or error}.") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"'{path}' must hold lines of the form `option: value`.")
+    unknown = set(content) - set(hints)
+    if unknown:
+        raise TrainingError(f"'{path}' has options that do not exist: {', '.join(sorted(map(str, unknown)))}.")
+    options = {}
+    for name, value in content.items():
+        try:
+            options[name] = None if value is None else _converted(value, _plain(hints[name]))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"'{path}': {name} cannot be {value!r}: {error}.") from error
+    return options
+
+
+def _converted(value: object, kind: type) -> object:
+    """A YAML value in an option's type; PyYAML takes `1e-4` for text."""
+    if isinstance(value, bool) != (kind is bool):
+        raise TypeError(f"{'true or false' if kind is bool else 'a value'} is expected")
+    if kind is int and int(value) != float(value):
+        raise ValueError("a whole number is expected")
+    return kind(value)
+
+
+def _plain(hint: typing.Any) -> type:
+    """`int` of `int | None`."""
+    return next(t for t in hint.__args__ if t is not type(None)) if isinstance(hint, types.UnionType) else hint

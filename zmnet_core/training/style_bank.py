@@ -1,0 +1,201 @@
+"""Paintings as a step wants them: what is computed once a painting, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from ..data.pictures import Pictures, centre_square, random_crop, squares
+from ..data.sampling import Stream, rng
+from ..files import write_tensors
+from ..losses.perceptual import PerceptualLoss
+from ..model import ZMNet
+from ..networks.pnet import PNet
+
+logger = logging.getLogger(__name__)
+
+
+class StyleTargets(NamedTuple):
+    """What a step needs of its paintings: PNet features [S, …], what the loss matches of them
+    (`PerceptualLoss.style_targets`), and the γ, β [S, 2, ΣC] that a teacher writes for them, if there is one.
+    """
+
+    features: Tensor
+    style: dict[str, Tensor]
+    taught: Tensor | None = None
+
+    def repeated(self, times: int) -> StyleTargets:
+        """Those of each painting so many times in a row: of the photographs that it guides."""
+        if times == 1:
+            return self
+        return StyleTargets(
+            self.features.repeat_interleave(times, 0),
+            {term: wanted.repeat_interleave(times, 0) for term, wanted in self.style.items()},
+            None if self.taught is None else self.taught.repeat_interleave(times, 0),
+        )
+
+
+class StyleBank:
+    """Paintings, looked at by the PNet's frozen part and by the loss network.
+
+    Args:
+        pictures: the paintings.
+        pnet, loss: give `features` and Gram matrices.
+        sides: least and largest side of the square that is looked at; for every look one in between is drawn, but
+            none that enlarges the painting. Where a painting is larger than the squares that a model is trained
+            on, its strokes are then seen at several scales.
+        loss_side: side of the square that the loss looks at; the PNet sees the same square reduced to its own side.
+            Not enlarged either. None: the PNet's side.
+        variants: how many looks are kept of a painting: the first is the whole painting's centre
+            square, the others random crops. What they give is computed once and kept (Gram
+            matrices in bfloat16: 0.7 MB a look). 0: a fresh crop every time, nothing kept.
+        cache: folder where kept looks stay between runs, under a name made of the painting's bytes
+            and of everything that shaped the look; None keeps them in memory only.
+        teacher: a trained model whose γ, β for the paintings are wanted as well.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        pnet: PNet,
+        loss: PerceptualLoss,
+        sides: tuple[int, int],
+        variants: int,
+        seed: int,
+        cache: str | os.PathLike[str] | None = None,
+        teacher: ZMNet | None = None,
+        loss_side: int | None = None,
+    ):
+        self.pictures, self.pnet, self.loss, self.teacher, self.loss_side = pictures, pnet, loss, teacher, loss_side
+        self.sides, self.variants, self.seed = sides, variants, seed
+        self.cache = Path(cache) if cache else None
+        self._taught_by = [teacher.fingerprint, teacher.config] if teacher else []  # before its weights are rounded
+        self.device = next(loss.vgg.parameters()).device
+        self._kept: dict[tuple[int, int], StyleTargets] = {}
+
+    def batch(self, step: int, count: int, slot: int = 0, slots: int = 1) -> StyleTargets:
+        """The targets of `count` paintings: those of batch `slot` among the `slots` of this step.
+
+        The paintings of a step differ from each other, over all its batches, while there are enough.
+        """
+        total = count * slots
+        order = rng(self.seed, step, 0, Stream.STYLE).choice(
+            len(self.pictures), total, replace=total > len(self.pictures)
+        )
+        chosen = [(int(order[sample]), sample) for sample in range(slot * count, (slot + 1) * count)]
+        if self.variants == 0:
+            sides = [self._sides(self.pictures[i], rng(self.seed, step, g, Stream.SIDE)) for i, g in chosen]
+            crops = [
+                random_crop(self.pictures[i], most, rng(self.seed, step, g, Stream.CROP))
+                for (i, g), (_, most) in zip(chosen, sides)
+            ]
+            if len(set(sides)) == 1:
+                return self._look(torch.stack(crops), sides[0][0])
+            looks = [self._look(crop[None], side) for crop, (side, _) in zip(crops, sides)]
+        else:
+            looks = [self.look(i, int(rng(self.seed, step, g, Stream.CROP).integers(self.variants))) for i, g in chosen]
+        return StyleTargets(
+            torch.cat([look.features for look in looks]),
+            {term: torch.cat([look.style[term] for look in looks]).float() for term in looks[0].style},
+            torch.cat([look.taught for look in looks]) if self.teacher else None,
+        )
+
+    def look(self, index: int, variant: int) -> StyleTargets:
+        """One kept look at one painting."""
+        if (index, variant) not in self._kept:
+            self._keep([(index, variant)])
+        return self._kept[index, variant]
+
+    def keep_all(self, together: int = 16, enough: Callable[[], bool] = lambda: False) -> None:
+        """Make all looks, so many of them `together`; where `enough` says so, the rest when they are wanted.
+
+        Worth it on a GPU, which is idle at one picture a time. On a CPU, where it is not, looks are made as they come.
+        """
+        keys = [(index, variant) for index in range(len(self.pictures)) for variant in range(self.variants)]
+        for start in range(0, len(keys), together):
+            if enough():
+                return
+            self._keep(keys[start : start + together])
+
+    def _keep(self, keys: list[tuple[int, int]]) -> None:
+        """Read looks from the cache, or make them: those whose squares have the same sides together."""
+        drawn: dict[tuple[int, int], list[tuple[tuple[int, int], Tensor]]] = {}  # squares by sides
+        for index, variant in keys:
+            found = self._read(self._cache_file(index, variant)) if self.cache else None
+            if found is not None:
+                self._kept[index, variant] = found
+                continue
+            picture = self.pictures[index]
+            side, most = self._sides(picture, rng(self.seed, index, variant, Stream.SIDE))
+            if variant == 0:
+                crop = centre_square(picture, most)
+            else:
+                crop = random_crop(picture, most, rng(self.seed, index, variant, Stream.VARIANT), least=0.6)
+            drawn.setdefault((side, most), []).append(((index, variant), crop))
+        for (side, _), crops in drawn.items():
+            looks = self._look(torch.stack([crop for _, crop in crops]), side)
+            for place, (key, _) in enumerate(crops):
+                this = slice(place, place + 1)
+                self._kept[key] = kept = StyleTargets(
+                    looks.features[this].clone(),  # of its own: a slice would keep the whole batch
+                    {term: values[this].to(torch.bfloat16) for term, values in looks.style.items()},
+                    None if looks.taught is None else looks.taught[this].clone(),
+                )
+                if self.cache:
+                    taught = {} if kept.taught is None else {"taught": kept.taught}
+                    write_tensors(self._cache_file(*key), {"features": kept.features, **taught, **kept.style})
+
+    def _sides(self, picture: Tensor, random: np.random.Generator) -> tuple[int, int]:
+        """The sides at which the PNet and the loss look at a picture. The PNet's: in the range, every ratio as likely,
+        but not enlarging the picture.
+        """
+        (least, most), short = self.sides, min(picture.shape[-2:])
+        side = round(least * (max(least, min(most, short)) / least) ** random.random())
+        return side, max(side, min(self.loss_side or side, short))
+
+    def _read(self, file: Path) -> StyleTargets | None:
+        """A look from the cache; None if it is not there, or damaged (then it is made again)."""
+        try:
+            tensors = load_file(file, str(self.device))
+            features, taught = tensors.pop("features"), tensors.pop("taught") if self.teacher else None
+            return StyleTargets(features, tensors, taught)
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, KeyError) as error:
+            logger.warning("'%s' is damaged and made anew: %s", file, error)
+            return None
+
+    def _cache_file(self, index: int, variant: int) -> Path:
+        drawn = variant > 0 or self.sides[0] < self.sides[1]
+        recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
+        recipe += [
+            sorted(self.loss.config.style_layers),
+            self.loss.config.palette_weight > 0,
+            type(self.pnet).__name__,
+            getattr(self.pnet, "taps", None),
+        ]
+        recipe += [torch.is_autocast_enabled(self.device.type), self.loss.vgg.fingerprint]
+        kept = self.loss.config.kept
+        if (kept, self.loss.config.scales, self.loss_side) != ("gram", (1,), None):
+            recipe += [kept, self.loss.config.scales, self.loss_side]
+        recipe += self._taught_by + ["palette"] * self.pnet.palette
+        recipe += ["colours"] * (self.loss.config.colour_weight > 0)
+        digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
+        return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
+
+    def _look(self, crops: Tensor, side: int) -> StyleTargets:
+        crops = crops.to(self.device)
+        seen = squares(crops, side)
+        with torch.no_grad():
+            taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
+            return StyleTargets(self.pnet.features(seen), self.loss.style_targets(crops), taught)

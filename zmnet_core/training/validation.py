@@ -1,0 +1,74 @@
+"""Validation: fixed photograph × unseen painting pairs, scored with the averaged weights."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..data.pictures import Pictures, centre_square, squares
+from ..data.sources import PictureFile
+from ..evaluation.judge import Judge, contact_sheet, summarise
+from ..files import replacing
+from ..model import ZMNet
+from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR
+from ..styling.style import Style
+from .config import TrainingConfig
+from .time_budget import TimeBudget
+
+
+class Validation:
+    """The pairs of one run and what they are held against.
+
+    Setting it up looks at every pair, which takes about as long as scoring it: `budget` is told.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        contents: list[PictureFile],
+        paintings: list[PictureFile],
+        judge: Judge,
+        budget: TimeBudget,
+    ):
+        def squares(files: list[PictureFile], step: int) -> list[Tensor]:
+            chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
+            return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
+
+        # Of a reviser: the middle of the sizes that it is trained for.
+        middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5
+        self.draft = round(config.validation_resolution / middle) if config.reviser_width else 0
+        self.style_side = config.style_resolution
+        device = next(judge.vgg.parameters()).device
+        self.judge, self.budget = judge, budget
+        with budget.measure("validation"):
+            self.pairs = [
+                judge.pair(c.to(device), s.to(device)) for c, s in zip(squares(contents, 3), squares(paintings, 7))
+            ]
+
+    @torch.no_grad()
+    def __call__(self, model: ZMNet, grid: Path, before: tuple[str, ...] = ()) -> dict[str, float] | None:
+        """Median errors; writes the picture grid: photograph, painting, stylised.
+
+        None, and nothing is written, if on the way there is no longer time for the rest and, `before` the run's end,
+        these.
+        """
+        rows, scores = [], []
+        with self.budget.measure("validation"):
+            for pair in self.pairs:
+                if not self.budget.allows("one pair", before):
+                    return None
+                with self.budget.measure("one pair"):
+                    # At the side that the PNet learns to look with, not at the one it is judged at.
+                    values = model.pnet(model.pnet.features(squares(pair.painting, self.style_side)))
+                    stylised = model.apply(
+                        pair.content, Style(values, model.tnet.sites, model.fingerprint), draft=self.draft
+                    )
+                    scores.append(self.judge(stylised, pair))
+                rows.append([pair.content, pair.painting, stylised])
+            sheet = contact_sheet([a + b for a, b in zip_longest(rows[::2], rows[1::2], fillvalue=[])])
+            with replacing(grid) as temporary:
+                sheet.save(temporary)
+        return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
