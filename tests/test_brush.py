@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from zmnet_core.images.resize import resized
 from zmnet_core.networks.tnet import MIN_SIDE
-from zmnet_core.styling.brush import MAX_BRUSH, canvas_size
+from zmnet_core.styling.brush import canvas_size
+from zmnet_core.styling.look import KNOBS, Look
 from zmnet_core.styling.paint import stylize_each, stylize_tensor, with_colours_of, within_mask
 
 
-@given(st.integers(1, 5000), st.integers(1, 5000), st.floats(1, MAX_BRUSH))
+@given(st.integers(1, 5000), st.integers(1, 5000), st.floats(1, KNOBS["brush"].most))
 def test_the_canvas_is_smaller_by_the_brush_and_never_too_small_to_paint_on(height, width, brush):
     for side, before in zip(canvas_size(height, width, brush), (height, width), strict=True):
         assert min(before, MIN_SIDE) <= side <= before
@@ -22,14 +23,14 @@ def test_the_canvas_is_smaller_by_the_brush_and_never_too_small_to_paint_on(heig
 
 def test_a_brush_of_1_is_the_picture_as_learned(model, style, make_picture):
     contents = make_picture(61, 47, seed=1)
-    assert torch.equal(stylize_tensor(model, contents, style, brush=1.0), model.apply(contents, style))
+    assert torch.equal(stylize_tensor(model, contents, style, Look(brush=1.0)), model.apply(contents, style))
 
 
 @pytest.mark.parametrize("tile", [None, 32])
 def test_the_picture_is_that_of_the_smaller_photograph_enlarged(model, style, make_picture, tile):
     contents = make_picture(128, 96, seed=1)
-    painted = stylize_tensor(model, contents, style, brush=2.0, tile=tile)
-    small = stylize_tensor(model, resized(contents, (64, 48)), style, tile=tile)
+    painted = stylize_tensor(model, contents, style, Look(brush=2.0, tile=tile))
+    small = stylize_tensor(model, resized(contents, (64, 48)), style, Look(tile=tile))
     assert painted.shape == contents.shape
     torch.testing.assert_close(painted, resized(small, (128, 96)).clamp(0, 1))
 
@@ -47,20 +48,22 @@ def test_resizing_keeps_what_is_even_and_what_rises_evenly():
 def test_mask_and_colours_stay_as_fine_as_the_photograph(model, style, make_picture):
     contents, mask = make_picture(64, 64, seed=1), torch.zeros(1, 1, 64, 64)
     mask[..., 31:] = 1
-    painted = stylize_tensor(model, contents, style, brush=2.0)
-    masked = stylize_tensor(model, contents, style, brush=2.0, mask=mask)
+    painted = stylize_tensor(model, contents, style, Look(brush=2.0))
+    masked = stylize_tensor(model, contents, style, Look(brush=2.0), mask=mask)
     assert torch.equal(masked[..., :31], contents[..., :31])
     torch.testing.assert_close(masked, within_mask(contents, painted, mask))
-    kept = stylize_tensor(model, contents, style, brush=2.0, keep_colour=True)
+    kept = stylize_tensor(model, contents, style, Look(brush=2.0, keep_colour=True))
     torch.testing.assert_close(kept, with_colours_of(contents, painted))
 
 
 def test_half_precision_pictures_come_back_as_such(model, style, make_picture):
     contents = make_picture(64, 64, seed=1).half()
-    assert stylize_each(model, contents, style, brush=1.5).dtype == torch.half
+    assert stylize_each(model, contents, style, Look(brush=1.5)).dtype == torch.half
 
 
 @pytest.mark.parametrize("brush", [0.5, 4.5, math.nan])
 def test_a_brush_off_the_scale_is_refused_before_anything_is_painted(model, style, make_picture, brush):
-    with pytest.raises(ValueError, match="from 1 .* to 4 times"):
-        stylize_tensor(model, make_picture(64, 64, seed=1), style, step=lambda: pytest.fail("painted"), brush=brush)
+    with pytest.raises(ValueError, match="brush is .* from 1 to 4 is expected"):
+        stylize_tensor(
+            model, make_picture(64, 64, seed=1), style, Look(brush=brush), step=lambda: pytest.fail("painted")
+        )

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from zmnet_core.assets import BUNDLED
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
-from zmnet_core.cli.app import app
+from zmnet_core.cli.commands import app
 from zmnet_core.model import ZMNet
 
 PHOTO = PICTURES / "contents" / "chelsea.jpg"
@@ -198,8 +198,8 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["-s", OTHER, "--blend", "1,-0.9"], "sum to 0.1"),
         (["--strength", "2"], "1.5"),
         (["--strength", "nan"], "1.5"),
-        (["--layers", "sky"], "no group 'sky'"),
-        (["--layers", ""], "no group ''"),
+        (["--layers", "sky"], "no group of layers 'sky'"),
+        (["--layers", ""], "no group of layers ''"),
         (["--tile", "30"], "multiple of 4"),
     ],
 )
@@ -280,7 +280,7 @@ def test_evaluate_says_which_file_is_missing(tmp_path):
 
 
 def test_help_does_not_import_torch():
-    code = "import sys, zmnet_core.cli.app; sys.exit('torch' in sys.modules)"
+    code = "import sys, zmnet_core.cli.commands; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -302,7 +302,7 @@ def test_bench_sets_drafts_beside_one_pass(told, tmp_path):
     head, _, table = output.partition("drafted, revised")
     assert "apply 1024" in head and table.split()[:6] == ["ms", "one", "pass", "ratio", "MiB", "one"]
     taken, whole, ratio = (float(number) for number in table.split("1024 × 1024")[1].split()[:3])
-    assert ratio == pytest.approx(taken / whole, rel=0.02) and 0 < ratio < 1
+    assert ratio == pytest.approx(taken / whole, abs=0.006) and 0 < ratio < 1
 
 
 def test_bold_and_draft_are_those_of_the_library(told, photo, tmp_path):

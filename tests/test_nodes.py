@@ -17,6 +17,7 @@ from PIL import Image
 
 from zmnet_core.errors import WrongModelError
 from zmnet_core.styling.calm import calmed
+from zmnet_core.styling.look import KNOBS, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
 from zmnet_core.styling.tiling import smaller_tile
 
@@ -229,9 +230,29 @@ def test_calm_evens_out_what_is_flat(nodes, carried):
     torch.testing.assert_close(frames[:1].movedim(-1, 1), calm)
 
 
+def test_defaults_and_ranges_of_nodes_are_those_of_the_library(nodes):
+    inputs = {
+        node: {given.id: given for given in getattr(nodes, node).define_schema().inputs}
+        for node in ("ZMNetApply", "ZMNetAnimateStyles", "ZMNetEncodeStyle")
+    }
+    seen = set()
+    for node, found in inputs.items():
+        for cls in (Look, Walk):
+            for name, knob in knobs_of(cls).items():
+                if name in found and name != "tile":
+                    seen.add(name)
+                    options = found[name].options
+                    assert options["default"] == default_of(cls, name), (node, name)
+                    assert options["tooltip"] == knob.help
+                    if knob.least is not None:
+                        assert (options["min"], options["max"]) == (knob.least, knob.most)
+    assert seen == {"strength", "keep_colour", "calm", "brush", "bold", "style_size", *knobs_of(Walk)}
+    assert KNOBS["tile"].help in inputs["ZMNetApply"]["tile"].options["tooltip"]
+
+
 def test_brush_is_that_of_the_library(nodes, carried, photo):
     out = result(nodes, "ZMNetApply", photo, carried, brush=2.0)
-    expected = stylize_tensor(carried.model.net, photo.movedim(-1, 1), carried.style, brush=2.0)
+    expected = stylize_tensor(carried.model.net, photo.movedim(-1, 1), carried.style, Look(brush=2.0))
     torch.testing.assert_close(out.movedim(-1, 1), expected)
     frames = result(nodes, "ZMNetAnimateStyles", photo, carried, carried, frames=2, brush=2.0)
     torch.testing.assert_close(frames[:1], out)
@@ -308,7 +329,7 @@ def test_smaller_tiles_when_memory_runs_out(model, style, make_picture, monkeypa
         return real(self, contents, *args, **options)
 
     monkeypatch.setattr(type(model), "apply", apply)
-    expected = stylize_tensor(model, picture, style, tile=128)
+    expected = stylize_tensor(model, picture, style, Look(tile=128))
     assert torch.equal(stylize_tensor(model, picture, style), expected)
     most = 10
     with pytest.raises(torch.cuda.OutOfMemoryError, match=r"320 × 320 px, even in tiles of 128 px"):

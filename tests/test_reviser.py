@@ -12,6 +12,7 @@ from zmnet_core.images.resize import resized
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.reviser import LEAST_FACTOR, MOST_FACTOR, Reviser, Scales, Window, draft_size
 from zmnet_core.networks.tnet import MIN_SIDE
+from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor, within_mask
 from zmnet_core.styling.plan import plan
 from zmnet_core.styling.tiling import TILE, WHOLE_PIXELS, count_tiles
@@ -160,9 +161,9 @@ def test_styles_made_without_the_reviser_fit(revising, model, style, make_pictur
 @pytest.mark.parametrize("strength", [0.5, 1.0])
 def test_tiles_are_cut_from_one_picture(revising, style, make_picture, strength):
     contents = make_picture(150, 203, seed=1)
-    whole = stylize_tensor(revising, contents, style, strength)
+    whole = stylize_tensor(revising, contents, style, Look(strength=strength))
     steps = []
-    tiled = stylize_tensor(revising, contents, style, strength, tile=64, step=lambda: steps.append(1))
+    tiled = stylize_tensor(revising, contents, style, Look(strength=strength, tile=64), step=lambda: steps.append(1))
     torch.testing.assert_close(tiled, whole, atol=2e-5, rtol=0)
     assert len(steps) == count_tiles(150, 203, 64) == plan(revising.reviser, 150, 203, tile=64).steps
 
@@ -189,12 +190,12 @@ def test_masks_batches_and_frames_are_revised(revising, style, make_picture):
 
 def test_a_brush_leaves_detail_to_the_reviser(revising, model, style, make_picture):
     contents = make_picture(64, 64, seed=1)  # too small for a draft of its own
-    painted = stylize_tensor(revising, contents, style, brush=2.0)
+    painted = stylize_tensor(revising, contents, style, Look(brush=2.0))
     seen = resized(contents, (32, 32))
     expected = revising.revise(model.tnet(seen, style.values), contents, seen, style)
     torch.testing.assert_close(painted, expected)
-    plain = stylize_tensor(revising, contents, style, brush=2.0, draft=0)
-    torch.testing.assert_close(plain, stylize_tensor(model, contents, style, brush=2.0))
+    plain = stylize_tensor(revising, contents, style, Look(brush=2.0, draft=0))
+    torch.testing.assert_close(plain, stylize_tensor(model, contents, style, Look(brush=2.0)))
 
 
 @given(

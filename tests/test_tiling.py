@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.tnet import TNet
+from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_tensor, with_colours_of
 from zmnet_core.styling.tiling import OVERLAP, count_tiles, paint_tiles, small_copy, tiles
 
@@ -73,7 +74,7 @@ def test_no_seam_is_stronger_than_the_picture_elsewhere(model):
     torch.manual_seed(2)
     smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8), (512, 512), mode="bicubic").clamp(0, 1)
     style = model.encode_style(torch.rand(1, 3, 64, 64))
-    stylised = stylize_tensor(model, smooth, style, tile=128)
+    stylised = stylize_tensor(model, smooth, style, Look(tile=128))
     steps = stylised.diff(dim=-1).abs().amax((0, 1, 2))
     seams = torch.tensor([127, 255, 383])
     elsewhere = torch.ones(511, dtype=torch.bool)
@@ -84,7 +85,7 @@ def test_no_seam_is_stronger_than_the_picture_elsewhere(model):
 def test_progress_is_told_of_every_tile(model):
     style = model.encode_style(torch.rand(1, 3, 64, 64))
     calls = []
-    stylize_tensor(model, torch.rand(1, 3, 200, 100), style, tile=64, step=lambda: calls.append(1))
+    stylize_tensor(model, torch.rand(1, 3, 200, 100), style, Look(tile=64), step=lambda: calls.append(1))
     assert len(calls) == count_tiles(200, 100, 64)
     calls.clear()
     stylize_tensor(model, torch.rand(1, 3, 200, 100), style, step=lambda: calls.append(1))
@@ -94,7 +95,7 @@ def test_progress_is_told_of_every_tile(model):
 def test_calm_off_the_scale_is_refused_before_anything_is_painted(model):
     style = model.encode_style(torch.rand(1, 3, 64, 64))
     with pytest.raises(ValueError, match="calm is 2"):
-        stylize_tensor(model, torch.rand(1, 3, 64, 64), style, step=lambda: pytest.fail("painted"), calm=2)
+        stylize_tensor(model, torch.rand(1, 3, 64, 64), style, Look(calm=2), step=lambda: pytest.fail("painted"))
 
 
 def test_kept_colours_have_the_photographs_chroma_and_the_stylised_luma():

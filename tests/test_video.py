@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 
 from zmnet_core.errors import PictureError
 from zmnet_core.images.video import write_video
+from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, frames, shares_of
 
 
@@ -80,8 +81,8 @@ def test_frames_one_by_one_are_those_of_animate(model, make_picture):
     content = make_picture(32, 40, 1)
     start, end = (model.encode_style(make_picture(64, 64, seed), size=None) for seed in (7, 8))
     for strength in (1.0, 0.5):
-        together = animate(model, content, start, end, [0, 0.3, 1], strength)
-        single = torch.stack(list(frames(model, content, start, end, [0, 0.3, 1], strength)))
+        together = animate(model, content, start, end, [0, 0.3, 1], Look(strength=strength))
+        single = torch.stack(list(frames(model, content, start, end, [0, 0.3, 1], Look(strength=strength))))
         assert torch.equal(single, together)
     assert torch.equal(animate(model, content, start, end, [0, 1])[0], model.apply(content, start)[0])
 
@@ -93,7 +94,7 @@ def test_nothing_is_encoded_for_a_frame(model, make_picture, monkeypatch):
     monkeypatch.setattr(model, "encode_style", lambda *a, **k: calls.append(1) or encode(*a, **k))
     list(frames(model, content, start, end, shares_of(9)))
     assert not calls
-    list(frames(model, content, start, end, shares_of(9), strength=0.5))
+    list(frames(model, content, start, end, shares_of(9), Look(strength=0.5)))
     assert len(calls) == 2  # the photograph, once for each end
 
 

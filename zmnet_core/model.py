@@ -18,7 +18,7 @@ from .files import write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
 from .hub.repository import Repository
 from .images.picture import to_picture
-from .networks.heads import AS_IT_IS
+from .styling.look import Look
 from .styling.network import StyleTransfer
 from .styling.paint import encode_painting, stylize_picture
 from .styling.style import Style
@@ -44,29 +44,22 @@ class ZMNet(StyleTransfer):
         schema: version of this description; a newer one than the library's is refused.
     """
 
-    def stylize(
-        self,
-        photograph: Image.Image,
-        painting: Image.Image | Style,
-        strength: float = 1.0,
-        style_size: int = 256,
-        bold: float = AS_IT_IS,
-        **options: object,
-    ) -> Image.Image:
-        """PIL in, PIL out: `model.stylize(photograph, painting).save("out.png")`.
+    def stylize(self, photograph: Image.Image, painting: Image.Image | Style, **look: object) -> Image.Image:
+        """PIL in, PIL out: `model.stylize(photograph, painting, strength=0.8).save("out.png")`.
 
         Args:
             photograph: of any mode and size; transparency is kept.
             painting: a picture, or a `Style`.
-            strength: as in `apply`.
-            style_size: short side, in px, at which the painting is looked at; of no effect on a `Style`.
-            bold: as in `encode_style`; of no effect on a `Style`.
-            options: `size`, `keep_colour`, `tile`, `calm`, `brush`, `draft` of `stylize_picture`.
+            look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
+                keep_colour, calm, brush, draft, tile. style_size and bold are of no effect on a `Style`.
+
+        Raises:
+            TypeError: another name, with the nearest that there is.
+            ValueError: a value off its scale.
         """
-        style = painting
-        if not isinstance(painting, Style):
-            style = encode_painting(self, to_picture(painting).rgb, style_size, bold=bold)
-        picture = stylize_picture(self, to_picture(photograph), style, strength, **options)
+        how = Look.of("stylize", look)
+        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, how)
+        picture = stylize_picture(self, to_picture(photograph), style, how)
         if picture.alpha is not None:
             picture.rgb.putalpha(picture.alpha)
         return picture.rgb

@@ -6,6 +6,8 @@ import dataclasses
 
 from comfy_api.latest import io
 
+from ._core import core
+
 CATEGORY = "ZM-Net"
 Model = io.Custom("ZMNET_MODEL")
 StyleType = io.Custom("ZMNET_STYLE")
@@ -28,95 +30,36 @@ def optional_model(id: str = "model") -> io.Input:
     )
 
 
-def slider(id: str, default: float, min: float, max: float, step: float, tooltip: str, **more: object) -> io.Input:
-    """A number that is set by a slider."""
-    shown = io.NumberDisplay.slider
-    return io.Float.Input(
-        id, default=default, min=min, max=max, step=step, display_mode=shown, tooltip=tooltip, **more
-    )
+def knob(name: str, of: str = "Look", **more: object) -> io.Input:
+    """The input of one knob of the library (`zmnet_core.styling.look`): its default, range, step and words.
 
-
-def strength() -> io.Input:
-    """How far the pictures go towards the style."""
-    return slider(
-        "strength",
-        default=1.0,
-        min=0.0,
-        max=1.5,
-        step=0.05,
-        tooltip="0: nearly the photograph, 1: the style, above 1: more than the style. Another value than 1 costs a "
-        "little time: the photograph's own style is encoded too.",
-    )
-
-
-def keep_colour() -> io.Input:
-    """Brightness from the stylised picture, colour from the photograph."""
-    return io.Boolean.Input(
-        "keep_colour",
-        default=False,
-        tooltip="Take only light, dark and texture from the style; the colours stay the photograph's.",
-    )
-
-
-def calm() -> io.Input:
-    """How much grain is taken out of flat places.
-
-    Behind the first inputs and optional, as `brush` is, so that workflows saved before there was one keep their
-    values and run.
+    What came after the first release stands behind the other inputs and is optional, so that workflows saved before
+    keep their values and run.
     """
-    return slider(
-        "calm",
-        optional=True,
-        default=0.0,
-        min=0.0,
-        max=1.0,
-        step=0.05,
-        tooltip="Takes grain and weave out of skies, walls and what else is flat in the photograph. 0: as the network "
-        "paints them, 1: smooth.",
-    )
-
-
-def brush() -> io.Input:
-    """How large the strokes are."""
-    return slider(
-        "brush",
-        optional=True,
-        default=1.0,
-        min=1.0,
-        max=4.0,
-        step=0.25,
-        tooltip="Strokes so many times as large: the picture is painted at 1 / brush of its size and enlarged, which "
-        "is faster too. 2 suits pictures from 1024 px on; fine detail of the photograph is lost.",
-    )
-
-
-def bold() -> io.Input:
-    """How boldly to paint."""
-    return slider(
-        "bold",
-        optional=True,
-        default=0.5,
-        min=0.0,
-        max=1.0,
-        step=0.05,
-        tooltip="How boldly to paint, of a model that can be told (zmnet-bold). 0: faithful to the photograph, 1: the "
-        "painting's manner before all. Other models are used at 0.5.",
-    )
+    look = core("styling.look")
+    found = look.knobs_of(getattr(look, of))[name]
+    options = {"default": look.default_of(getattr(look, of), name), "tooltip": found.help, **more}
+    if found.least is None:
+        return io.Boolean.Input(name, **options)
+    options |= {"min": found.least, "max": found.most, "step": found.step}
+    if found.whole:
+        return io.Int.Input(name, **options)
+    return io.Float.Input(name, display_mode=io.NumberDisplay.slider, **options)
 
 
 TILES = {"auto": None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
 
 
 def tile() -> io.Input:
-    """Side of the tiles for large pictures."""
-    return io.Combo.Input(
-        "tile",
-        options=list(TILES),
-        default="auto",
-        tooltip="Large pictures go through in tiles without seams. auto: in one piece up to 2048 x 2048 pixels, "
-        "else tiles of 1024. Smaller tiles need less memory and more time. When memory runs out, smaller tiles "
-        "are tried by themselves.",
-    )
+    """Side of the tiles for large pictures: a choice, as people set it rarely."""
+    return io.Combo.Input("tile", options=list(TILES), default="auto", tooltip=f"{TILE_WORDS}{_help('tile')}")
+
+
+TILE_WORDS = "auto chooses by the size of the picture, off never cuts. "
+
+
+def _help(name: str) -> str:
+    return core("styling.look").KNOBS[name].help
 
 
 def chosen(value: str, options: object, what: str) -> str:

@@ -8,11 +8,19 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import TILES, StyleType, brush, calm, chosen, keep_colour, optional_model, schema, strength, tile
+from ._schema import TILES, StyleType, chosen, knob, optional_model, schema, tile
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from zmnet_core.styling.look import Look
+    from zmnet_core.styling.plan import Plan
+
+
+def plan_of(model: LoadedModel, contents: Tensor, look: Look) -> Plan:
+    """How the core will paint pictures of this size: what the progress bar and the memory manager are told."""
+    return core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], look.brush, look.tile, look.draft)
 
 
 def layers(id: str, what: str, numbers: str) -> io.Input:
@@ -45,14 +53,14 @@ class ApplyZMNet(io.ComfyNode):
                     tooltip="Where the style goes: white stylised, black photograph, grey between. Any size; one, or "
                     "one a picture.",
                 ),
-                strength(),
+                knob("strength"),
                 layers("detail", "edges and detail", "1-3"),
                 layers("colour", "colours", "4-6"),
                 layers("texture", "strokes and texture", "7-9"),
-                keep_colour(),
+                knob("keep_colour"),
                 tile(),
-                calm(),
-                brush(),
+                knob("calm", optional=True),
+                knob("brush", optional=True),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -73,23 +81,24 @@ class ApplyZMNet(io.ComfyNode):
         calm: float = 0.0,
         brush: float = 1.0,
     ) -> io.NodeOutput:
-        size = TILES[chosen(tile, TILES, "tile")]
-        contents, alpha = pictures(image)
-        model, signal = style.model_or(model), style.style
         groups = {"detail": detail, "colour": colour, "texture": texture}
-        if not all(groups.values()):
-            signal = signal.only(*(name for name, on in groups.items() if on))
-        way = core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
+        look = core("styling.look").Look(
+            strength=strength,
+            layers=tuple(name for name, on in groups.items() if on),
+            keep_colour=keep_colour,
+            tile=TILES[chosen(tile, TILES, "tile")],
+            calm=calm,
+            brush=brush,
+        )
+        contents, alpha = pictures(image)
+        model = style.model_or(model)
+        way = plan_of(model, contents, look)
         stylised = core("styling.paint").stylize_each(
             model.ready(way.pixels),
             contents,
-            signal,
-            masks(mask),
-            strength=strength,
-            keep_colour=keep_colour,
-            calm=calm,
-            brush=brush,
-            tile=size,
+            style.style,
+            look,
+            masks=masks(mask),
             step=progress(way.steps * len(contents)),
         )
         return io.NodeOutput(image_of(stylised, alpha))
@@ -115,18 +124,14 @@ class AnimateStyles(io.ComfyNode):
                 StyleType.Input("style_a", tooltip="The style of the first frame."),
                 StyleType.Input("style_b", tooltip="The style of the last frame, or of the middle one."),
                 optional_model(),
-                io.Int.Input("frames", default=24, min=2, max=4096, tooltip="Number of frames for one picture."),
-                io.Boolean.Input(
-                    "smooth", default=True, tooltip="Start and end slowly. Off: the same change from frame to frame."
-                ),
-                io.Boolean.Input(
-                    "there_and_back", default=False, tooltip="Come back to the first style, for an endless loop."
-                ),
-                strength(),
-                keep_colour(),
+                knob("frames", "Walk"),
+                knob("smooth", "Walk"),
+                knob("there_and_back", "Walk"),
+                knob("strength"),
+                knob("keep_colour"),
                 tile(),
-                calm(),
-                brush(),
+                knob("calm", optional=True),
+                knob("brush", optional=True),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
         )
@@ -138,7 +143,7 @@ class AnimateStyles(io.ComfyNode):
         style_a: CarriedStyle,
         style_b: CarriedStyle,
         model: LoadedModel | None = None,
-        frames: int = 24,
+        frames: int = 48,
         smooth: bool = True,
         there_and_back: bool = False,
         strength: float = 1.0,
@@ -147,23 +152,25 @@ class AnimateStyles(io.ComfyNode):
         calm: float = 0.0,
         brush: float = 1.0,
     ) -> io.NodeOutput:
-        size = TILES[chosen(tile, TILES, "tile")]
+        look = core("styling.look").Look(
+            strength=strength,
+            keep_colour=keep_colour,
+            tile=TILES[chosen(tile, TILES, "tile")],
+            calm=calm,
+            brush=brush,
+        )
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
-        way = core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], brush, size)
+        way = plan_of(model, contents, look)
         stylised = core("styling.paint").animate(
             model.ready(way.pixels),
             contents,
             style_a.style,
             style_b.style,
             core("styling.paint").shares_of(count, smooth, there_and_back),
-            strength=strength,
-            keep_colour=keep_colour,
-            calm=calm,
-            brush=brush,
-            tile=size,
+            look,
             step=progress(way.steps * count),
         )
         return io.NodeOutput(image_of(stylised, alpha))

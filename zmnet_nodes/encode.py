@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import Model, StyleType, bold, chosen, schema
+from ._schema import Model, StyleType, chosen, knob, schema
 from ._tensors import pictures
 
 if TYPE_CHECKING:
@@ -38,22 +38,14 @@ class EncodeStyle(io.ComfyNode):
                     tooltip="What a batch of paintings becomes. average: one style, their mean. list: a style each; "
                     "the nodes after this one run once for each.",
                 ),
-                io.Int.Input(
-                    "style_size",
-                    default=256,
-                    min=64,
-                    max=1024,
-                    step=16,
-                    tooltip="Short side in pixels at which the painting is looked at. Larger: wider strokes, "
-                    "paler colours. The network was trained at 256.",
-                ),
+                knob("style_size"),
                 io.String.Input(
                     "name",
                     default="",
                     optional=True,
                     tooltip="Carried by the style and its file, for people. May stay empty.",
                 ),
-                bold(),
+                knob("bold", optional=True),
             ],
             outputs=[StyleType.Output(display_name="style", is_output_list=True, tooltip="Carries its model.")],
         )

@@ -14,6 +14,7 @@ from PIL import Image
 from zmnet_core.errors import ZMNetError
 from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
+from zmnet_core.styling.look import LAYERS, Look
 from zmnet_core.styling.paint import stylize_tensor
 from zmnet_core.styling.tiling import small_copy
 
@@ -159,10 +160,10 @@ def library_results(model: ZMNet, prompt: dict) -> dict[str, torch.Tensor]:
                 mask[..., x] *= (x + 1.0) / given["left"]
             return mask
         assert kind == "ZMNetApply"
-        groups = [name for name in ("detail", "colour", "texture") if given[name]]
-        style = given["style"].only(*groups)
-        options = {name: given[name] for name in ("strength", "keep_colour", "mask", "calm", "brush") if name in given}
-        return stylize_tensor(model, given["image"], style, **options)
+        groups = tuple(name for name in LAYERS if given[name])
+        knobs = {name: given[name] for name in ("strength", "keep_colour", "calm", "brush") if name in given}
+        look = Look(layers=groups, **knobs)
+        return stylize_tensor(model, given["image"], given["style"], look, mask=given.get("mask"))
 
     return {id: value(node["inputs"]["images"]) for id, node in prompt.items() if node["class_type"] == "SaveImage"}
 

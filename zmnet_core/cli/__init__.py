@@ -1,5 +1,5 @@
 """The command line: `zmnet`."""
 
-from .app import app
+from .commands import app
 
 __all__ = ["app"]

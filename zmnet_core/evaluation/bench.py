@@ -163,7 +163,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
         taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
         ratio = statistics.median(t / f for t, f in zip(taken, floor))
         yield f"{label:22}{statistics.median(taken) * 1000:9.1f}{statistics.median(floor) * 1000:10.1f}{ratio:7.2f}"
-    command = [sys.executable, "-m", "zmnet_core.cli.app", "--help"]
+    command = [sys.executable, "-m", "zmnet_core.cli.commands", "--help"]
     (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
     yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
     if model.reviser is not None:

@@ -14,12 +14,6 @@ from .tnet import PALETTE_SITE, Site
 AS_IT_IS = 0.5  # how boldly a PNet that cannot be told lets paint: between faithful (0) and bold (1)
 
 
-def check_bold(bold: float) -> None:
-    """ValueError if no PNet could be told so."""
-    if not 0 <= bold <= 1:
-        raise ValueError(f"bold is {bold}: a number from 0 (faithful to the photograph) to 1 (the painting's manner).")
-
-
 class StyleHeads(nn.Module):
     """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.
 

@@ -7,17 +7,10 @@ On a canvas of 1 / `brush` of its sides they come out `brush` times as large; th
 from __future__ import annotations
 
 from ..networks.tnet import MIN_SIDE
-
-MAX_BRUSH = 4.0
-
-
-def check_brush(brush: float) -> None:
-    """ValueError if pictures cannot be painted with it."""
-    if not 1 <= brush <= MAX_BRUSH:
-        raise ValueError(f"the brush is {brush}: a number from 1 (strokes as learned) to {MAX_BRUSH:g} times as large.")
+from .look import KNOBS
 
 
 def canvas_size(height: int, width: int, brush: float) -> tuple[int, int]:
     """Height and width at which a picture is painted, px: no side below `MIN_SIDE` unless it was so."""
-    check_brush(brush)
+    KNOBS["brush"].check("brush", brush)
     return tuple(max(min(side, MIN_SIDE), round(side / brush)) for side in (height, width))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..images.flatness import flatness
+from .look import KNOBS
 from .tiling import TILE, paint_tiles
 
 BOX = 13  # px, the side of the means that replace the weave, whose threads are up to 8 px apart
@@ -25,7 +26,7 @@ def calmed(contents: Tensor, stylised: Tensor, amount: float) -> Tensor:
     Raises:
         ValueError: an amount outside of 0..1.
     """
-    check_calm(amount)
+    KNOBS["calm"].check("calm", amount)
     if amount == 0:
         return stylised
 
@@ -36,12 +37,6 @@ def calmed(contents: Tensor, stylised: Tensor, amount: float) -> Tensor:
         return torch.lerp(y, _blurred(flat * y) / _blurred(flat).clamp_min(1e-6), amount * flat)
 
     return paint_tiles(calmed_tile, stylised, TILE, beside=[contents])
-
-
-def check_calm(amount: float) -> None:
-    """ValueError if `calmed` would not take this amount."""
-    if not 0 <= amount <= 1:
-        raise ValueError(f"calm is {amount}: a number from 0 (the pictures as they are) to 1 (flat places smooth).")
 
 
 def _blurred(image: Tensor) -> Tensor:

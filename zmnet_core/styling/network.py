@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
 from ..images.resize import resized
-from ..networks.heads import AS_IT_IS, check_bold
+from ..networks.heads import AS_IT_IS
 from ..networks.pnet import build_pnet
 from ..networks.reviser import Revised, Reviser, Window, draft_size, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, Trace
 from ..networks.vector_pnet import VectorPNet
 from ..signals.words import WordTable
 from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
+from .look import KNOBS
 from .style import Style
 
-MAX_STRENGTH = 1.5  # further out γ, β leave what the TNet has learned
 STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
@@ -84,7 +84,7 @@ class StyleTransfer(nn.Module):
             WrongModelError: this model is not guided by pictures, or cannot be told how boldly to paint.
             ValueError: bold off its scale, or no pictures.
         """
-        check_bold(bold)
+        KNOBS["bold"].check("bold", bold)
         if self.pnet.signal != "image":
             raise WrongModelError(
                 f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
@@ -280,8 +280,7 @@ class StyleTransfer(nn.Module):
     def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
         style.require(self.fingerprint)
-        if not 0 <= strength <= MAX_STRENGTH:
-            raise ValueError(f"the strength is {strength}; 0 is near the photograph, 1 the style, up to 1.5 beyond it.")
+        KNOBS["strength"].check("strength", strength)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(contents.device)

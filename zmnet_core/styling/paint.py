@@ -19,15 +19,16 @@ from torch import Tensor
 from ..errors import PictureError
 from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
 from ..images.resize import resized
-from ..networks.heads import AS_IT_IS
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
-from .calm import calmed, check_calm
+from .calm import calmed
+from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import Plan, plan
 from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy
 
+PLAIN = Look()
 # ITU-R BT.601: luma, and what is left of blue and red.
 _TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
@@ -36,41 +37,31 @@ def stylize_tensor(
     model: StyleTransfer,
     contents: Tensor,
     style: Style,
-    strength: float = 1.0,
-    keep_colour: bool = False,
-    tile: int | None = None,
-    step: Callable[[], None] = lambda: None,
+    look: Look = PLAIN,
+    *,
     mask: Tensor | None = None,
-    calm: float = 0.0,
-    brush: float = 1.0,
-    draft: int | None = None,
+    step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
 
     Where memory runs out, the picture is tried again in tiles, then in smaller tiles.
 
     Args:
-        model, contents, style, strength: as in `ZMNet.apply`.
-        keep_colour: take brightness from the stylised picture and colour from the photograph.
-        tile: side of the tiles, a multiple of 4. None: in one piece up to 2048 × 2048 pixels, else
-            tiles of 1024. 0: always in one piece.
-        step: called after every tile (once if there are none). What it raises ends the work.
+        model, contents, style: as in `ZMNet.apply`.
+        look: how; its `size` and `style_size` belong to `stylize_picture` and to those who encode.
         mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
-        calm: 0..1, how much of the grain is taken out where the photograph is flat.
-        brush: 1..4, how many times as large as learned the strokes are: the picture is painted at 1 / brush of its
-            size and enlarged (revised, too, if the model has a reviser).
-        draft: as in `ZMNet.apply`.
+        step: called after every tile (once if there are none). What it raises ends the work.
 
     Raises:
-        ValueError: calm or brush are off their scales.
         PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
-    check_calm(calm)  # before minutes go by
-    way = plan(model.reviser, *contents.shape[-2:], brush, tile, draft)
-    stylised = _within_memory(model, contents, style, strength, way, step)
-    stylised = calmed(contents, stylised, calm)
-    if keep_colour:
+    way = plan(model.reviser, *contents.shape[-2:], look.brush, look.tile, look.draft)
+    if set(look.layers) != set(LAYERS):
+        style = style.only(*look.layers)
+    stylised = _within_memory(model, contents, style, look.strength, way, step)
+    stylised = calmed(contents, stylised, look.calm)
+    if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)
 
@@ -155,8 +146,10 @@ def stylize_each(
     model: StyleTransfer,
     contents: Tensor,
     style: Style,
+    look: Look = PLAIN,
+    *,
     masks: Tensor | None = None,
-    **options: object,
+    step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Stylise a batch picture after picture, so that memory does not grow with the batch.
 
@@ -164,7 +157,7 @@ def stylize_each(
         contents: [B, 3, H, W]. One picture with several styles gives a picture a style.
         style: one for all, or one a picture.
         masks: [B or 1, 1, h, w].
-        options: of `stylize_tensor`.
+        look, step: as in `stylize_tensor`.
 
     Returns:
         [B, 3, H, W] on the contents' device.
@@ -183,8 +176,9 @@ def stylize_each(
             model,
             contents[index % len(contents)][None],
             style[index % len(style)],
+            look,
             mask=None if masks is None else masks[index % len(masks)][None],
-            **options,
+            step=step,
         )[0]
     return result
 
@@ -208,8 +202,9 @@ def animate(
     start: Style,
     end: Style,
     shares: Sequence[float],
-    strength: float = 1.0,
-    **options: object,
+    look: Look = PLAIN,
+    *,
+    step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Frames on the way from one style to another; nothing is encoded but the photograph, once.
 
@@ -217,7 +212,7 @@ def animate(
         contents: [1, 3, H, W], or one picture a frame.
         start, end: the styles of the first and of the last frame.
         shares: how much of `end` there is in each frame, 0..1.
-        strength, options: of `stylize_tensor`.
+        look, step: as in `stylize_tensor`.
 
     Raises:
         ValueError: shares that are not finite, or another number of pictures than frames.
@@ -228,7 +223,7 @@ def animate(
     if len(contents) not in (1, len(shares)):
         raise ValueError(f"{len(contents)} pictures for {len(shares)} frames: give one, or one a frame.")
     result = contents.new_empty((len(shares), *contents.shape[1:]))
-    for index, frame in enumerate(frames(model, contents, start, end, shares, strength, **options)):
+    for index, frame in enumerate(frames(model, contents, start, end, shares, look, step=step)):
         result[index] = frame
     return result
 
@@ -239,19 +234,22 @@ def frames(
     start: Style,
     end: Style,
     shares: Sequence[float],
-    strength: float = 1.0,
-    **options: object,
+    look: Look = PLAIN,
+    *,
+    step: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
     """The frames of `animate` one by one, [3, H, W] each, so that memory does not grow with their number."""
     if not all(math.isfinite(share) for share in shares):
         raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
-    if strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
-        start, end = (model.style_for(small_copy(contents), style, strength) for style in (start, end))
-        strength = 1.0
+    if set(look.layers) != set(LAYERS):
+        start, end, look = start.only(*look.layers), end.only(*look.layers), replace(look, layers=LAYERS)
+    if look.strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
+        start, end = (model.style_for(small_copy(contents), style, look.strength) for style in (start, end))
+        look = replace(look, strength=1.0)
     start.require(end.fingerprint, "there is no way between the two styles")
     for index, share in enumerate(shares):
         style = replace(start, values=torch.lerp(start.values, end.values.to(start.values), share))
-        yield stylize_tensor(model, contents[index % len(contents)][None], style, strength, **options)[0]
+        yield stylize_tensor(model, contents[index % len(contents)][None], style, look, step=step)[0]
 
 
 def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
@@ -274,40 +272,26 @@ def stylize_picture(
     model: StyleTransfer,
     photograph: Picture,
     style: Style,
-    strength: float = 1.0,
-    size: int | None = None,
-    keep_colour: bool = False,
-    tile: int | None = None,
+    look: Look = PLAIN,
+    *,
     step: Callable[[], None] = lambda: None,
-    calm: float = 0.0,
-    brush: float = 1.0,
-    draft: int | None = None,
 ) -> Picture:
     """Stylise a picture, keeping its transparency and colour profile.
 
-    Args:
-        size: short side of the result; None keeps the photograph's size. Sides under 16 px are
-            enlarged for the network and brought back.
-        others: as in `stylize_tensor`.
+    Sides under 16 px are enlarged for the network and brought back.
 
     Raises:
-        ValueError: a size below 1 px.
-        PictureError: a photograph without pixels.
+        PictureError: a photograph without pixels; others as in `stylize_tensor`.
     """
-    if size is not None and size < 1:
-        raise ValueError(f"a picture cannot have a short side of {size} px: 1 or more.")
     if min(photograph.rgb.size) < 1:
         width, height = photograph.rgb.size
         raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
-    content = fit_short_side(photograph.rgb, size)
+    content = fit_short_side(photograph.rgb, look.size)
     wanted = content.size
     if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
         content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
     contents = to_tensor(content)[None]
-    painted = stylize_tensor(
-        model, contents, style, strength, keep_colour, tile, step, calm=calm, brush=brush, draft=draft
-    )
-    stylised = to_pil(painted[0])
+    stylised = to_pil(stylize_tensor(model, contents, style, look, step=step)[0])
     if stylised.size != wanted:
         stylised = stylised.resize(wanted, Image.Resampling.BOX)
     alpha = photograph.alpha
@@ -316,21 +300,16 @@ def stylize_picture(
     return Picture(stylised, alpha, photograph.icc_profile)
 
 
-def encode_painting(
-    model: StyleTransfer, painting: Image.Image, size: int = 256, name: str = "", bold: float = AS_IT_IS
-) -> Style:
-    """A painting's style; the painting is looked at with a short side of `size` pixels.
+def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PLAIN, name: str = "") -> Style:
+    """A painting's style, looked at with a short side of `look.style_size` pixels and painted as boldly as it says.
 
-    A painting longer than 4 : 1 is looked at in its middle. `bold` is that of `ZMNet.encode_style`.
+    A painting longer than 4 : 1 is looked at in its middle.
 
     Raises:
-        ValueError: a size below 16 px, or bold off its scale.
         WrongModelError: this model cannot be told how boldly to paint.
     """
-    if size < MIN_SIDE:
-        raise ValueError(f"a painting cannot be looked at with a short side of {size} px: {MIN_SIDE} or more.")
     longest = 4 * min(painting.size)
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
-    image = fit_short_side(painting.crop(box), size, least=MIN_SIDE)
-    return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=bold)
+    image = fit_short_side(painting.crop(box), look.style_size, least=MIN_SIDE)
+    return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=look.bold)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..styling.look import KNOBS, LAYERS, Look, Walk, knobs_of
+
 if TYPE_CHECKING:
     from ..model import ZMNet
     from ..styling.style import Style
@@ -52,42 +54,33 @@ ModelOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
-StyleSizeOption = Annotated[
-    int,
-    typer.Option(
-        min=16,
-        help="Short side, in px, at which paintings are looked at: larger gives wider strokes and paler colours.",
-    ),
-]
-BoldOption = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="How boldly to paint, of a model that can be told: 0 faithful to the photograph, 1 the painting's manner.",
-    ),
-]
-DraftOption = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="Short side, px, of the draft that a model with a reviser paints large pictures from; 0: none; left out: "
-        "as suits the picture.",
-    ),
-]
-CalmOption = Annotated[
-    float,
-    typer.Option(min=0, max=1, help="Takes grain out of skies, walls and what else is flat: 0 none, 1 all of it."),
-]
-BrushOption = Annotated[
-    float,
-    typer.Option(
-        min=1,
-        max=4,
-        help="Strokes so many times as large: painted at 1 / BRUSH of the size and enlarged.",
-        metavar="BRUSH",
-    ),
-]
+
+
+NAMES = {  # of switches; those behind the first are what they were called before
+    "keep_colour": ["--keep-colour"],
+    "smooth": ["--smooth/--no-smooth", "--ease"],
+    "there_and_back": ["--there-and-back", "--loop"],
+}
+
+
+def knob(name: str, of: type = Look) -> object:
+    """The option of one knob: its range and help."""
+    found = knobs_of(of)[name]
+    if found.least is None:
+        return Annotated[bool, typer.Option(*NAMES[name], help=found.help)]
+    number = int if found.whole else float
+    ends = (None if end is None else number(end) for end in (found.least, found.most))
+    option = typer.Option(**dict(zip(("min", "max"), ends)), help=found.help)
+    return Annotated[number | None if found.optional else number, option]
+
+
+Strength, Size, StyleSize, Bold, KeepColour, Calm, Brush, Draft, Tile = (
+    knob(name) for name in ("strength", "size", "style_size", "bold", "keep_colour", "calm", "brush", "draft", "tile")
+)
+Frames, Smooth, ThereAndBack = (knob(name, Walk) for name in ("frames", "smooth", "there_and_back"))
+LayersOption = Annotated[str | None, typer.Option(help=KNOBS["layers"].help, metavar="NAMES")]
+USUAL, WALK = Look(), Walk()
+
 
 AttributeOption = Annotated[
     list[str] | None,
@@ -140,7 +133,20 @@ def load_model(name: str, device: str) -> ZMNet:
         raise
 
 
-def load_style(model: ZMNet, file: Path, style_size: int, bold: float = 0.5) -> Style:
+def look_of(layers: str | None, **knobs: object) -> Look:
+    """The look of a command's options.
+
+    Raises:
+        typer.BadParameter: a value that its option takes and a `Look` does not.
+    """
+    chosen = LAYERS if layers is None else tuple(part.strip() for part in layers.split(","))
+    try:
+        return Look(layers=chosen, **knobs)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def load_style(model: ZMNet, file: Path, look: Look) -> Style:
     """A style file as it is, or a painting encoded."""
     from ..errors import PictureError
     from ..images.picture import read_picture
@@ -151,7 +157,7 @@ def load_style(model: ZMNet, file: Path, style_size: int, bold: float = 0.5) -> 
         return Style.load(file)
     if not file.suffix and not file.exists():
         raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
-    return encode_painting(model, read_picture(file).rgb, style_size, file.stem, bold)
+    return encode_painting(model, read_picture(file).rgb, look, file.stem)
 
 
 def check_attributes(texts: Iterable[str]) -> None:
@@ -169,10 +175,10 @@ def is_file(text: str) -> bool:
     return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
 
 
-def load_signal(model: ZMNet, text: str, style_size: int, bold: float = 0.5) -> Style:
+def load_signal(model: ZMNet, text: str, look: Look) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
-        return load_style(model, Path(text), style_size, bold)
+        return load_style(model, Path(text), look)
     return model.encode_attribute(text)
 
 
@@ -203,24 +209,16 @@ def stylize(
         str | None,
         typer.Option(help="Weights of several styles, then of attributes, e.g. 0.7,0.3; equal if left out."),
     ] = None,
-    strength: Annotated[
-        float, typer.Option(min=0, max=1.5, help="0 is close to the photograph, 1 the style, up to 1.5 beyond it.")
-    ] = 1.0,
-    layers: Annotated[
-        str | None, typer.Option(help="Only these layer groups: detail,colour,texture (Fig. 7 of the paper).")
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=16, help="Short side of the result, px; the photograph's if left out.")
-    ] = None,
-    style_size: StyleSizeOption = 256,
-    bold: BoldOption = 0.5,
-    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
-    calm: CalmOption = 0.0,
-    brush: BrushOption = 1.0,
-    draft: DraftOption = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Side of tiles, px, a multiple of 4; 0: never; left out: from 2048 × 2048 px on.")
-    ] = None,
+    strength: Strength = USUAL.strength,
+    layers: LayersOption = None,
+    size: Size = USUAL.size,
+    style_size: StyleSize = USUAL.style_size,
+    bold: Bold = USUAL.bold,
+    keep_colour: KeepColour = USUAL.keep_colour,
+    calm: Calm = USUAL.calm,
+    brush: Brush = USUAL.brush,
+    draft: Draft = USUAL.draft,
+    tile: Tile = USUAL.tile,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
@@ -230,14 +228,14 @@ def stylize(
 
     from ..errors import PictureError
     from ..images.picture import read_picture, write_picture
-    from ..networks.tnet import LAYER_GROUPS
     from ..signals.mixtures import check_sum
     from ..styling.paint import stylize_picture
     from ..styling.style import Style
 
-    groups = [group.strip() for group in layers.split(",")] if layers is not None else list(LAYER_GROUPS)
-    if unknown := [group for group in groups if group not in LAYER_GROUPS]:
-        raise typer.BadParameter(f"no group '{unknown[0]}'; there are {', '.join(LAYER_GROUPS)}", param_hint="--layers")
+    look = look_of(
+        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
+        calm=calm, brush=brush, draft=draft, tile=tile,
+    )  # fmt: skip
     style, attribute = style or [], attribute or []
     if not style and not attribute:
         raise typer.BadParameter("a painting or style file (or words: --attribute)", param_hint="--style")
@@ -252,32 +250,16 @@ def stylize(
             check_sum(weights)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--blend") from None
-    if tile is not None and (tile < 0 or tile % 4):
-        raise typer.BadParameter("0 (in one piece), or a positive multiple of 4", param_hint="--tile")
-
     check_attributes(attribute)
     jobs = plan_outputs(contents, output, keep=style)
     network = load_model(model, device)
-    signals = [load_style(network, file, style_size, bold) for file in style]
+    signals = [load_style(network, file, look) for file in style]
     signals += [network.encode_attribute(text) for text in attribute]
     mixed = Style.blend(signals, weights)
-    if set(groups) != set(LAYER_GROUPS):
-        mixed = mixed.only(*groups)
     failed = 0
     for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
         try:
-            picture = stylize_picture(
-                network,
-                read_picture(source),
-                mixed,
-                strength,
-                size,
-                keep_colour,
-                tile,
-                calm=calm,
-                brush=brush,
-                draft=draft,
-            )
+            picture = stylize_picture(network, read_picture(source), mixed, look)
             write_picture(picture, target, quality)
         except PictureError as error:
             if len(jobs) == 1:
@@ -351,8 +333,8 @@ def encode(
         typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
     ] = None,
     attribute: AttributeOption = None,
-    style_size: StyleSizeOption = 256,
-    bold: BoldOption = 0.5,
+    style_size: StyleSize = USUAL.style_size,
+    bold: Bold = USUAL.bold,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -365,8 +347,9 @@ def encode(
     if not paintings and not attribute:
         raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
     check_attributes(attribute or [])
+    look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)
-    signals = [load_style(network, file, style_size, bold) for file in paintings or []]
+    signals = [load_style(network, file, look) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
 
@@ -380,20 +363,20 @@ def animate(
     ],
     start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
     end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
-    frames: Annotated[int, typer.Option(min=2, help="Number of frames.")] = 48,
+    frames: Frames = WALK.frames,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
-    loop: Annotated[bool, typer.Option("--loop", help="Come back to the first style, for an endless loop.")] = False,
-    ease: Annotated[
-        bool, typer.Option("--ease", help="Start and end slowly; else the style changes alike from frame to frame.")
-    ] = False,
-    strength: Annotated[float, typer.Option(min=0, max=1.5, help="As in stylize.")] = 1.0,
-    size: Annotated[int | None, typer.Option(min=16, help="Short side, px; the photograph's if left out.")] = None,
-    style_size: StyleSizeOption = 256,
-    bold: BoldOption = 0.5,
-    keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Keep the photograph's colours.")] = False,
-    calm: CalmOption = 0.0,
-    brush: BrushOption = 1.0,
-    draft: DraftOption = None,
+    there_and_back: ThereAndBack = WALK.there_and_back,
+    smooth: Smooth = WALK.smooth,
+    strength: Strength = USUAL.strength,
+    layers: LayersOption = None,
+    size: Size = USUAL.size,
+    style_size: StyleSize = USUAL.style_size,
+    bold: Bold = USUAL.bold,
+    keep_colour: KeepColour = USUAL.keep_colour,
+    calm: Calm = USUAL.calm,
+    brush: Brush = USUAL.brush,
+    draft: Draft = USUAL.draft,
+    tile: Tile = USUAL.tile,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -408,12 +391,15 @@ def animate(
 
     check_video(output)
     check_attributes(text for text in (start, end) if not is_file(text))
+    look = look_of(
+        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
+        calm=calm, brush=brush, draft=draft, tile=tile,
+    )  # fmt: skip
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
     network = load_model(model, device)
-    ends = [load_signal(network, text, style_size, bold) for text in (start, end)]
-    shares = shares_of(frames, smooth=ease, there_and_back=loop)
-    options = {"keep_colour": keep_colour, "calm": calm, "brush": brush, "draft": draft}
-    pictures = painted(network, content, *ends, shares, strength, **options)
+    ends = [load_signal(network, text, look) for text in (start, end)]
+    shares = shares_of(frames, smooth, there_and_back)
+    pictures = painted(network, content, *ends, shares, look)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 

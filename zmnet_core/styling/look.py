@@ -1,0 +1,183 @@
+"""`Look`: everything that says how a picture is painted, each knob with its default, range and words, once.
+
+The library, the command line, the nodes and animations read defaults, ranges, steps, help and checks from here. To add
+a knob, add a field, and the code that obeys it. Nothing heavy is imported: the command line and ComfyUI ask for these
+words at their start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+LAYERS = ("detail", "colour", "texture")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What a person is told of one knob, and what it takes.
+
+    Attributes:
+        help: one text for the command line, the nodes and the API.
+        least, most: of a number; None: no end.
+        step: by which a slider moves.
+        multiple: of a whole number: what it has to be a multiple of.
+        optional: None is a value as well.
+    """
+
+    help: str
+    least: float | None = None
+    most: float | None = None
+    step: float | None = None
+    multiple: int = 1
+    optional: bool = False
+    whole: bool = False
+
+    def check(self, name: str, value: object) -> None:
+        """ValueError, saying what is wrong and what is right, if the knob does not take the value."""
+        if value is None and self.optional:
+            return
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if self.least is None:
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} is {value!r}: yes or no (True, False) is expected.")
+            return
+        fits = number and self.least <= value <= (math.inf if self.most is None else self.most)
+        if not fits or (self.whole and value != int(value)) or (self.multiple > 1 and value % self.multiple):
+            kind = "a whole number" if self.whole else "a number"
+            kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
+            span = f"from {self.least:g} to {self.most:g}" if self.most is not None else f"of {self.least:g} or more"
+            raise ValueError(f"{name} is {value}: {kind} {span} is expected. {self.help}")
+
+
+def _knob(default: object, help: str, **knob: Any) -> Any:
+    return field(default=default, metadata={"knob": Knob(help, **knob)})
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are painted.
+
+    >>> Look(strength=0.8, calm=1).brush
+    1.0
+
+    Raises:
+        ValueError: a value off its scale.
+    """
+
+    strength: float = _knob(
+        1.0,
+        "How far the pictures go towards the style. 0: nearly the photograph, 1: the style, above 1: more than it. "
+        "Another value than 1 costs a little time, as the photograph's own style is encoded too.",
+        least=0, most=1.5, step=0.05,
+    )  # fmt: skip
+    layers: tuple[str, ...] = field(
+        default=LAYERS,
+        metadata={"knob": Knob("Only these groups of layers (Fig. 7 of the paper): detail, colour, texture.")},
+    )
+    size: int | None = _knob(
+        None,
+        "Short side of the result in pixels. Left out: the photograph's.",
+        least=1, step=8, whole=True, optional=True,
+    )  # fmt: skip
+    style_size: int = _knob(
+        256,
+        "Short side in pixels at which a painting is looked at. Larger: wider strokes, paler colours. The bundled "
+        "models were trained at 256.",
+        least=16, most=4096, step=16, whole=True,
+    )  # fmt: skip
+    bold: float = _knob(
+        0.5,
+        "How boldly to paint, of a model that can be told (zmnet-bold). 0: faithful to the photograph, 1: the "
+        "painting's manner before all. Other models are used at 0.5.",
+        least=0, most=1, step=0.05,
+    )  # fmt: skip
+    keep_colour: bool = _knob(
+        False, "Take only light, dark and texture from the style; the colours stay the photograph's."
+    )
+    calm: float = _knob(
+        0.0,
+        "Takes grain and weave out of skies, walls and what else is flat in the photograph. 0: as the network paints "
+        "them, 1: smooth.",
+        least=0, most=1, step=0.05,
+    )  # fmt: skip
+    brush: float = _knob(
+        1.0,
+        "Strokes so many times as large: the picture is painted at 1 / brush of its size and enlarged, which is "
+        "faster too. 2 suits pictures from 1024 px on. Fine detail of the photograph is lost unless the model has a "
+        "reviser.",
+        least=1, most=4, step=0.25,
+    )  # fmt: skip
+    draft: int | None = _knob(
+        None,
+        "Short side in pixels of the draft that a model with a reviser paints large pictures from. 0: no draft. Left "
+        "out: as suits the picture.",
+        least=0, whole=True, optional=True,
+    )  # fmt: skip
+    tile: int | None = _knob(
+        None,
+        "Side in pixels of the tiles that large pictures go through in, without seams. 0: always in one piece. Left "
+        "out: in one piece up to 2048 × 2048 pixels, else 1024. Smaller tiles need less memory and more time; when "
+        "memory runs out, they are tried by themselves.",
+        least=0, whole=True, multiple=4, optional=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name, knob in KNOBS.items():
+            if name != "layers":
+                knob.check(name, getattr(self, name))
+        if unknown := [layer for layer in self.layers if layer not in LAYERS]:
+            raise ValueError(f"there is no group of layers '{unknown[0]}': choose of {', '.join(LAYERS)}.")
+
+    @classmethod
+    def of(cls, function: str, knobs: Mapping[str, object]) -> Look:
+        """The look of keyword arguments that a user gave to a function.
+
+        Raises:
+            TypeError: naming the function, what it does not know, and the nearest that it does.
+        """
+        return cls(**known(function, knobs, KNOBS))
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How an animation goes from one style to another."""
+
+    frames: int = _knob(48, "Number of frames.", least=2, most=4096, step=1, whole=True)
+    smooth: bool = _knob(True, "Start and end slowly. Off: the same change from frame to frame.")
+    there_and_back: bool = _knob(False, "Come back to the first style, for an endless loop.")
+
+    def __post_init__(self) -> None:
+        for name, knob in knobs_of(type(self)).items():
+            knob.check(name, getattr(self, name))
+
+
+def knobs_of(cls: type) -> dict[str, Knob]:
+    """The knobs of a class of them, by name."""
+    return {each.name: each.metadata["knob"] for each in fields(cls)}
+
+
+def default_of(cls: type, name: str) -> Any:
+    """The default of one of its knobs."""
+    found: Field = next(each for each in fields(cls) if each.name == name)
+    return found.default
+
+
+KNOBS = knobs_of(Look)
+
+
+def known(function: str, given: Mapping[str, object], names: Mapping[str, object]) -> dict[str, Any]:
+    """What was given, if all of it is known.
+
+    Raises:
+        TypeError: it is not; with the nearest name.
+    """
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(names)}."
+            raise TypeError(f"{function} has no option '{name}'. {hint}")
+    return dict(given)
