@@ -25,6 +25,8 @@ from zmnet_core.images.picture import (
     to_tensor,
     write_picture,
 )
+from zmnet_core.images.resize import lanczos, looked_at
+from zmnet_core.styling.paint import encode_painting
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -411,3 +413,41 @@ def test_orientation_is_applied_to_pictures_given_in_memory():
 def test_what_is_no_picture_is_refused_by_name(other):
     with pytest.raises(TypeError, match=f"not {type(other).__name__}"):
         to_picture(other)
+
+
+# One look at a painting ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape, size", [((400, 600), (256, 384)), ((90, 70), (256, 199)), ((512, 512), (64, 64))])
+def test_paintings_are_looked_at_as_pil_does(make_picture, shape, size):
+    image = to_pil(make_picture(*shape, seed=1)[0])
+    expected = to_tensor(image.resize(size[::-1], Image.Resampling.LANCZOS))[None]
+    found = looked_at(to_tensor(image)[None], size)
+    assert (found - expected).abs().max() < 1.2 / 255  # PIL rounds twice
+
+
+def test_the_weights_of_a_look_sum_to_one_and_keep_straight_lines():
+    for before, after in ((512, 256), (100, 256), (999, 64)):
+        weights = lanczos(before, after)
+        torch.testing.assert_close(weights.sum(1), torch.ones(after))
+        places = (torch.arange(before) + 0.5) / before
+        inside = slice(after // 8, -(after // 8))
+        torch.testing.assert_close(
+            (weights @ places)[inside], ((torch.arange(after) + 0.5) / after)[inside], atol=1e-3, rtol=0
+        )
+    assert torch.equal(lanczos(50, 50), torch.eye(50))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_a_painting_is_the_same_through_every_door(make_model, make_picture, strength):
+    """PIL or tensors, library or nodes: half a level in the picture at most."""
+    model = make_model("conv")
+    photograph, painting = (
+        to_pil(make_picture(*shape, seed=seed)[0]) for shape, seed in (((120, 160), 1), ((500, 700), 2))
+    )
+    by_pil = to_tensor(model.stylize(photograph, painting, strength=strength))
+    style = model.encode_style(to_tensor(painting)[None])
+    by_tensor = model.apply(to_tensor(photograph)[None], style, strength)[0]
+    assert (by_pil - by_tensor).abs().max() <= 1.01 / 255  # the picture itself is rounded by half a level
+    values = encode_painting(model, painting).values
+    assert ((values - style.values).abs() / style.values.std()).max() < 0.01

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
-from ..images.resize import resized
+from ..images.resize import looked_at, resized
 from ..networks.heads import AS_IT_IS
 from ..networks.pnet import build_pnet
 from ..networks.reviser import Revised, Reviser, Window, draft_size, enlarged
@@ -96,7 +95,7 @@ class StyleTransfer(nn.Module):
         if size is not None and min(images.shape[-2:]) != size:
             scale = size / min(images.shape[-2:])
             shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
-            images = F.interpolate(images.float(), shape, mode="bilinear", antialias=True, align_corners=False)
+            images = looked_at(images, shape)
         images = images.to(self._parameter.dtype)
         told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
         return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name)

@@ -15,9 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..data.pictures import Pictures, centre_square, random_crop, squares
+from ..data.pictures import Pictures, centre_square, random_crop
 from ..data.sampling import Stream, rng
 from ..files import write_tensors
+from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.pnet import PNet
@@ -190,12 +191,13 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
+        recipe += ["lanczos"] * (self.loss_side is not None)  # looks of before were reduced otherwise
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
     def _look(self, crops: Tensor, side: int) -> StyleTargets:
         crops = crops.to(self.device)
-        seen = squares(crops, side)
+        seen = looked_at(crops, (side, side))
         with torch.no_grad():
             taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
             return StyleTargets(self.pnet.features(seen), self.loss.style_targets(crops), taught)

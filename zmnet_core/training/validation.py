@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.pictures import Pictures, centre_square, squares
+from ..data.pictures import Pictures, centre_square
 from ..data.sources import PictureFile
 from ..evaluation.judge import Judge, contact_sheet, summarise
 from ..files import replacing
+from ..images.resize import looked_at
 from ..model import ZMNet
 from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR
 from ..styling.style import Style
@@ -62,7 +63,9 @@ class Validation:
                     return None
                 with self.budget.measure("one pair"):
                     # At the side that the PNet learns to look with, not at the one it is judged at.
-                    values = model.pnet(model.pnet.features(squares(pair.painting, self.style_side)))
+                    values = model.pnet(
+                        model.pnet.features(looked_at(pair.painting, (self.style_side, self.style_side)))
+                    )
                     stylised = model.apply(
                         pair.content, Style(values, model.tnet.sites, model.fingerprint), draft=self.draft
                     )
