@@ -41,7 +41,7 @@ class Validation:
         # Of a reviser: the middle of the sizes that it is trained for.
         middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5
         self.draft = round(config.validation_resolution / middle) if config.reviser_width else 0
-        self.style_side = config.style_resolution
+        self.looked_at = (config.style_resolution, config.style_resolution)
         device = next(judge.vgg.parameters()).device
         self.judge, self.budget = judge, budget
         with budget.measure("validation"):
@@ -63,9 +63,7 @@ class Validation:
                     return None
                 with self.budget.measure("one pair"):
                     # At the side that the PNet learns to look with, not at the one it is judged at.
-                    values = model.pnet(
-                        model.pnet.features(looked_at(pair.painting, (self.style_side, self.style_side)))
-                    )
+                    values = model.pnet(model.pnet.features(looked_at(pair.painting, self.looked_at)))
                     stylised = model.apply(
                         pair.content, Style(values, model.tnet.sites, model.fingerprint), draft=self.draft
                     )
