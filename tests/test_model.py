@@ -14,6 +14,7 @@ from zmnet_core.files import half, write_json, write_tensors
 from zmnet_core.hub import locate as saved
 from zmnet_core.hub.locate import CONFIG, bundled_models, find
 from zmnet_core.images.picture import to_pil
+from zmnet_core.images.resize import looked_at
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.pnet import IMAGE_KINDS, build_pnet
 from zmnet_core.styling.look import Look
@@ -103,7 +104,7 @@ def test_frozen_statistics_of_another_picture_are_used(model, contents, style, m
 
 def test_paintings_are_looked_at_with_the_short_side_asked_for(model, make_picture):
     painting = make_picture(60, 90, 3)
-    small = torch.nn.functional.interpolate(painting, (32, 48), mode="bilinear", antialias=True, align_corners=False)
+    small = looked_at(painting, (32, 48))
     seen = model.encode_style(painting, size=32)
     torch.testing.assert_close(seen.values, model.encode_style(small, size=None).values)
     assert not torch.allclose(seen.values, model.encode_style(painting, size=None).values)
@@ -430,12 +431,8 @@ def test_a_model_is_told_how_boldly_to_paint(told, make_picture):
     faithful, usual, bold = (told.encode_style(painting, bold=bold) for bold in (0, 0.5, 1))
     assert torch.equal(usual.values, told.encode_style(painting).values)
     assert all((style.values - usual.values).abs().max() > 1e-2 for style in (faithful, bold))
-    told_so = told.pnet(told.pnet.features(middle_of(painting)), torch.ones(1))
+    told_so = told.pnet(told.pnet.features(looked_at(painting, (256, 256))), torch.ones(1))
     torch.testing.assert_close(bold.values, told_so)
-
-
-def middle_of(painting):
-    return torch.nn.functional.interpolate(painting, (256, 256), mode="bilinear", antialias=True, align_corners=False)
 
 
 def test_boldness_that_cannot_be_is_refused(told, model, make_picture):
@@ -455,3 +452,42 @@ def test_a_told_model_is_saved_and_loaded(told, make_picture, tmp_path):
     for bold in (0.0, 1.0):
         values = [each.encode_style(painting, bold=bold).values for each in (told, loaded)]
         torch.testing.assert_close(*values)
+
+
+# As any module ---------------------------------------------------------------------------------
+
+
+def test_apply_of_a_function_is_that_of_every_module(model):
+    seen = []
+    assert model.apply(seen.append) is model
+    assert seen[-1] is model and model.tnet.c9 in seen
+    with pytest.raises(TypeError, match="apply needs a style"):
+        model.apply(torch.rand(1, 3, 32, 32))
+
+
+def test_a_compiled_tnet_keeps_fingerprint_styles_and_saved_names(model, contents, style, tmp_path):
+    before, expected = model.fingerprint, model.apply(contents, style)
+    model.tnet = torch.compile(model.tnet, backend="eager")
+    assert model.fingerprint == before
+    torch.testing.assert_close(model.apply(contents, style), expected)
+    model.save_pretrained(tmp_path)
+    assert not any("_orig_mod" in name for name in load_file(tmp_path / "model.safetensors"))
+    assert ZMNet.from_pretrained(tmp_path).fingerprint == before
+    model.load_weights(tmp_path / "model.safetensors")
+    torch.testing.assert_close(model.apply(contents, style), expected)
+
+
+def test_weights_that_are_changed_in_place_are_noticed(model):
+    before = model.fingerprint
+    with torch.no_grad():
+        model.tnet.out.bias.add_(1)
+    assert model.fingerprint != before
+
+
+def test_double_precision_gives_the_same_picture(model, told, contents, make_picture):
+    for net, pictures in ((model, contents), (told, make_picture(100, 100, 3))):
+        style = net.encode_style(pictures[:1])
+        expected = net.apply(pictures, style)
+        found = net.double().apply(pictures.double(), net.encode_style(pictures[:1].double()))
+        assert found.dtype == torch.float64
+        torch.testing.assert_close(found.float(), expected, atol=2e-3, rtol=0)

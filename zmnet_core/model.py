@@ -25,6 +25,7 @@ from .styling.style import Style
 
 ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
 PARTS = ("tnet", "pnet", "reviser", "attribute_pnets")  # of a config.json
+COMPILED = "_orig_mod."  # what `torch.compile` puts before the names of the module that it wraps
 LFS_POINTER = b"version https://git-lfs"  # what a clone without Git LFS has in place of large files
 
 
@@ -197,11 +198,13 @@ class ZMNet(StyleTransfer):
                 f"'{file}' holds NaN or infinite weights ({', '.join(broken[:8])}): the run that wrote it has failed. "
                 "Take an earlier checkpoint."
             )
-        self.load_state_dict(state, strict=False)  # checked above
+        own = {name.replace(COMPILED, ""): name for name in self.state_dict()}
+        self.load_state_dict({own[name]: tensor for name, tensor in state.items()}, strict=False)  # checked above
 
     def _tensors(self, attributes: bool) -> dict[str, Tensor]:
-        """The tensors of attribute.safetensors, or those of model.safetensors."""
-        return {name: t for name, t in self.state_dict().items() if name.startswith(ATTRIBUTES) == attributes}
+        """The tensors of attribute.safetensors, or those of model.safetensors, by the names they have there."""
+        named = {name.replace(COMPILED, ""): tensor for name, tensor in self.state_dict().items()}
+        return {name: tensor for name, tensor in named.items() if name.startswith(ATTRIBUTES) == attributes}
 
     def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
         """Write what `from_pretrained` reads into a folder."""

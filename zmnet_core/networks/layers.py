@@ -93,7 +93,8 @@ class DIN:
 
         # Instance norm of [N, C] planes is batch norm of one picture with N·C channels, for which
         # there is a fused kernel that also takes γ, β and works in float32 inside.
-        planes = x.reshape(1, n * c, h, w), gamma.reshape(-1), beta.reshape(-1)
+        kind = torch.float64 if x.dtype == torch.float64 else torch.float32  # the kernel takes no others for γ, β
+        planes = x.reshape(1, n * c, h, w), gamma.reshape(-1).to(kind), beta.reshape(-1).to(kind)
         if self.watch:
             y, mu, rstd = TrainingNorm.apply(*planes)
         elif x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled():

@@ -152,7 +152,7 @@ class StyleTransfer(nn.Module):
     def apply(
         self,
         contents: Tensor,
-        style: Style,
+        style: Style | None = None,
         strength: float = 1.0,
         statistics: Tensor | None = None,
         draft: int | None = None,
@@ -169,12 +169,18 @@ class StyleTransfer(nn.Module):
             statistics: frozen μ, 1/σ from `measure` with the same `draft`.
             draft: short side of the draft, px. None: as suits the model and the size of the pictures; 0: no draft.
 
+        `model.apply(function)`, without a style, is `torch.nn.Module.apply`.
+
         Returns:
             [B, 3, H, W], 0..1, in the contents' type.
 
         Raises:
             PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
         """
+        if style is None:
+            if callable(contents) and not isinstance(contents, Tensor):
+                return super().apply(contents)
+            raise TypeError("apply needs a style: model.apply(photographs, model.encode_style(painting)).")
         contents = self._checked(contents)
         style = self.style_for(contents, style, strength)
         seen = self._seen(contents, draft)
@@ -218,8 +224,12 @@ class StyleTransfer(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the TNet's weights rounded to float16: styles fit this TNet and no other."""
-        state = self.tnet.state_dict(keep_vars=True)
+        """SHA-256 of the TNet's weights rounded to float16: styles fit this TNet and no other.
+
+        It is computed again when weights are loaded, trained or changed in place; not when they are changed through
+        `.data`, which torch does not tell of: load a state dict instead.
+        """
+        state = bare(self.tnet).state_dict(keep_vars=True)
         version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
         if self._fingerprint is None or self._fingerprint[0] != version:
             digest = hashlib.sha256(b"palette" if self.tnet.palette else b"")
@@ -288,6 +298,11 @@ class StyleTransfer(nn.Module):
             values = style.values.expand_as(own.values)
             style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
         return style
+
+
+def bare(module: nn.Module) -> nn.Module:
+    """The module itself, where `torch.compile` has wrapped it."""
+    return getattr(module, "_orig_mod", module)
 
 
 def middle(images: Tensor, longest: int = 4) -> Tensor:
