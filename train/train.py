@@ -3,20 +3,11 @@
     accelerate launch train/train.py --content_dir photographs --style_dir paintings --output_dir runs/mine
 
 `python train/train.py …` works as well, on one device. `--help` lists the options, `train/configs/`
-holds ready sets of them.
+holds ready sets of them. Where zmnet is installed, `zmnet train …` and `accelerate launch -m zmnet_core.training …` do
+the same.
 """
 
-import logging
-import sys
-
-from zmnet_core.errors import ZMNetError
-from zmnet_core.training.config import parse
-from zmnet_core.training.time_budget import BEGAN
-from zmnet_core.training.trainer import train
+from zmnet_core.training.__main__ import main
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    try:
-        train(parse(), BEGAN)
-    except ZMNetError as error:
-        sys.exit(f"error: {error}")
+    main()

@@ -558,6 +558,19 @@ def push(
     typer.echo(push_run(run, name, private or None, token, revision, message, licence, samples))
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def train(context: typer.Context) -> None:
+    """Train a model of your own: `zmnet train --help` lists the options. For several devices:
+    `accelerate launch -m zmnet_core.training`, with the same.
+    """
+    from ..training.__main__ import main as run
+
+    run(context.args, "zmnet train")
+
+
 @app.command()
 @readable_errors
 def bench(

@@ -298,14 +298,18 @@ class TrainingConfig:
             raise TrainingError(f"--reviser_width, --reviser_edge, --reviser_blocks, --draft: {error}") from error
 
 
-def parse(arguments: list[str] | None = None) -> TrainingConfig:
+def parse(arguments: list[str] | None = None, program: str | None = None) -> TrainingConfig:
     """Options from `--config FILE.yaml` and flags; a flag wins over the file.
+
+    Args:
+        arguments: in place of the process's own.
+        program: what the help calls it.
 
     Raises:
         TrainingError: the file has a key that is no option, or a value of another type.
     """
     parser = argparse.ArgumentParser(
-        description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog=program, description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--config", metavar="FILE.yaml", help="options from a YAML file")
     hints = typing.get_type_hints(TrainingConfig)
