@@ -18,6 +18,7 @@ from ..model import ZMNet
 from ..networks.pnet import VGGPNet, trainable
 from .config import TrainingConfig
 
+TOLD_SCALE = 30.0
 WARM_UP, COOL_DOWN = 0.05, 0.2  # parts of the time of a run that has a budget
 
 
@@ -47,12 +48,13 @@ def learning_rate(config: TrainingConfig, step: int, time_spent: float | None = 
 
 
 def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW in three groups; `scale` multiplies the learning rate of each.
+    """AdamW in groups; `scale` multiplies the learning rate of each.
 
     The TNet's convolutions before a norm are decayed: their scale has no effect, so under plain
     Adam it grows until half precision overflows. A `vgg` PNet's first layer reads ~2,000 numbers at
     once, a reviser's ~3,000, and an Adam step moves its output by the sum of their sizes: it learns that much slower
-    (in proportion to fan-in, as in Yang et al. 2021).
+    (in proportion to fan-in, as in Yang et al. 2021). What tells a PNet how boldly to paint reads one number, and starts at
+    zero: it learns that much faster.
     """
     before_norm = [
         m.weight for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n not in ("uw", "out")
@@ -60,7 +62,9 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     readers = [model.pnet] * isinstance(model.pnet, VGGPNet) + [model.reviser] * (model.reviser is not None)
     entrance = [reader.enter.weight for reader in readers]
     before_norm, entrance = ([p for p in group if p.requires_grad] for group in (before_norm, entrance))
-    special = {id(p) for p in before_norm + entrance}
+    told = list(model.pnet.bold.parameters()) if model.pnet.bold is not None else []
+    told = [p for p in told if p.requires_grad]
+    special = {id(p) for p in before_norm + entrance + told}
     groups = [
         {"params": before_norm, "weight_decay": config.weight_decay, "scale": 1.0},
         {"params": [p for p in trainable(model) if id(p) not in special], "weight_decay": 0.0, "scale": 1.0},
@@ -68,6 +72,8 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     for weight in entrance:
         outputs, inputs = weight.shape
         groups.append({"params": [weight], "weight_decay": 0.0, "scale": min(1.0, outputs / inputs)})
+    if told:
+        groups.append({"params": told, "weight_decay": 0.0, "scale": TOLD_SCALE})
     # Fused: all parameters in one kernel, which also leaves a step out on the device's own word.
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
 
