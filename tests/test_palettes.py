@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zmnet_core.errors import SignalError
-from zmnet_core.signals.palettes import SHAPE, histogram, lab, palette_histogram, picture_histogram, rgb, srgb
+from zmnet_core.images.colour import lab, srgb
+from zmnet_core.signals.palettes import SHAPE, histogram, palette_histogram, picture_histogram, rgb
 from zmnet_core.signals.words import SIGNALS
 
 colours = st.from_regex("#[0-9a-f]{6}", fullmatch=True)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from noon_night import PATH, UNTRAINED, Measures, colour_temperature, compression, lightness, monotonic, report
 from processes import ROOT, finish, start_alone
 
-from zmnet_core.evaluation.baselines.illumination import illumination_change, to_linear, to_srgb
+from zmnet_core.evaluation.baselines.illumination import illumination_change
+from zmnet_core.images.colour import to_linear, to_srgb
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.signals.words import glove

@@ -17,11 +17,12 @@ from words import palette_lessons
 
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 from zmnet_core.errors import TrainingError
+from zmnet_core.images.colour import lab
 from zmnet_core.images.picture import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.pnet import build_pnet
 from zmnet_core.networks.tnet import din_sites
-from zmnet_core.signals.palettes import histogram, lab, palette_histogram, picture_histogram, rgb
+from zmnet_core.signals.palettes import histogram, palette_histogram, picture_histogram, rgb
 from zmnet_core.signals.sentences import sentences
 
 

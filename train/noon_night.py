@@ -19,14 +19,14 @@ from word_training import DirectTeacher, Word, budget
 
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 from zmnet_core.data.pictures import Pictures, centre_square
-from zmnet_core.evaluation.baselines.illumination import illumination_change, to_linear
+from zmnet_core.evaluation.baselines.illumination import illumination_change
 from zmnet_core.evaluation.judge import contact_sheet
 from zmnet_core.files import replacing, write_json
+from zmnet_core.images.colour import lab, to_linear
 from zmnet_core.images.picture import find_pictures
 from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.vgg import load_vgg16
-from zmnet_core.signals.palettes import lab
 from zmnet_core.signals.words import WordTable, glove
 from zmnet_core.training.config import TrainingConfig
 

@@ -18,9 +18,10 @@ from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
 from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.files import write_tensors
+from zmnet_core.images.colour import lab, srgb
 from zmnet_core.images.picture import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.signals.palettes import histogram, lab, rgb, srgb
+from zmnet_core.signals.palettes import histogram, rgb
 from zmnet_core.styling.network import STYLE_SIZE
 from zmnet_core.styling.paint import encode_painting
 

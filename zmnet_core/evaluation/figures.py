@@ -19,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..images.colour import luma
 from ..images.flatness import differences, flatness
 from ..losses.variation import total_variation
 
 PALETTE_SIDE, DIRECTIONS, SEED = 128, 64, 0
 BLOCK = 16  # px, the side of the areas whose contrast counts
-LUMA = (0.299, 0.587, 0.114)
 NEAR, FAR = 4, 14  # px from an edge: where rims are looked for
 FINE, COARSE = 2.5, 10.0  # px, σ of the two blurs whose difference is a rim
 LEAST_FLAT, LEAST_RIM = 0.1, 0.01  # share of a photograph that has to be flat, and beside edges, for a figure
@@ -98,8 +98,7 @@ def palette_distance(a: Tensor, b: Tensor) -> float:
 
 def block_contrast(picture: Tensor) -> float:
     """Deviation of the lightness (Rec. 601 luma) of blocks of 16 × 16 px."""
-    luma = picture.float() * picture.new_tensor(LUMA).view(1, 3, 1, 1)
-    return float(F.avg_pool2d(luma.sum(1, keepdim=True), BLOCK).std(correction=0))
+    return float(F.avg_pool2d(luma(picture.float()), BLOCK).std(correction=0))
 
 
 def blurred(picture: Tensor, sigma: float, mode: str = "constant") -> Tensor:

@@ -17,35 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import SignalError
+from ..images.colour import lab
 
 SHAPE, LOWEST, STEP = (5, 7, 7), (0.0, -75.0, -75.0), 25.0
 LOOKED_AT = 64  # short side, px, at which pictures are counted: pixels become the colours of small patches
-
-# IEC 61966-2-1: linear sRGB to XYZ, divided by the white point D65.
-_TO_XYZ = torch.tensor(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-)
-_WHITE = _TO_XYZ.sum(1)
-
-
-def lab(rgb: Tensor) -> Tensor:
-    """sRGB [..., 3] in 0..1 → CIELAB (D65) [..., 3]: L* in 0..100, a* and b* within about ±110."""
-    rgb = rgb.float().clamp(0, 1)
-    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ (_TO_XYZ / _WHITE[:, None]).T.to(linear)
-    f = torch.where(xyz > (6 / 29) ** 3, xyz ** (1 / 3), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    x, y, z = f.unbind(-1)
-    return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), -1)
-
-
-def srgb(colours: Tensor) -> Tensor:
-    """CIELAB (D65) [..., 3] → sRGB [..., 3] in 0..1: the inverse of `lab`; what sRGB cannot show is clipped."""
-    lightness, a, b = colours.float().unbind(-1)
-    y = (lightness + 16) / 116
-    f = torch.stack((y + a / 500, y, y - b / 200), -1)
-    xyz = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
-    linear = (xyz @ torch.linalg.inv(_TO_XYZ / _WHITE[:, None]).T.to(xyz)).clamp(0, 1)
-    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).clamp(0, 1)
 
 
 def colours_of(pictures: Tensor) -> Tensor:

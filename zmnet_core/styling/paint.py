@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError
+from ..images.colour import TO_YCC
 from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
 from ..images.resize import resized
 from ..networks.reviser import enlarged
@@ -29,8 +30,6 @@ from .style import Style
 from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy
 
 PLAIN = Look()
-# ITU-R BT.601: luma, and what is left of blue and red.
-_TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def stylize_tensor(
@@ -262,7 +261,7 @@ def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
 
 def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:
     """The stylised picture's luma with the photograph's chroma (YCbCr); [B, 3, H, W] in 0..1."""
-    matrix = _TO_YCC.to(stylised)
+    matrix = stylised.new_tensor(TO_YCC)
     luma = torch.einsum("c,bchw->bhw", matrix[0], stylised)[:, None]
     chroma = torch.einsum("kc,bchw->bkhw", matrix[1:], photograph.to(stylised))
     return torch.einsum("ck,bkhw->bchw", matrix.inverse(), torch.cat((luma, chroma), 1)).clamp_(0, 1)

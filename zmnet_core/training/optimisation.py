@@ -53,8 +53,8 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     The TNet's convolutions before a norm are decayed: their scale has no effect, so under plain
     Adam it grows until half precision overflows. A `vgg` PNet's first layer reads ~2,000 numbers at
     once, a reviser's ~3,000, and an Adam step moves its output by the sum of their sizes: it learns that much slower
-    (in proportion to fan-in, as in Yang et al. 2021). What tells a PNet how boldly to paint reads one number, and starts at
-    zero: it learns that much faster.
+    (in proportion to fan-in, as in Yang et al. 2021). What tells a PNet how boldly to paint reads one number and
+    starts at zero: it learns that much faster.
     """
     before_norm = [
         m.weight for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n not in ("uw", "out")
