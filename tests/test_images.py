@@ -25,7 +25,7 @@ from zmnet_core.images.picture import (
     to_tensor,
     write_picture,
 )
-from zmnet_core.images.resize import lanczos, looked_at
+from zmnet_core.images.resize import looked_at
 from zmnet_core.styling.paint import encode_painting
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -421,21 +421,9 @@ def test_what_is_no_picture_is_refused_by_name(other):
 @pytest.mark.parametrize("shape, size", [((400, 600), (256, 384)), ((90, 70), (256, 199)), ((512, 512), (64, 64))])
 def test_paintings_are_looked_at_as_pil_does(make_picture, shape, size):
     image = to_pil(make_picture(*shape, seed=1)[0])
-    expected = to_tensor(image.resize(size[::-1], Image.Resampling.LANCZOS))[None]
+    expected = to_tensor(image.resize(size[::-1], Image.Resampling.BILINEAR))[None]
     found = looked_at(to_tensor(image)[None], size)
     assert (found - expected).abs().max() < 1.2 / 255  # PIL rounds twice
-
-
-def test_the_weights_of_a_look_sum_to_one_and_keep_straight_lines():
-    for before, after in ((512, 256), (100, 256), (999, 64)):
-        weights = lanczos(before, after)
-        torch.testing.assert_close(weights.sum(1), torch.ones(after))
-        places = (torch.arange(before) + 0.5) / before
-        inside = slice(after // 8, -(after // 8))
-        torch.testing.assert_close(
-            (weights @ places)[inside], ((torch.arange(after) + 0.5) / after)[inside], atol=1e-3, rtol=0
-        )
-    torch.testing.assert_close(lanczos(50, 50), torch.eye(50))
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.6])

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import PictureError, TrainingError
 from ..images.picture import Side
+from ..images.resize import looked_at
 from .decoding import Notes, decode
 from .sources import HELD_OUT, PictureFile, find_files
 
@@ -98,9 +98,7 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, least: 
 
 def squares(crops: Tensor, side: int) -> Tensor:
     """Square pictures [N, 3, S, S] in 0..1 resized to `side`."""
-    if crops.shape[-1] == side:
-        return crops
-    return F.interpolate(crops, (side, side), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+    return crops if crops.shape[-1] == side else looked_at(crops, (side, side))
 
 
 def centre_square(picture: Tensor, size: int) -> Tensor:

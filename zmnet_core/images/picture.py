@@ -194,7 +194,9 @@ def to_pil(tensor: Tensor) -> Image.Image:
 Side = int | tuple[int, int] | None  # a short side, px: this; one in this range (least, most); as it is
 
 
-def fit_short_side(image: Image.Image, size: Side, least: int = 1) -> Image.Image:
+def fit_short_side(
+    image: Image.Image, size: Side, least: int = 1, filter: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
     """Resize so that the short side is `size`, or goes to the nearer end of that range (None: only if it is below
     `least`), aspect kept."""
     short = min(image.size)
@@ -204,4 +206,4 @@ def fit_short_side(image: Image.Image, size: Side, least: int = 1) -> Image.Imag
     if short == target:
         return image
     shape = [max(least, round(side * target / short)) for side in image.size]
-    return image.resize(shape, Image.Resampling.LANCZOS)
+    return image.resize(shape, filter)

@@ -310,5 +310,6 @@ def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PL
     longest = 4 * min(painting.size)
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
-    image = fit_short_side(painting.crop(box), look.style_size, least=MIN_SIDE)
+    # As `images.resize.looked_at` does with tensors; so large paintings need no tensor of their size.
+    image = fit_short_side(painting.crop(box), look.style_size, MIN_SIDE, Image.Resampling.BILINEAR)
     return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=look.bold)

@@ -191,7 +191,6 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
-        recipe += ["lanczos"] * (self.loss_side is not None)  # looks of before were reduced otherwise
         digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
