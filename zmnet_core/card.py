@@ -148,7 +148,7 @@ def _use(config: Mapping, name: str) -> str:
     image = config["pnet"].get("kind", "vgg") in IMAGE_KINDS
     call = "stylize(photograph, painting)" if image else 'stylize(photograph, model.encode_attribute("night"))'
     return (
-        "```python\nfrom zmnet_core import ZMNet  # https://github.com/zmnet/zmnet\n\n"
+        "```python\nfrom zmnet_core import ZMNet\n\n"
         f'model = ZMNet.from_pretrained("{name}")\nmodel.{call}.save("stylised.png")\n```\n\n'
         f"On the command line `zmnet stylize photo.jpg --style painting.jpg -o out.jpg --model {name}`; in "
         "ComfyUI the id goes into the `hub_id` of *Load ZM-Net*."
