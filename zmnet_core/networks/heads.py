@@ -81,12 +81,8 @@ class PNet(nn.Module):
         """The part of the network that is frozen (none here: the signal itself)."""
         return signal
 
-    def forward(self, features: Tensor, bold: Tensor | None = None) -> Tensor:
-        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC].
-
-        Args:
-            bold: [N], 0 (faithful to the photograph) … 1, of a PNet that can be told; without it 0.5.
-        """
+    def forward(self, features: Tensor) -> Tensor:
+        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]."""
         raise NotImplementedError
 
 

@@ -157,6 +157,9 @@ class VGGPNet(PNet):
         self.spread.copy_(statistics.std(0).clamp_min(1e-3))
 
     def forward(self, features: Tensor, bold: Tensor | None = None) -> Tensor:
+        """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]; `bold`, [N], is 0 (faithful to the photograph) … 1, of a
+        PNet that can be told; without it 0.5.
+        """
         normalised = (features[:, : len(self.offset)] - self.offset) / self.spread
         psi, psis = self.enter(normalised.to(self.enter.weight.dtype)), []
         if bold is not None:  # λ_s / λ_c that the pictures were trained for, as in Babaeizadeh and Ghiasi 2018
