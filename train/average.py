@@ -43,7 +43,8 @@ def average(
     config: dict = {}
     for model in loaded:
         for part, options in model.config.items():
-            config[part] = config.get(part, {}) | options if isinstance(options, dict) else options
+            # The first model's word counts, so that another shape is told of the other.
+            config[part] = options | config.get(part, {}) if isinstance(options, dict) else options
     mean = ZMNet(**config)
     shapes = {key: tensor.shape for key, tensor in mean.state_dict().items()}
     for name, state in zip(models, states, strict=True):
