@@ -40,11 +40,11 @@ def average(
         raise TrainingError(f"{len(models)} models need as many shares of 0 or more, not all 0; given: {weights}.")
     loaded = [ZMNet.from_pretrained(model, attribute_pnets=None) for model in models]
     states = [model.state_dict() for model in loaded]
-    config: dict = {}
-    for model in loaded:
-        for part, options in model.config.items():
-            # The first model's word counts, so that another shape is told of the other.
-            config[part] = options | config.get(part, {}) if isinstance(options, dict) else options
+    config = {part: dict(options) if isinstance(options, dict) else options for part, options in loaded[0].config.items()}
+    for other in (model.config for model in loaded):  # what needs no other shape of the rest
+        config["tnet"] |= {word: other["tnet"][word] for word in ("palette",) if word in other["tnet"]}
+        config["pnet"] |= {word: other["pnet"][word] for word in ("bold",) if word in other["pnet"]}
+        config |= {part: other[part] for part in ("reviser",) if part in other and part not in config}
     mean = ZMNet(**config)
     shapes = {key: tensor.shape for key, tensor in mean.state_dict().items()}
     for name, state in zip(models, states, strict=True):
