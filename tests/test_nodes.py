@@ -239,7 +239,7 @@ def test_defaults_and_ranges_of_nodes_are_those_of_the_library(nodes):
     for node, found in inputs.items():
         for cls in (Look, Walk):
             for name, knob in knobs_of(cls).items():
-                if name in found and name != "tile":
+                if name in found and name not in ("tile", "draft"):  # choices
                     seen.add(name)
                     options = found[name].options
                     assert options["default"] == default_of(cls, name), (node, name)
@@ -278,6 +278,10 @@ def test_large_pictures_are_revised_in_as_many_steps_as_the_bar_has(nodes, comfy
     tiled = result(nodes, "ZMNetApply", photo, carried, tile="256")
     assert comfy.steps[-1] == [6, 6]
     torch.testing.assert_close(tiled, whole, atol=1e-4, rtol=0)
+    off = result(nodes, "ZMNetApply", photo, carried, draft="off")
+    torch.testing.assert_close(off.movedim(-1, 1), told.apply(photo.movedim(-1, 1), carried.style, draft=0))
+    with pytest.raises(ValueError, match="draft is '100'"):
+        result(nodes, "ZMNetApply", photo, carried, draft="100")
 
 
 def test_layers_switch_off(nodes, carried, photo):

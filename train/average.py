@@ -7,6 +7,7 @@ started and where it ended most of that noise is gone and most of what it learne
 soups"). It says nothing for models trained apart: their channels do not correspond.
 """
 
+import copy
 import math
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,7 @@ def average(
         raise TrainingError(f"{len(models)} models need as many shares of 0 or more, not all 0; given: {weights}.")
     loaded = [ZMNet.from_pretrained(model, attribute_pnets=None) for model in models]
     states = [model.state_dict() for model in loaded]
-    config = {part: dict(options) if isinstance(options, dict) else options for part, options in loaded[0].config.items()}
+    config = copy.deepcopy(loaded[0].config)
     for other in (model.config for model in loaded):  # what needs no other shape of the rest
         config["tnet"] |= {word: other["tnet"][word] for word in ("palette",) if word in other["tnet"]}
         config["pnet"] |= {word: other["pnet"][word] for word in ("bold",) if word in other["pnet"]}

@@ -55,6 +55,14 @@ def tile() -> io.Input:
     return io.Combo.Input("tile", options=list(TILES), default="auto", tooltip=f"{TILE_WORDS}{_help('tile')}")
 
 
+DRAFTS = {"auto": None, "off": 0, "256": 256, "384": 384, "512": 512, "768": 768}
+
+
+def draft() -> io.Input:
+    """Side of the draft of large pictures."""
+    return io.Combo.Input("draft", options=list(DRAFTS), default="auto", optional=True, tooltip=_help("draft"))
+
+
 TILE_WORDS = "auto chooses by the size of the picture, off never cuts. "
 
 

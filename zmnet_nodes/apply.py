@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import TILES, StyleType, chosen, knob, optional_model, schema, tile
+from ._schema import DRAFTS, TILES, StyleType, chosen, draft, knob, optional_model, schema, tile
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class ApplyZMNet(io.ComfyNode):
                 tile(),
                 knob("calm", optional=True),
                 knob("brush", optional=True),
+                draft(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -80,6 +81,7 @@ class ApplyZMNet(io.ComfyNode):
         tile: str = "auto",
         calm: float = 0.0,
         brush: float = 1.0,
+        draft: str = "auto",
     ) -> io.NodeOutput:
         groups = {"detail": detail, "colour": colour, "texture": texture}
         look = core("styling.look").Look(
@@ -89,6 +91,7 @@ class ApplyZMNet(io.ComfyNode):
             tile=TILES[chosen(tile, TILES, "tile")],
             calm=calm,
             brush=brush,
+            draft=DRAFTS[chosen(draft, DRAFTS, "draft")],
         )
         contents, alpha = pictures(image)
         model = style.model_or(model)
@@ -132,6 +135,7 @@ class AnimateStyles(io.ComfyNode):
                 tile(),
                 knob("calm", optional=True),
                 knob("brush", optional=True),
+                draft(),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
         )
@@ -151,6 +155,7 @@ class AnimateStyles(io.ComfyNode):
         tile: str = "auto",
         calm: float = 0.0,
         brush: float = 1.0,
+        draft: str = "auto",
     ) -> io.NodeOutput:
         look = core("styling.look").Look(
             strength=strength,
@@ -158,6 +163,7 @@ class AnimateStyles(io.ComfyNode):
             tile=TILES[chosen(tile, TILES, "tile")],
             calm=calm,
             brush=brush,
+            draft=DRAFTS[chosen(draft, DRAFTS, "draft")],
         )
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
