@@ -7,7 +7,6 @@ are those of diffusers' training scripts where these have one.
 from __future__ import annotations
 
 import argparse
-import inspect
 import logging
 import math
 import types
@@ -204,13 +203,11 @@ class TrainingConfig:
         return tnet, pnet
 
     def reviser_options(self) -> dict[str, object] | None:
-        """The reviser's keyword arguments, without what is the default; None: no reviser is trained."""
+        """The reviser's keyword arguments; None: no reviser is trained."""
         if self.reviser_width == 0:
             return None
-        wanted = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
-        options = wanted | {"draft": self.draft}
-        usual = {name: p.default for name, p in inspect.signature(Reviser).parameters.items()}
-        return {name: value for name, value in options.items() if value != usual[name]}
+        sizes = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
+        return sizes | {"draft": self.draft}
 
     def check(self) -> None:
         """Refuse what cannot be trained.
