@@ -101,7 +101,7 @@ def told_model(random_vgg: VGG16, **parts: object) -> ZMNet:
 def told(random_vgg: VGG16) -> ZMNet:
     """A model that can be told how boldly to paint, and that has a reviser."""
     model = told_model(random_vgg, reviser={"width": 8, "edge": 4, "blocks": 1, "hidden": 8, "draft": 40})
-    torch.nn.init.normal_(model.reviser.out.weight, std=0.5)
+    torch.nn.init.normal_(model.reviser.out.weight, std=0.05)
     return model
 
 

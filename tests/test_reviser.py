@@ -26,8 +26,8 @@ def with_reviser(model: ZMNet, seed: int = 0, **options: object) -> ZMNet:
     described = {name: model.config[name] for name in ("tnet", "pnet")}
     revised = ZMNet(**described, reviser={"width": 8, "edge": 4, "hidden": 8, "blocks": 2, "draft": DRAFT} | options)
     revised.load_state_dict(model.state_dict(), strict=False)
-    torch.nn.init.normal_(revised.reviser.out.weight, std=0.5)
-    torch.nn.init.normal_(revised.reviser.out.bias, std=0.2)
+    torch.nn.init.normal_(revised.reviser.out.weight, std=0.03)
+    torch.nn.init.normal_(revised.reviser.out.bias, std=0.1)
     for head in (*revised.reviser.heads.gamma, *revised.reviser.heads.beta):
         torch.nn.init.normal_(head.weight, std=0.3)
     return revised.eval().requires_grad_(False)

@@ -33,6 +33,7 @@ from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 
 DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
+DRAFT_GAIN, DETAIL_GAIN = 4.0, 12.0
 LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a picture may be
 
 
@@ -78,8 +79,14 @@ class Reviser(nn.Module):
         self.up = UpsampleConv(width, edge)
         self.fine = Conv(edge, edge, 3)
         self.out = Conv(edge, 3 * 4, 3)  # a block of 2 × 2 pixels
+        for conv in (each for each in self.modules() if isinstance(each, nn.Conv2d)):
+            # Without norms planes keep their size only by such weights (He et al. 2015); torch's own are a third of them.
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
+        for _, second in self.blocks:
+            with torch.no_grad():
+                second.weight.mul_(0.1)  # a block starts near identity
         nn.init.zeros_(self.out.weight)  # at the start the picture is the enlarged draft
-        nn.init.zeros_(self.out.bias)
         # Set by `calibrate` to the mean and spread of the training paintings' γ, β.
         self.register_buffer("offset", torch.zeros(2 * numbers))
         self.register_buffer("spread", torch.ones(2 * numbers))
@@ -125,7 +132,9 @@ class Reviser(nn.Module):
         scaled = Scales(self.parameters_of(style))
         height, width = draft.shape[-2:]
         x, missing = torch.cat((draft, detail), 1), (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
-        x[:, :3].sub_(0.5)  # in place, as below: these planes are the largest
+        # To about unit variance; in place, as below: these planes are the largest.
+        x[:, :3].sub_(0.5).mul_(DRAFT_GAIN)
+        x[:, 3:].mul_(DETAIL_GAIN)
         if any(missing):
             x = F.pad(x, missing, mode="reflect")
         fine = scaled(self.down1, x).relu_()
