@@ -34,6 +34,7 @@ from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 
 DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
 DRAFT_GAIN, DETAIL_GAIN = 4.0, 12.0
+LEAK = 0.2
 LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a picture may be
 
 
@@ -80,8 +81,8 @@ class Reviser(nn.Module):
         self.fine = Conv(edge, edge, 3)
         self.out = Conv(edge, 3 * 4, 3)  # a block of 2 × 2 pixels
         for conv in (each for each in self.modules() if isinstance(each, nn.Conv2d)):
-            # Without norms planes keep their size only by such weights (He et al. 2015); torch's own are a third of them.
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            # Without norms planes keep their size only by such weights (He et al. 2015); torch's own are a third.
+            nn.init.kaiming_normal_(conv.weight, LEAK)
             nn.init.zeros_(conv.bias)
         for _, second in self.blocks:
             with torch.no_grad():
@@ -137,13 +138,18 @@ class Reviser(nn.Module):
         x[:, 3:].mul_(DETAIL_GAIN)
         if any(missing):
             x = F.pad(x, missing, mode="reflect")
-        fine = scaled(self.down1, x).relu_()
-        x = scaled(self.down2, fine).relu_()
+        fine = active(scaled(self.down1, x))
+        x = active(scaled(self.down2, fine))
         for conv1, conv2 in self.blocks:
-            x = x + conv2(scaled(conv1, x).relu_())
-        x = scaled(self.up, x).add_(fine).relu_()
-        x = scaled(self.fine, x).relu_()
+            x = x + conv2(active(scaled(conv1, x)))
+        x = active(scaled(self.up, x).add_(fine))
+        x = active(scaled(self.fine, x))
         return F.pixel_shuffle(self.out(x), 2)[..., :height, :width].add_(draft)
+
+
+def active(x: Tensor) -> Tensor:
+    """Leaky ReLU, in place: without a norm in front a plain one can die, and the whole network with it."""
+    return F.leaky_relu_(x, LEAK)
 
 
 class Window(NamedTuple):
