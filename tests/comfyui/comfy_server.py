@@ -198,7 +198,8 @@ def api_of(workflow: dict, info: dict) -> dict:
                 type_, *options = described["input"][kind][name]
                 options = options[0] if options else {}
                 if isinstance(type_, list) or type_ in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
-                    inputs[name] = values.pop(0)
+                    # What came later than the file has no value in it: the front end takes the default.
+                    inputs[name] = values.pop(0) if values else options["default"]
                     if options.get("control_after_generate"):
                         values.pop(0)
         for socket_ in node.get("inputs", []):
