@@ -91,8 +91,8 @@ class Look:
     )  # fmt: skip
     bold: float = _knob(
         0.5,
-        "How boldly to paint, of a model that can be told (zmnet-bold). 0: faithful to the photograph, 1: the "
-        "painting's manner before all. Other models are used at 0.5.",
+        "How boldly to paint, of a model that was trained to be told (none that ships yet). 0: faithful to the "
+        "photograph, 1: the painting's manner before all. Other models are used at 0.5.",
         least=0, most=1, step=0.05,
     )  # fmt: skip
     keep_colour: bool = _knob(

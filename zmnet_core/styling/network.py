@@ -250,7 +250,7 @@ class StyleTransfer(nn.Module):
         if self.pnet.bold is None:
             raise WrongModelError(
                 f"bold is {bold:g}, and this model cannot be told how boldly to paint: leave it at {AS_IT_IS}, or take "
-                'one whose PNet is made for it ("bold": true in config.json), as zmnet-bold.'
+                'one whose PNet is made for it ("bold": true in config.json; --pnet_bold in training).'
             )
 
     def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
