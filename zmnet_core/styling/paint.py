@@ -27,7 +27,7 @@ from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import Plan, plan
 from .style import Style
-from .tiling import TILE, WHOLE_PIXELS, count_tiles, out_of_memory, paint_tiles, small_copy
+from .tiling import automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy
 
 PLAIN = Look()
 
@@ -94,7 +94,7 @@ def _paint(
         painted = _in_tiles(model, canvas, style, strength, way.tile, step)
         return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
     style = model.style_for(small_copy(contents), style, strength)
-    draft = _in_tiles(model, canvas, style, 1.0, TILE if way.canvas[0] * way.canvas[1] > WHOLE_PIXELS else 0)
+    draft = _in_tiles(model, canvas, style, 1.0, automatic_tile(*way.canvas))
     if way.steps == 1:
         picture = model.revise(draft, contents, canvas, style)
         step()

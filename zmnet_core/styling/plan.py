@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..networks.reviser import Reviser, can_revise, draft_size
 from .brush import canvas_size
-from .tiling import TILE, WHOLE_PIXELS, count_tiles, smaller_tile
+from .tiling import automatic_tile, count_tiles, smaller_tile
 
 REVISED = 0.3  # memory of a reviser, per pixel, of a TNet's
 
@@ -44,8 +44,8 @@ class Plan:
         at_a_time = tiled if self.steps == 1 else min(tiled, self.tile**2)
         if not self.revised:
             return at_a_time
-        canvas = self.canvas[0] * self.canvas[1]
-        return max(canvas if canvas <= WHOLE_PIXELS else TILE**2, round(REVISED * at_a_time))
+        drafted = automatic_tile(*self.canvas) ** 2 or self.canvas[0] * self.canvas[1]
+        return max(drafted, round(REVISED * at_a_time))
 
     @property
     def smaller(self) -> Plan | None:
@@ -79,5 +79,4 @@ def plan(
     # A larger brush leaves detail to be written, too, if it is large enough for a reviser.
     revised = drafted is not None or (draft != 0 and can_revise(reviser, canvas, (height, width)))
     found = Plan((height, width), drafted or canvas, revised, 0)
-    tiled = found.tiled[0] * found.tiled[1]
-    return replace(found, tile=tile if tile is not None else TILE if tiled > WHOLE_PIXELS else 0)
+    return replace(found, tile=automatic_tile(*found.tiled) if tile is None else tile)

@@ -38,6 +38,11 @@ def tiles(height: int, width: int, size: int, overlap: int = OVERLAP) -> Iterato
             )
 
 
+def automatic_tile(height: int, width: int) -> int:
+    """The side of the tiles for a picture of this size; 0: in one piece."""
+    return TILE if height * width > WHOLE_PIXELS else 0
+
+
 def count_tiles(height: int, width: int, size: int) -> int:
     """How many tiles `tiles` gives."""
     return -(-height // size) * -(-width // size)

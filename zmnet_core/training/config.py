@@ -20,7 +20,7 @@ from ..data.sources import FORMS
 from ..errors import TrainingError
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from ..networks.pnet import IMAGE_KINDS
-from ..networks.reviser import MOST_FACTOR, Reviser
+from ..networks.reviser import DRAFT_SIDE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE
 from ..networks.vgg import LAYER_ORDER
 
@@ -128,7 +128,7 @@ class TrainingConfig:
     )
     reviser_edge: int = option(24, "channels of its planes of half the picture's size")
     reviser_blocks: int = option(4, "its residual blocks")
-    draft: int = option(384, "short side of the drafts in use, px; training draws smaller ones")
+    draft: int = option(DRAFT_SIDE, "short side of the drafts in use, px; training draws smaller ones")
     window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
     draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")
     init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
