@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.contents import drawn_bold, sensor_noise
-from ..losses.perceptual import PerceptualLoss, saturation_penalty
+from ..losses.perceptual import PerceptualLoss, PerceptualTerms, saturation_penalty
 from ..losses.variation import flat_variation, total_variation
 from ..model import ZMNet
 from .config import TrainingConfig
@@ -95,12 +95,20 @@ class Objective:
         if targets.style:
             with part("loss"):
                 terms = self.perceptual(trace.image, contents, targets.style, faithful=drawn.faithful)
-            loss = loss + terms.total + config.tv_weight * total_variation(trace.image)
-            if config.flat_weight:
-                log["flat"] = flat_variation(trace.image, contents)
-                loss = loss + config.flat_weight * log["flat"]
-            log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
+            loss = loss + weighed(config, terms, trace.image, contents, log)
         return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
+
+
+def weighed(
+    config: TrainingConfig, terms: PerceptualTerms, image: Tensor, contents: Tensor, log: dict[str, Tensor]
+) -> Tensor:
+    """The perceptual terms, total variation and that of flat places, weighed; what there is to log goes into `log`."""
+    loss = terms.total + config.tv_weight * total_variation(image)
+    if config.flat_weight:
+        log["flat"] = flat_variation(image, contents)
+        loss = loss + config.flat_weight * log["flat"]
+    log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
+    return loss
 
 
 def untimed(_: str) -> AbstractContextManager[None]:

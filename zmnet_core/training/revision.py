@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from ..data.sampling import Stream, rng
 from ..losses.perceptual import PerceptualLoss
-from ..losses.variation import flat_variation, total_variation
 from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR, Window
 from .config import TrainingConfig
-from .objective import noise_and_bold, pixel_loss, untimed
+from .objective import noise_and_bold, pixel_loss, untimed, weighed
 from .stopwatch import Stopwatch
 from .style_bank import StyleTargets
 
@@ -72,9 +71,5 @@ class RevisionObjective:
             loss = loss + identity * config.pixel_weight * log["pixels"]
         with part("loss"):
             terms = self.perceptual(image, photograph, targets.style)
-        loss = loss + terms.total + config.tv_weight * total_variation(image)
-        if config.flat_weight:
-            log["flat"] = flat_variation(image, photograph)
-            loss = loss + config.flat_weight * log["flat"]
-        log |= {"content": terms.content.mean()} | {k: error.mean() for k, error in terms.style.items()}
+        loss = loss + weighed(config, terms, image, photograph, log)
         return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
