@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from script import run
 
 from zmnet_core import ZMNet
 from zmnet_core.errors import TrainingError
+from zmnet_core.options import run
 from zmnet_core.training.checkpoints import save_model
 
 

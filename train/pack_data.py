@@ -20,7 +20,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from PIL import Image
-from script import run
 from tqdm import tqdm
 
 from zmnet_core.data.sources import PictureFile, find_files
@@ -28,6 +27,7 @@ from zmnet_core.errors import PictureError, TrainingError
 from zmnet_core.files import replacing
 from zmnet_core.images.picture import fit_short_side, read_picture
 from zmnet_core.networks.tnet import MIN_SIDE
+from zmnet_core.options import run
 
 BLOCK, END = 512, 20 * 512  # bytes: of a tar file's blocks, and of the most that may follow its last file
 LEFT_OUT, NAMES = "left_out.txt", "names.tsv"

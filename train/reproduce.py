@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 from expansion_experiment import Experiment
 from noon_night import NoonAndNight
-from script import data_folder, run
+from script import data_folder
 
 from zmnet_core.model import ZMNet
+from zmnet_core.options import run
 from zmnet_core.training.config import TrainingConfig
 
 

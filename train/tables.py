@@ -6,16 +6,16 @@
 core; `glove-100d` is cut from a larger table: its most frequent words, and the vocabulary with its neighbours.
 """
 
-import argparse
 import csv
-import sys
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from vocabulary import COLOURS, FOLDERS, LIGHTS, TONES, painter, phrases
 
 from zmnet_core.assets import TABLES
-from zmnet_core.errors import ZMNetError
+from zmnet_core.options import run
 from zmnet_core.signals.sentences import TABLE, encode
 from zmnet_core.signals.words import SIGNALS, WordTable
 
@@ -45,20 +45,17 @@ def glove_table(full: WordTable, words: list[str], path: Path) -> str:
     return f"{path.name}: {len(table)} words, {path.stat().st_size / 1e6:.2f} MB"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--glove", type=Path, required=True, help="the larger GloVe table (.safetensors, or text)")
-    parser.add_argument("--labels", type=Path, required=True, help="labels.tsv with the painters")
-    options = parser.parse_args()
-    with open(options.labels, encoding="utf-8") as file:
+def tables(
+    glove: Annotated[Path, typer.Option(help="the larger GloVe table (.safetensors, or text)")],
+    labels: Annotated[Path, typer.Option(help="labels.tsv with the painters")],
+) -> None:
+    """Make the tables of word vectors that ship in zmnet_core/tables."""
+    with open(labels, encoding="utf-8") as file:
         painters = sorted({painter(row["artist"]) for row in csv.DictReader(file, delimiter="\t")})
     words = phrases(painters)
     print(sentence_table(words, TABLE))
-    print(glove_table(WordTable.load(options.glove), words, TABLES / "glove-100d.safetensors"))
+    print(glove_table(WordTable.load(glove), words, TABLES / "glove-100d.safetensors"))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ZMNetError as error:
-        sys.exit(f"error: {error}")
+    run(tables)

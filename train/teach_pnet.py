@@ -17,7 +17,6 @@ from typing import Annotated
 
 import torch
 import typer
-from script import run
 from torch import Tensor
 from tqdm import tqdm
 
@@ -28,6 +27,7 @@ from zmnet_core.errors import TrainingError
 from zmnet_core.files import replacing
 from zmnet_core.images.picture import find_pictures
 from zmnet_core.networks.pnet import trainable
+from zmnet_core.options import run
 
 STATE = "teaching.pt"
 

@@ -5,15 +5,18 @@
 What follows `--` is for train.py. The time is the clock's, from the 6th step to the last, data and all.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
+
+from zmnet_core.options import run
 
 TRAIN = Path(__file__).resolve().with_name("train.py")
 WARM_UP = 5
@@ -29,32 +32,33 @@ def launcher(processes: int) -> list[str]:
 def measure(processes: int, batch: int, steps: int, options: list[str]) -> float:
     """Photographs a second."""
     environment = dict(os.environ) if torch.cuda.is_available() else os.environ | {"ACCELERATE_USE_CPU": "true"}
-    with tempfile.TemporaryDirectory() as run:
-        fixed = {"output_dir": run, "train_batch_size": batch, "styles_per_batch": 1, "max_train_steps": steps}
+    with tempfile.TemporaryDirectory() as folder:
+        fixed = {"output_dir": folder, "train_batch_size": batch, "styles_per_batch": 1, "max_train_steps": steps}
         fixed |= {"logging_steps": 1, "validation_pairs": 1, "checkpointing_steps": steps, "identity_steps": 0}
         flags = [part for name, value in fixed.items() for part in (f"--{name}", str(value))]
         command = [*launcher(processes), str(TRAIN), *options, *flags]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{' '.join(command)}\n{done.stderr}")
-        lines = [json.loads(line) for line in (Path(run) / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+        lines = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     seconds = [line["seconds"] for line in lines if "seconds" in line]
     return processes * batch * (steps - WARM_UP) / (seconds[-1] - seconds[WARM_UP - 1])
 
 
+def throughput(
+    options: Annotated[list[str] | None, typer.Argument(help="of train.py, behind --", metavar="-- OPTION")] = None,
+    processes: Annotated[str, typer.Option(help="numbers of processes")] = "1,2",
+    batches: Annotated[str, typer.Option(help="photographs a step and process")] = "1,4",
+    steps: Annotated[int, typer.Option(min=WARM_UP + 1, help="steps of every run")] = 20,
+) -> None:
+    """Photographs a second by processes and batch size."""
+    sizes = [int(number) for number in batches.split(",")]
+    print("| processes | " + " | ".join(f"batch {batch}" for batch in sizes) + " |")
+    print("|---" * (1 + len(sizes)) + "|")
+    for count in processes.split(","):
+        figures = [measure(int(count), batch, steps, options or []) for batch in sizes]
+        print(f"| {count} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |", flush=True)
+
+
 if __name__ == "__main__":
-    arguments, options = sys.argv[1:], []
-    if "--" in arguments:
-        cut = arguments.index("--")
-        arguments, options = arguments[:cut], arguments[cut + 1 :]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", default="1,2", help="numbers of processes")
-    parser.add_argument("--batches", default="1,4", help="photographs a step and process")
-    parser.add_argument("--steps", type=int, default=20, help="steps of every run")
-    given = parser.parse_args(arguments)
-    batches = [int(number) for number in given.batches.split(",")]
-    print("| processes | " + " | ".join(f"batch {batch}" for batch in batches) + " |")
-    print("|---" * (1 + len(batches)) + "|")
-    for processes in given.processes.split(","):
-        figures = [measure(int(processes), batch, given.steps, options) for batch in batches]
-        print(f"| {processes} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |", flush=True)
+    run(throughput)

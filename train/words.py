@@ -19,7 +19,7 @@ from typing import Annotated
 
 import torch
 import typer
-from script import data_folder, run
+from script import data_folder
 from torch import Tensor
 from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES
 from word_data import Looks, families, look, painters_of, palettes_of, pictures_of_words, split_files, without
@@ -34,6 +34,7 @@ from zmnet_core.images.picture import find_pictures
 from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.vgg import load_vgg16
+from zmnet_core.options import run
 from zmnet_core.signals.palettes import palette_histogram
 from zmnet_core.signals.sentences import sentences
 from zmnet_core.training.config import TrainingConfig

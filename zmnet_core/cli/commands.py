@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from .. import options
+from ..options import fail
 from ..styling.look import KNOBS, LAYERS, Look, Walk, knobs_of
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=options.SETTINGS,
 )
 
 
@@ -97,12 +100,11 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: object, **kwargs: object) -> None:
-        from ..errors import ZMNetError
         from ..styling.tiling import out_of_memory
 
         try:
-            command(*args, **kwargs)
-        except (ZMNetError, FileNotFoundError) as error:
+            options.readable_errors(command)(*args, **kwargs)
+        except FileNotFoundError as error:
             fail(str(error))
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and not out_of_memory(error):
@@ -110,12 +112,6 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
             fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
 
     return run
-
-
-def fail(message: str) -> None:
-    """Say what went wrong and exit with status 1."""
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(1)
 
 
 def load_model(name: str, device: str) -> ZMNet:
@@ -130,7 +126,6 @@ def load_model(name: str, device: str) -> ZMNet:
         return ZMNet.from_pretrained(name).to(torch.device(device))
     except (RuntimeError, AssertionError) as error:  # torch's two ways to say that a device is not there
         fail(f"the device '{device}' cannot be used: {error}")
-        raise
 
 
 def look_of(layers: str | None, **knobs: object) -> Look:
@@ -558,17 +553,22 @@ def push(
     typer.echo(push_run(run, name, private or None, token, revision, message, licence, samples))
 
 
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def train(context: typer.Context) -> None:
+class TrainCommand(TyperCommand):
+    """`zmnet train` with the options of a TrainingConfig. These are made when it is named: they stand beside torch."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """What typer asks of a command before it runs it: here of the one of `zmnet_core.training`."""
+        from ..training.__main__ import command
+
+        made = options.command_line(options.readable_errors(command), cls=options.ManyOptions)
+        return typer.main.get_command(made).make_context(info_name, args, parent, **extra)
+
+
+@app.command(cls=TrainCommand)
+def train() -> None:
     """Train a model of your own: `zmnet train --help` lists the options. For several devices:
     `accelerate launch -m zmnet_core.training`, with the same.
     """
-    from ..training.__main__ import main as run
-
-    run(context.args, "zmnet train")
 
 
 @app.command()

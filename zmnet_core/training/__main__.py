@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
-from ..errors import ZMNetError
-from .config import parse
+from ..options import ManyOptions, log_warnings, run
+from .config import TrainingConfig, training_command
 from .time_budget import BEGAN
 from .trainer import train
 
 
-def main(arguments: list[str] | None = None, program: str | None = None) -> None:
-    """Train by the options of the command line; ends with one line for a known error.
+@training_command
+def command(config: TrainingConfig) -> None:
+    """Train a ZM-Net."""
+    log_warnings()
+    train(config, BEGAN)
 
-    Args:
-        arguments: in place of the process's own.
-        program: what `--help` calls it.
-    """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    try:
-        train(parse(arguments, program), BEGAN)
-    except ZMNetError as error:
-        sys.exit(f"error: {error}")
+
+def main() -> None:
+    """Train by the options of the process."""
+    run(command, cls=ManyOptions)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,18 @@ are those of diffusers' training scripts where these have one.
 
 from __future__ import annotations
 
-import argparse
+import inspect
 import logging
 import math
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from pathlib import Path
+from typing import Annotated
 
+import typer
 import yaml
 
 from ..data.sources import FORMS
@@ -23,6 +27,7 @@ from ..networks.pnet import IMAGE_KINDS
 from ..networks.reviser import DRAFT_SIDE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE
 from ..networks.vgg import LAYER_ORDER
+from ..options import command_line
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +38,7 @@ AT_LEAST_ONE = (
 
 
 def option(default: object, text: str, **metadata: object) -> typing.Any:
-    """A field with its help text."""
+    """A field with its help text; `group` begins a part of the help, which goes on to the next."""
     return field(default=default, metadata={"help": text, **metadata})
 
 
@@ -41,8 +46,7 @@ def option(default: object, text: str, **metadata: object) -> typing.Any:
 class TrainingConfig:
     """One training run. Every field is a flag (`--content_dir …`) and a YAML key."""
 
-    # data
-    content_dir: str = option("", f"photographs: {FORMS}")
+    content_dir: str = option("", f"photographs: {FORMS}", group="Data")
     style_dir: str = option("", f"paintings: {FORMS}")
     output_dir: str = option("runs/zmnet", "run folder: checkpoints, log, samples, final model")
     validation_content_dir: str | None = option(None, "photographs for validation (else every 20th is held out)")
@@ -64,8 +68,7 @@ class TrainingConfig:
     style_cache: str | None = option(None, "folder that keeps the looks between runs")
     pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
     dataloader_num_workers: int = option(0, "worker processes that read photographs")
-    # length
-    train_batch_size: int = option(4, "photographs a step and process")
+    train_batch_size: int = option(4, "photographs a step and process", group="Length")
     styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
     max_train_steps: int = option(40_000, "steps in all")
     time_budget: float | None = option(
@@ -76,8 +79,7 @@ class TrainingConfig:
     max_minutes: float | None = option(None, "old name of --time_budget")
     identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
     identity_every: int = option(0, "every so many steps the photograph is its own style; 0: never")
-    # optimiser
-    learning_rate: float = option(1e-3, "Adam's learning rate")
+    learning_rate: float = option(1e-3, "Adam's learning rate", group="Optimiser")
     lr_scheduler: str = option("step", "how it falls", choices=("constant", "cosine", "step"))
     lr_warmup_steps: int = option(100, "linear warm-up")
     lr_decay_steps: int = option(40_000, "of `step`: × 0.1 every so many steps")
@@ -85,8 +87,7 @@ class TrainingConfig:
     max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
     ema_decay: float = option(0.999, "moving average of the weights; the average is what is saved")
     max_bad_steps: int = option(20, "stop after so many steps in a row without a finite gradient")
-    # loss
-    loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"))
+    loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"), group="Loss")
     style_weight: float = option(5.0, "λ_s")
     content_weight: float = option(1.0, "λ_c")
     style_statistic: str = option(
@@ -110,8 +111,7 @@ class TrainingConfig:
     pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
     peak_weight: float = option(1.0, "weight of activations beyond 5 σ")
     saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
-    # network
-    tnet_width: int = option(32, "w of the TNet: w, 2w, 4w channels")
+    tnet_width: int = option(32, "w of the TNet: w, 2w, 4w channels", group="Network")
     tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; w if left out")
     tnet_kernel: int = option(9, "side of the TNet's first and last convolution")
     tnet_separable: bool = option(False, "separable convolutions in the TNet's residual blocks")
@@ -132,8 +132,7 @@ class TrainingConfig:
     window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
     draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")
     init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
-    # run
-    checkpointing_steps: int = option(500, "steps between checkpoints")
+    checkpointing_steps: int = option(500, "steps between checkpoints", group="Run")
     checkpoints_total_limit: int = option(2, "checkpoints kept")
     export_every: float = option(
         300.0,
@@ -295,33 +294,64 @@ class TrainingConfig:
             raise TrainingError(f"--reviser_width, --reviser_edge, --reviser_blocks, --draft: {error}") from error
 
 
-def parse(arguments: list[str] | None = None, program: str | None = None) -> TrainingConfig:
-    """Options from `--config FILE.yaml` and flags; a flag wins over the file.
+def training_command(use: Callable[[TrainingConfig], object]) -> Callable[..., object]:
+    """What takes a TrainingConfig as a command for typer: an option for every field, and `--config FILE.yaml`.
 
-    Args:
-        arguments: in place of the process's own.
-        program: what the help calls it.
+    A flag wins over the file, the file over the default.
+
+    Raises:
+        TrainingError: (the command) the file has a key that is no option, or a value of another type.
+    """
+    hints = typing.get_type_hints(TrainingConfig)
+
+    @wraps(use)
+    def command(context: typer.Context, config: Path | None, **options: typing.Any) -> object:
+        if config:
+            sources = {name: context.get_parameter_source(name) for name in options}
+            given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+            options |= {name: value for name, value in _read(config, hints).items() if name not in given}
+        return use(TrainingConfig(**options))
+
+    file = typer.Option("--config", metavar="FILE.yaml", help="options from a YAML file")
+    parameters = {"context": (typer.Context, inspect.Parameter.empty), "config": (Annotated[Path | None, file], None)}
+    group = None
+    for f in fields(TrainingConfig):
+        group = f.metadata.get("group", group)
+        flags = f"--{f.name}/--no-{f.name}" if hints[f.name] is bool else f"--{f.name}"
+        choices = f.metadata.get("choices")  # checked, as all else, by TrainingConfig.check: one message for all ways
+        shown = typer.Option(
+            flags,
+            help=f.metadata["help"],
+            metavar="|".join(choices) if choices else None,
+            show_default=f.default != "",
+            rich_help_panel=group,
+        )
+        parameters[f.name] = (Annotated[hints[f.name], shown], f.default)
+    # typer reads a function's options from its signature.
+    command.__annotations__ = {name: hint for name, (hint, _) in parameters.items()}
+    command.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+            for name, (hint, default) in parameters.items()
+        ]
+    )
+    return command
+
+
+def parse(arguments: list[str] | None = None) -> TrainingConfig:
+    """The options of a command line (in place of the process's own: `arguments`), which are not checked yet.
 
     Raises:
         TrainingError: the file has a key that is no option, or a value of another type.
+        SystemExit: help was asked for, or a flag is none or has no good value, which was said.
     """
-    parser = argparse.ArgumentParser(
-        prog=program, description="Train a ZM-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--config", metavar="FILE.yaml", help="options from a YAML file")
-    hints = typing.get_type_hints(TrainingConfig)
-    for f in fields(TrainingConfig):
-        kind = _plain(hints[f.name])
-        extra: dict[str, typing.Any] = {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": kind}
-        if "choices" in f.metadata:
-            extra["choices"] = f.metadata["choices"]
-        parser.add_argument(f"--{f.name}", default=f.default, help=f.metadata["help"].replace("%", "%%"), **extra)
-    first = parser.parse_args(arguments)
-    if first.config:
-        parser.set_defaults(**_read(Path(first.config), hints))
-    options = vars(parser.parse_args(arguments))
-    options.pop("config")
-    return TrainingConfig(**options)
+    found: list[TrainingConfig] = []
+    try:
+        command_line(training_command(found.append))(arguments)
+    except SystemExit:  # how typer ends any command
+        if not found:
+            raise
+    return found[0]
 
 
 def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
