@@ -12,9 +12,9 @@ import psutil
 import pytest
 import torch
 from PIL import Image
-from processes import ROOT, finish, send, start_script
 from safetensors.torch import load_file
 
+from tests.processes import ROOT, finish, send, start_script
 from zmnet_core.model import ZMNet
 from zmnet_core.training.checkpoints import OPTIMIZER_FILE, checkpoints
 

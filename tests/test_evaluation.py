@@ -122,7 +122,7 @@ def test_pairs_of_512_px_are_as_large_as_they_say(data512):
 
 @pytest.fixture
 def data512():
-    from conftest import DATA
+    from tests.conftest import DATA
 
     if not (DATA / "data512").is_dir():
         pytest.skip(f"needs the pictures in {DATA / 'data512'} (set ZMNET_DATA)")

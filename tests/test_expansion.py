@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from processes import ROOT, finish, send, start_script
 
+from tests.processes import ROOT, finish, send, start_script
 from zmnet_core.errors import TrainingError
 from zmnet_core.evaluation.baselines.ost import OST, OSTConfig
 from zmnet_core.images.picture import find_pictures, to_pil

@@ -8,12 +8,12 @@ import time
 
 import pytest
 import torch
-from processes import ROOT, start_alone
 from safetensors import safe_open
 from safetensors.torch import load_file
-from test_time_budget import options_of
-from test_training import log_of, make_config, training_environment  # noqa: F401
 
+from tests.processes import ROOT, start_alone
+from tests.test_time_budget import options_of
+from tests.test_training import log_of, make_config, training_environment  # noqa: F401
 from zmnet_core.errors import TrainingError
 from zmnet_core.model import ZMNet
 from zmnet_core.training.checkpoints import checkpoints

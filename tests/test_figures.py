@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from pictures import halves
 
+from tests.pictures import halves
 from zmnet_core.evaluation import figures
 from zmnet_core.evaluation.figures import Scene, block_contrast, noise_gain, noisy_sky, palette_distance
 

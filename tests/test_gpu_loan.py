@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import ALONE, ROOT
 
+from tests.processes import ALONE, ROOT
 from zmnet_core.model import ZMNet
 
 pytestmark = pytest.mark.slow

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hub_server import HubServer
 from huggingface_hub import ModelCard
-from processes import ROOT, free_port
 
+from tests.hub_server import HubServer
+from tests.processes import ROOT, free_port
 from zmnet_core.assets import BUNDLED
 from zmnet_core.card import Records
 from zmnet_core.errors import HubError, WeightsNotFoundError, WrongModelError
@@ -71,7 +71,7 @@ def load_by_node(name: str) -> str:
     """What the Load node says on loading a model that cannot be had."""
     import tempfile
 
-    from comfy_standin import install
+    from tests.comfyui.comfy_standin import install
 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         install(patch, Path(folder))
@@ -164,7 +164,7 @@ def published(hub, folder):
 
 def publish(hub, folder, name, files=FILES, **traits):
     """A model put on the server by hand; the commit."""
-    from hub_server import Repository
+    from tests.hub_server import Repository
 
     hub.repositories[name] = Repository(**traits)
     return hub.repositories[name].commit("main", {file: (folder / file).read_bytes() for file in files}, "by hand")

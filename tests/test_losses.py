@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from pictures import halves
 from torch import Tensor, nn
 
+from tests.pictures import halves
 from zmnet_core.losses.perceptual import (
     BLOCKS,
     COLOURS,

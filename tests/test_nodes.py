@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from comfy_standin import Interrupted, StandIn, install
 from PIL import Image
 
+from tests.comfyui.comfy_standin import Interrupted, StandIn, install
 from zmnet_core.errors import WrongModelError
 from zmnet_core.styling.calm import calmed
 from zmnet_core.styling.look import KNOBS, Look, Walk, default_of, knobs_of

@@ -6,9 +6,9 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-from processes import ROOT, finish, start_alone
-from test_training import make_config, training_environment  # noqa: F401
 
+from tests.processes import ROOT, finish, start_alone
+from tests.test_training import make_config, training_environment  # noqa: F401
 from zmnet_core.data.sources import find_files
 from zmnet_core.training.trainer import train
 

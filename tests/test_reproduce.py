@@ -8,14 +8,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from noon_night import PATH, UNTRAINED, Measures, colour_temperature, compression, lightness, monotonic, report
-from processes import ROOT, finish, start_alone
 
+from tests.processes import ROOT, finish, start_alone
 from zmnet_core.evaluation.baselines.illumination import illumination_change
 from zmnet_core.images.colour import to_linear, to_srgb
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.signals.words import glove
+from zmnet_core.training.words.noon_night import (
+    PATH,
+    UNTRAINED,
+    Measures,
+    colour_temperature,
+    compression,
+    lightness,
+    monotonic,
+    report,
+)
 
 # Illumination ----------------------------------------------------------------------------------
 

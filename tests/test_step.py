@@ -8,11 +8,11 @@ from itertools import count
 
 import pytest
 import torch
-from test_training import forget_accelerate, log_of, make_config, training_environment  # noqa: F401
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.test_training import forget_accelerate, log_of, make_config, training_environment  # noqa: F401
 from zmnet_core.training import trainer as training
 from zmnet_core.training.compilation import compiled
 from zmnet_core.training.config import TrainingConfig

@@ -5,8 +5,8 @@ import time
 
 import pytest
 import torch
-from processes import ROOT, start_alone
 
+from tests.processes import ROOT, start_alone
 from zmnet_core.model import ZMNet
 
 pytestmark = pytest.mark.slow

@@ -8,10 +8,10 @@ import sys
 import time
 
 import pytest
-from processes import ROOT, finish, start_alone
 from safetensors.torch import load_file
-from test_training import log_of, make_config, training_environment  # noqa: F401
 
+from tests.processes import ROOT, finish, start_alone
+from tests.test_training import log_of, make_config, training_environment  # noqa: F401
 from zmnet_core.errors import TrainingError
 from zmnet_core.model import ZMNet
 from zmnet_core.training import time_budget

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from pictures import halves
 
+from tests.pictures import halves
 from zmnet_core.images.flatness import flatness
 from zmnet_core.losses.variation import OCTAVES, flat_variation, total_variation
 from zmnet_core.styling import calm

@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_pnet import by_site, dependencies
 from torch import Tensor
 
+from tests.test_pnet import by_site, dependencies
 from zmnet_core.networks.pnet import KINDS, build_pnet, trainable
 from zmnet_core.networks.tnet import din_sites
 from zmnet_core.networks.vector_pnet import VectorPNet, sequences

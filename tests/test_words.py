@@ -7,15 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-import word_data
-from processes import ROOT, finish, start_alone
-from script import data_folder
-from vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES, LIGHTS, TONES
-from word_data import families, palettes_of, phrase_scores, rule_scores, without
-from word_training import Lessons, budget, error, regress, spread_of
-from words import palette_lessons
 
+from tests.processes import ROOT, finish, start_alone
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
+from zmnet_core.assets import data_folder
 from zmnet_core.errors import TrainingError
 from zmnet_core.images.colour import lab
 from zmnet_core.images.picture import read_picture, to_pil, to_tensor
@@ -24,6 +19,11 @@ from zmnet_core.networks.pnet import build_pnet
 from zmnet_core.networks.tnet import din_sites
 from zmnet_core.signals.palettes import histogram, palette_histogram, picture_histogram, rgb
 from zmnet_core.signals.sentences import sentences
+from zmnet_core.training.words import pictures as word_pictures
+from zmnet_core.training.words.course import palette_lessons
+from zmnet_core.training.words.pictures import families, palettes_of, phrase_scores, rule_scores, without
+from zmnet_core.training.words.teaching import Lessons, budget, error, regress, spread_of
+from zmnet_core.training.words.vocabulary import COLOURS, HELD_OUT_LIGHTS, HELD_OUT_TONES, LIGHTS, TONES
 
 
 def patches_of(*colours: str, count: int = 100) -> torch.Tensor:
@@ -79,8 +79,8 @@ def test_a_short_palette_has_a_pictures_colours_in_their_shares():
 def test_pictures_of_labels_are_found_beside_those_of_rules(tmp_path):
     (tmp_path / "labels.tsv").write_text("file\tartist\tmovement\nstyles/a.jpg\tclaude_monet\timpressionism\n")
     files = [tmp_path / name for name in ("styles/a.jpg", "attributes/noon/train/b.jpg", "styles/c.jpg")]
-    looks = word_data.Looks(tuple(files), torch.zeros(3, 2, 4), torch.rand(3, 16, 3) * 50)
-    rows = word_data.pictures_of_words(tmp_path, looks, looks.patches, most=2)
+    looks = word_pictures.Looks(tuple(files), torch.zeros(3, 2, 4), torch.rand(3, 16, 3) * 50)
+    rows = word_pictures.pictures_of_words(tmp_path, looks, looks.patches, most=2)
     assert rows["claude monet"] == rows["impressionism"] == [0]
     assert rows["noon"] == rows["midday"] == [1]
     assert len(rows["golden"]) == 2 and "night" not in rows
@@ -88,10 +88,10 @@ def test_pictures_of_labels_are_found_beside_those_of_rules(tmp_path):
 
 def test_recoloured_pictures_reach_colours_that_none_has_and_follow_from_seed_and_step(make_picture):
     picture = make_picture(48, 64, 3)[0]
-    found = torch.stack([word_data.recolour(picture, 0, step) for step in range(60)])
+    found = torch.stack([word_pictures.recolour(picture, 0, step) for step in range(60)])
     assert found.shape == (60, 3, 48, 64) and found.min() >= 0 and found.max() <= 1
-    assert torch.equal(found[7], word_data.recolour(picture, 0, 7))
-    assert not torch.equal(found[7], word_data.recolour(picture, 1, 7))
+    assert torch.equal(found[7], word_pictures.recolour(picture, 0, 7))
+    assert not torch.equal(found[7], word_pictures.recolour(picture, 1, 7))
     means = lab(found.permute(0, 2, 3, 1)).mean((1, 2))
     quadrants = {(bool(a > 0), bool(b > 0)) for _, a, b in means if a.square() + b.square() > 30**2}
     assert len(quadrants) == 4  # strong colours of every kind of hue
@@ -99,7 +99,7 @@ def test_recoloured_pictures_reach_colours_that_none_has_and_follow_from_seed_an
 
 def test_half_of_the_palette_lessons_are_of_recoloured_pictures():
     looks, other = (
-        word_data.Looks((), torch.full((count, 2, 4), value), torch.rand(count, 16, 3) * 50)
+        word_pictures.Looks((), torch.full((count, 2, 4), value), torch.rand(count, 16, 3) * 50)
         for count, value in ((3, 0.0), (5, 1.0))
     )
     lessons = palette_lessons({"red": [0, 1]}, looks, other)

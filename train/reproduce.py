@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from expansion_experiment import Experiment
-from noon_night import NoonAndNight
-from script import data_folder
 
+from zmnet_core.assets import data_folder
 from zmnet_core.model import ZMNet
 from zmnet_core.options import run
 from zmnet_core.training.config import TrainingConfig
+from zmnet_core.training.expansion_experiment import Experiment
+from zmnet_core.training.words.noon_night import NoonAndNight
 
 
 def words(

@@ -12,12 +12,12 @@ from typing import Annotated
 
 import torch
 import typer
-from vocabulary import COLOURS, FOLDERS, LIGHTS, TONES, painter, phrases
 
 from zmnet_core.assets import TABLES
 from zmnet_core.options import run
 from zmnet_core.signals.sentences import TABLE, encode
 from zmnet_core.signals.words import SIGNALS, WordTable
+from zmnet_core.training.words.vocabulary import COLOURS, FOLDERS, LIGHTS, TONES, painter, phrases
 
 FREQUENT, NEIGHBOURS = 1500, 3
 

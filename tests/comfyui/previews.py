@@ -1,4 +1,4 @@
-"""Make every picture of the model's work that the repository shows: `python tests/comfyui/previews.py`.
+"""Make every picture of the model's work that the repository shows: `python -m tests.comfyui.previews`.
 
 To be run after a change of the bundled weights: the previews of example_workflows/ (what goes in stands on the left,
 what comes out on the right), docs/comfyui.jpg (the graph, in ComfyUI's page) and docs/demo.jpg (`zmnet demo`). Needs
@@ -15,9 +15,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-sys.path.insert(0, str(Path(__file__).parent))
-from comfy_page import opened
-from comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
+from tests.comfyui.comfy_page import opened
+from tests.comfyui.comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
 
 CELL = 256
 DEMO = ROOT / "zmnet_core" / "demo_pictures"

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from comfy_page import CHROMIUM, Page, opened
-from comfy_server import ROOT, ComfyUI, reason_to_skip
+
+from tests.comfyui.comfy_page import CHROMIUM, Page, opened
+from tests.comfyui.comfy_server import ROOT, ComfyUI, reason_to_skip
 
 _reason = reason_to_skip() or (None if CHROMIUM else "needs Chromium: apt-get install chromium")
 pytestmark = [pytest.mark.slow, pytest.mark.comfyui, pytest.mark.skipif(_reason is not None, reason=str(_reason))]

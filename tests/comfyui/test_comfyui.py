@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reason_to_skip
 from PIL import Image
 
+from tests.comfyui.comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reason_to_skip
 from zmnet_core.errors import ZMNetError
 from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet

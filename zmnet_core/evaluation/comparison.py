@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..assets import PAIRS, TRAINING_PAIRS
+from ..assets import PAIRS, TRAINING_PAIRS, default_data
 from ..errors import NotInstalledError, PictureError, ZMNetError
 from ..losses.perceptual import LossConfig
 from ..model import ZMNet
@@ -29,7 +29,6 @@ from .methods import (
     Pairs,
     Result,
     Row,
-    default_data,
     evaluate,
     large_enough,
     magenta_rows,

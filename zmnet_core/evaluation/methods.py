@@ -9,7 +9,6 @@ pictures of the 512 px set) and `pairs-styleid.tsv` have 512.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,11 +121,6 @@ def short_side(file: Path) -> int:
             return min(image.size)
     except (UnidentifiedImageError, OSError) as error:
         raise PictureError(f"cannot read '{file}' as a picture ({error}).") from error
-
-
-def default_data() -> Path:
-    """`$ZMNET_DATA/data` (default `../shared`)."""
-    return Path(os.environ.get("ZMNET_DATA", "../shared")) / "data"
 
 
 def load_square(path: Path, size: int) -> Tensor:

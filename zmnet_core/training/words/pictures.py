@@ -14,16 +14,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
-from vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
-from zmnet_core.data.sampling import Stream, rng
-from zmnet_core.files import write_tensors
-from zmnet_core.images.colour import lab, srgb
-from zmnet_core.images.picture import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
-from zmnet_core.model import ZMNet
-from zmnet_core.signals.palettes import histogram, rgb
-from zmnet_core.styling.network import STYLE_SIZE
-from zmnet_core.styling.paint import encode_painting
+from ...data.sampling import Stream, rng
+from ...files import write_tensors
+from ...images.colour import lab, srgb
+from ...images.picture import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
+from ...model import ZMNet
+from ...signals.palettes import histogram, rgb
+from ...styling.network import STYLE_SIZE
+from ...styling.paint import encode_painting
+from .vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
 PATCHES = 32  # a picture's palette is taken from 32 × 32 patches
 HUES = 12  # of the hue entropy

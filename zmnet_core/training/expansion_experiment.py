@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zmnet_core.data.pictures import Pictures, centre_square
-from zmnet_core.evaluation.judge import Judge, Pair, summarise
-from zmnet_core.files import replacing, write_json
-from zmnet_core.images.picture import find_pictures
-from zmnet_core.model import ZMNet
-from zmnet_core.networks.vgg import load_vgg16
-from zmnet_core.training.config import TrainingConfig
-from zmnet_core.training.trainer import train
+from ..data.pictures import Pictures, centre_square
+from ..evaluation.judge import Judge, Pair, summarise
+from ..files import replacing, write_json
+from ..images.picture import find_pictures
+from ..model import ZMNet
+from ..networks.vgg import load_vgg16
+from .config import TrainingConfig
+from .trainer import train
 
 ALONE, EXPANDED = "paintings alone", "with expanded styles"
 ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total")

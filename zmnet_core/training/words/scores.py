@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zmnet_core.losses.perceptual import STYLE_LAYERS, gram_matrix, squared_distance, squared_norm
-from zmnet_core.networks.tnet import TNet
-from zmnet_core.networks.vgg import VGG16
+from ...losses.perceptual import STYLE_LAYERS, gram_matrix, squared_distance, squared_norm
+from ...networks.tnet import TNet
+from ...networks.vgg import VGG16
 
 Grams = dict[str, Tensor]  # {layer: [N, C, C]}
 

@@ -14,21 +14,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from word_test import Grams, WordTest
-from word_training import DirectTeacher, Word, budget
 
-from zmnet_core.assets import DEMO_PICTURES as PICTURES
-from zmnet_core.data.pictures import Pictures, centre_square
-from zmnet_core.evaluation.baselines.illumination import illumination_change
-from zmnet_core.evaluation.judge import contact_sheet
-from zmnet_core.files import replacing, write_json
-from zmnet_core.images.colour import lab, to_linear
-from zmnet_core.images.picture import find_pictures
-from zmnet_core.losses.perceptual import PerceptualLoss
-from zmnet_core.model import ZMNet
-from zmnet_core.networks.vgg import load_vgg16
-from zmnet_core.signals.words import WordTable, glove
-from zmnet_core.training.config import TrainingConfig
+from ...assets import DEMO_PICTURES as PICTURES
+from ...data.pictures import Pictures, centre_square
+from ...evaluation.baselines.illumination import illumination_change
+from ...evaluation.judge import contact_sheet
+from ...files import replacing, write_json
+from ...images.colour import lab, to_linear
+from ...images.picture import find_pictures
+from ...losses.perceptual import PerceptualLoss
+from ...model import ZMNet
+from ...networks.vgg import load_vgg16
+from ...signals.words import WordTable, glove
+from ..config import TrainingConfig
+from .scores import Grams, WordTest
+from .teaching import DirectTeacher, Word, budget
 
 WORDS = ("noon", "night")
 PATH = {

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from zmnet_core.data.contents import ContentBatches
-from zmnet_core.data.pictures import Pictures, centre_square, random_crop
-from zmnet_core.data.sampling import Stream, rng
-from zmnet_core.losses.perceptual import PerceptualLoss
-from zmnet_core.model import ZMNet
-from zmnet_core.networks.pnet import trainable
-from zmnet_core.networks.vector_pnet import VectorPNet
-from zmnet_core.training.config import TrainingConfig
-from zmnet_core.training.objective import Objective
-from zmnet_core.training.stopwatch import Stopwatch
-from zmnet_core.training.style_bank import StyleTargets
+from ...data.contents import ContentBatches
+from ...data.pictures import Pictures, centre_square, random_crop
+from ...data.sampling import Stream, rng
+from ...losses.perceptual import PerceptualLoss
+from ...model import ZMNet
+from ...networks.pnet import trainable
+from ...networks.vector_pnet import VectorPNet
+from ..config import TrainingConfig
+from ..objective import Objective
+from ..stopwatch import Stopwatch
+from ..style_bank import StyleTargets
 
 WARM_UP = 0.03  # share of a run in which the learning rate rises; then it falls as a cosine
 
