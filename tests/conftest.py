@@ -1,7 +1,7 @@
 """What the tests share: pictures made on the spot, tiny models, and the real data where it is there.
 
-Real paintings, photographs and VGG-16 weights are looked for in `$ZMNET_DATA` (default `../shared`
-beside the repository); tests that need them are skipped, saying so, where they are absent.
+Real paintings, photographs and VGG-16 weights are looked for in `$ZMNET_DATA`; tests that need them are skipped, saying
+so, where they are absent, and fail there if the variable CI is set.
 """
 
 from __future__ import annotations
@@ -32,7 +32,20 @@ settings.register_profile("zmnet", deadline=None, max_examples=25, derandomize=T
 settings.load_profile("zmnet")
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = (ROOT / os.environ.get("ZMNET_DATA", "../shared")).resolve()
+DATA = ROOT / os.environ["ZMNET_DATA"] if os.environ.get("ZMNET_DATA") else None  # before any test changes it
+
+
+def data_at(place: str) -> Path:
+    """A file or folder of `$ZMNET_DATA`. Without it the test is skipped; where the variable CI is set, it fails."""
+    if DATA is None:
+        reason = f"needs {place} of the folder that $ZMNET_DATA names, and the variable is not set"
+    elif not (DATA / place).exists():
+        reason = f"needs {DATA / place}, which is not there"
+    else:
+        return DATA / place
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason} (a failure because CI is set)", pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,7 +59,10 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the folder pytest was started in, or on the user's own VGG-16 and clones."""
-    monkeypatch.setenv("ZMNET_DATA", str(DATA))
+    if DATA is None:
+        monkeypatch.delenv("ZMNET_DATA", raising=False)
+    else:
+        monkeypatch.setenv("ZMNET_DATA", str(DATA))
     monkeypatch.delenv("ZMNET_VGG", raising=False)
     monkeypatch.delenv("ZMNET_PEERS", raising=False)
 
@@ -166,9 +182,7 @@ def random_vgg_file(random_vgg: VGG16, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def vgg() -> VGG16:
     """VGG-16 with its ImageNet weights."""
-    weights = DATA / "models" / "vgg16-features.safetensors"
-    if not weights.is_file():
-        pytest.skip(f"needs the VGG-16 weights {weights} (set ZMNET_DATA)")
+    weights = data_at("models/vgg16-features.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZMNET_VGG", str(weights))
         return load_vgg16()
@@ -179,10 +193,7 @@ def vgg() -> VGG16:
 
 def real_pictures(folder: str, count: int, size: int) -> Tensor:
     """[count, 3, size, size]: centre squares of pictures spread over a folder of the data set."""
-    path = DATA / "data" / folder
-    if not path.is_dir():
-        pytest.skip(f"needs the pictures in {path} (set ZMNET_DATA)")
-    files = find_pictures(path)
+    files = find_pictures(data_at(f"data/{folder}"))
     chosen = (files[i * len(files) // count] for i in range(count))
     return torch.stack([centre_square(255 * to_tensor(read_picture(file).rgb), size) for file in chosen])
 

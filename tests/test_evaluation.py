@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import data_at
 from zmnet_core.assets import PAIRS
 from zmnet_core.errors import PictureError, WrongModelError
 from zmnet_core.evaluation import methods as evaluation
@@ -122,11 +123,7 @@ def test_pairs_of_512_px_are_as_large_as_they_say(data512):
 
 @pytest.fixture
 def data512():
-    from tests.conftest import DATA
-
-    if not (DATA / "data512").is_dir():
-        pytest.skip(f"needs the pictures in {DATA / 'data512'} (set ZMNET_DATA)")
-    return DATA / "data512"
+    return data_at("data512")
 
 
 def test_noise_of_the_photograph_is_what_came_in(pairs):

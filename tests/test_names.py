@@ -16,4 +16,6 @@ def test_importing_the_tests_leaves_no_module_of_theirs_at_the_top():
     found = {name for name, place in places.items() if any(folder in place.parents for folder in OURS)}
     assert "tests.processes" in found and "tests.comfyui.comfy_standin" in found
     assert not [name for name in found if "." not in name]
-    assert not [folder for folder in sys.path if any(our == Path(folder) or our in Path(folder).parents for our in OURS)]
+    assert not [
+        folder for folder in sys.path if any(our == Path(folder) or our in Path(folder).parents for our in OURS)
+    ]

@@ -10,8 +10,6 @@ import torch
 
 from tests.processes import ROOT, finish, start_alone
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
-from zmnet_core.assets import data_folder
-from zmnet_core.errors import TrainingError
 from zmnet_core.images.colour import lab
 from zmnet_core.images.picture import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
@@ -158,15 +156,6 @@ def data(tmp_path_factory, make_picture) -> Path:
 
 def run(script: str, *arguments: object, **environment: str) -> str:
     return finish(start_alone(ROOT / "train" / script, *arguments, **environment), timeout=300)
-
-
-def test_missing_data_names_what_to_set(tmp_path, monkeypatch):
-    monkeypatch.setenv("ZMNET_DATA", str(tmp_path))
-    (tmp_path / "data" / "styles").mkdir(parents=True)
-    with pytest.raises(TrainingError, match="data' has no labels.tsv. .* by --data, or .* ZMNET_DATA"):
-        data_folder(None, "styles", "labels.tsv")
-    assert data_folder(None, "styles") == tmp_path / "data"
-    assert data_folder(tmp_path, "data") == tmp_path
 
 
 @pytest.mark.slow

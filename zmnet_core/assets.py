@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .errors import TrainingError
+from .errors import DataNotFoundError
 
 _HERE = Path(__file__).resolve().parent
 BUNDLED = _HERE / "weights"  # models, a folder each
@@ -15,20 +15,28 @@ PAIRS = _HERE / "pairs.tsv"  # held-out photographs and paintings
 TRAINING_PAIRS = _HERE / "pairs-training.tsv"  # the like with training paintings
 
 
-def default_data() -> Path:
-    """`$ZMNET_DATA/data` (default `../shared`)."""
-    return Path(os.environ.get("ZMNET_DATA", "../shared")) / "data"
+def data_root() -> Path | None:
+    """The folder that `$ZMNET_DATA` names: in it, `data` holds pictures, `models` weights. None: it is not set."""
+    named = os.environ.get("ZMNET_DATA")
+    return Path(named) if named else None
 
 
-def data_folder(given: Path | None, *needed: str) -> Path:
-    """The folder of pictures: the one given, else $ZMNET_DATA/data.
+def data_folder(given: Path | None = None, *needed: str) -> Path:
+    """The folder of pictures: the one given (by --data), else `$ZMNET_DATA/data`.
 
     Raises:
-        TrainingError: it lacks one of the files and folders needed.
+        DataNotFoundError: neither names one, or it lacks one of the files and folders needed.
     """
-    folder = given or default_data()
+    root = data_root()
+    folder = given or (root / "data" if root else None)
+    if folder is None:
+        raise DataNotFoundError(
+            "this needs pictures, and no folder of them is named. Give the folder that holds "
+            f"{', '.join(needed) or 'content and styles'} by --data, or its parent by the environment variable "
+            "ZMNET_DATA. What belongs into it: docs/evaluation.md."
+        )
     if missing := [name for name in needed if not (folder / name).exists()]:
-        raise TrainingError(
+        raise DataNotFoundError(
             f"'{folder}' has no {', '.join(missing)}. Give the folder that holds {', '.join(needed)} by --data, or its "
             "parent by the environment variable ZMNET_DATA."
         )

@@ -9,6 +9,10 @@ class WeightsNotFoundError(ZMNetError):
     """A file of weights is missing, or is not what its name says."""
 
 
+class DataNotFoundError(ZMNetError):
+    """Pictures or labels that a command needs are not there, or nobody said where they are."""
+
+
 class HubError(ZMNetError):
     """The Hugging Face Hub does not take a model."""
 

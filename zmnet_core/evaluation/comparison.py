@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..assets import PAIRS, TRAINING_PAIRS, default_data
+from ..assets import PAIRS, TRAINING_PAIRS
 from ..errors import NotInstalledError, PictureError, ZMNetError
 from ..losses.perceptual import LossConfig
 from ..model import ZMNet
@@ -102,8 +102,7 @@ class Comparison:
         for size in self.sizes:
             if size % 4:
                 raise PictureError(f"--size {size}: a multiple of 4 is expected.")
-        data = self.data or default_data()
-        pairs = read_pairs(data, self.pairs or PAIRS)
+        pairs = read_pairs(self.data, self.pairs or PAIRS)
         at_size, notes = self._at_sizes(pairs)
         device = next(models[MODEL].parameters()).device
         judges = self._judges(device)
@@ -140,7 +139,7 @@ class Comparison:
             text.append(noise_text(gains))
         training = self.training_pairs or (TRAINING_PAIRS if self.pairs is None else None)
         size = next(iter(at_size))
-        if self.gap and training and (seen := self._of_size(read_pairs(data, training), size)):
+        if self.gap and training and (seen := self._of_size(read_pairs(self.data, training), size)):
             again = evaluate([*theirs, ours[0]], judges, seen, size, cache, device, " training paintings")
             gaps = {judge: gap(results[size].scores[judge], again.scores[judge]) for judge in judges}
             report["zero_shot_gap_percent"] = gaps

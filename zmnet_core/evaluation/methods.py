@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
-from ..assets import PAIRS
+from ..assets import PAIRS, data_folder
 from ..errors import PictureError, WrongModelError
 from ..images.picture import read_picture, to_tensor
 from ..model import ZMNet
@@ -78,10 +78,11 @@ class Result:
         return contact_sheet(lines, cell, columns)
 
 
-def read_pairs(data: Path, pairs: Path = PAIRS, limit: int | None = None) -> Pairs:
-    """The files of every pair; paths in the list are relative to `data`.
+def read_pairs(data: Path | None, pairs: Path = PAIRS, limit: int | None = None) -> Pairs:
+    """The files of every pair; paths in the list are relative to `data`, or, without it, to `$ZMNET_DATA/data`.
 
     Raises:
+        DataNotFoundError: neither is named, and a path is relative.
         PictureError: the list, or a file of it, is not there; or a line is not a pair.
     """
     if not pairs.is_file():
@@ -92,13 +93,16 @@ def read_pairs(data: Path, pairs: Path = PAIRS, limit: int | None = None) -> Pai
             continue
         if line.count("\t") != 1:
             raise PictureError(f"'{pairs}', line {number}: photograph TAB painting is expected, not '{line}'.")
-        content, painting = (data / name for name in line.split("\t"))
+        content, painting = (
+            file if file.is_absolute() else data_folder(data) / file for file in map(Path, line.split("\t"))
+        )
         found.append((content, painting))
     for file in (file for pair in found for file in pair):
         if not file.is_file():
             raise PictureError(
                 f"the evaluation needs '{file}', which is not there. Give the folder that holds content/val and "
-                "styles/val with --data, or set ZMNET_DATA to the folder above its data/; or pass your own --pairs."
+                "styles/val with --data, or set ZMNET_DATA to the folder above its data/; or pass your own --pairs. "
+                "docs/evaluation.md says more."
             )
     if not found:
         raise PictureError(f"'{pairs}' lists no pair.")

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from ..assets import data_root
 from ..errors import WeightsNotFoundError
 
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
@@ -107,7 +108,7 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
     """VGG-16 with ImageNet weights, float32, on the CPU.
 
     Looked for in this order: the file named by `$ZMNET_VGG`; `models/vgg16-features.safetensors` in
-    `$ZMNET_DATA` (default `../shared`); the Hugging Face Hub's `timm/vgg16.tv_in1k`.
+    `$ZMNET_DATA`; the Hugging Face Hub's `timm/vgg16.tv_in1k`.
 
     Raises:
         WeightsNotFoundError: none of the three gave a file, the message says why for each; or the
@@ -136,16 +137,18 @@ def _find_weights() -> Path:
         if Path(named).is_file():
             return Path(named)
         raise WeightsNotFoundError(f"ZMNET_VGG names '{named}', but there is no such file.")
-    local = Path(os.environ.get("ZMNET_DATA", "../shared")) / "models" / "vgg16-features.safetensors"
-    if local.is_file():
+    root = data_root()
+    local = root / "models" / "vgg16-features.safetensors" if root else None
+    if local and local.is_file():
         return local
     from ..hub.repository import Repository
 
     try:
         return Repository(HUB_ID).file(HUB_FILE)
     except WeightsNotFoundError as error:
+        looked_at = f"{local.resolve()} (no such file)" if local else "$ZMNET_DATA (not set)"
         raise WeightsNotFoundError(
             "The VGG-16 weights of the loss network were not found. Looked at: $ZMNET_VGG (not set); "
-            f"{local.resolve()} (no such file); {HUB_ID} on the Hugging Face Hub: {error} "
+            f"{looked_at}; {HUB_ID} on the Hugging Face Hub: {error} "
             "Set ZMNET_VGG to a safetensors file of VGG-16 with torchvision's key names."
         ) from error
