@@ -19,7 +19,7 @@ from huggingface_hub import ModelCard
 from tests.hub_server import HubServer
 from tests.processes import ROOT, free_port
 from zmnet_core.assets import BUNDLED
-from zmnet_core.card import Records
+from zmnet_core.card import model_card
 from zmnet_core.errors import HubError, WeightsNotFoundError, WrongModelError
 from zmnet_core.files import write_json
 from zmnet_core.model import ZMNet
@@ -247,7 +247,7 @@ def test_folders_of_one_name_are_told_apart_on_the_card(run):
     options = yaml.safe_load((run / "config.yaml").read_text())
     options |= {"content_dir": "/data/content/train", "style_dir": "/data/styles/train"}
     (run / "config.yaml").write_text(yaml.safe_dump(options))
-    text = Records(run).training()
+    text = model_card(ZMNet.from_pretrained(run).config, "org/mine", run).text
     assert "Photographs: 1,958 of `…/content/train`. Paintings: `…/styles/train`." in text
 
 
