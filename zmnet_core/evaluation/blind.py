@@ -16,6 +16,7 @@ from string import ascii_uppercase
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from .. import markdown
 from ..errors import PictureError
 from ..files import replacing, write_json
 from ..images.picture import to_pil
@@ -107,10 +108,8 @@ def tally(answers: Path, key: Path) -> dict[str, dict[str, int]]:
 def tally_text(counts: dict[str, dict[str, int]]) -> str:
     """The counts as a table."""
     words = list(dict.fromkeys([*CHOICES, *(word for row in counts.values() for word in row)]))
-    width = max(map(len, counts)) + 1
-    lines = [" " * width + "".join(f"{word:>8}" for word in words)]
-    lines += [f"{name:{width}}" + "".join(f"{row.get(word, 0):8}" for word in words) for name, row in counts.items()]
-    return "\n".join(lines)
+    rows = [[name, *(row.get(word, 0) for word in words)] for name, row in counts.items()]
+    return "\n".join(markdown.table(["", *words], rows))
 
 
 def _choices(line: str, where: str, letters: Key) -> tuple[str, list[tuple[str, str]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import markdown
 from ..files import replacing, write_json
 from .figures import SKY_SIDE, Figures, NoiseGain
 from .judge import Score, summarise
@@ -23,13 +24,11 @@ RATIOS = ("total", "style", "style_half", "style_quarter")
 
 def table(scores: Scores, figures: dict[str, list[Figures]]) -> str:
     """Medians of the most telling errors and figures, as text; "-" where no pair has one."""
-    width = max(map(len, scores)) + 1
-    lines = [" " * width + "".join(f"{name:>{len(name) + 3}}" for name in COLUMNS.values())]
+    lines = []
     for name, rows in scores.items():
         medians = {key: value["median"] for key, value in summary(rows, figures[name][: len(rows)]).items()}
-        cells = (_cell(medians[key]).rjust(len(column) + 3) for key, column in COLUMNS.items())
-        lines.append(f"{name:{width}}" + "".join(cells))
-    return "\n".join(lines)
+        lines.append([name, *(_cell(medians[key]) for key in COLUMNS)])
+    return "\n".join(markdown.table(["", *COLUMNS.values()], lines))
 
 
 def summary(scores: list[Score], figures: list[Figures]) -> dict[str, dict[str, float | None]]:
@@ -91,15 +90,13 @@ def noise_report(found: dict[str, list[NoiseGain]]) -> dict[str, object]:
 
 def noise_text(found: dict[str, list[NoiseGain]]) -> str:
     """What comes of noise as text."""
-    count, width = len(next(iter(found.values()))), max(map(len, found)) + 1
-    lines = [
-        f"\na smooth sky of {SKY_SIDE} px with noise of 1/255, {count} paintings, median",
-        " " * width + f"{'gain':>8}{'peak at 4 px':>15}",
-    ]
+    count = len(next(iter(found.values())))
+    lines = []
     for name, rows in found.items():
         medians = {key: value["median"] for key, value in summarise(rows).items()}
-        lines.append(f"{name:{width}}{medians['gain']:8.1f}{medians['peak']:15.1f}")
-    return "\n".join(lines)
+        lines.append([name, f"{medians['gain']:.1f}", f"{medians['peak']:.1f}"])
+    title = f"\na smooth sky of {SKY_SIDE} px with noise of 1/255, {count} paintings, median\n"
+    return "\n".join([title, *markdown.table(["", "gain", "peak at 4 px"], lines)])
 
 
 def size_text(result: Result, size: int) -> str:
@@ -108,14 +105,15 @@ def size_text(result: Result, size: int) -> str:
     for judge, scores in result.scores.items():
         count = max(map(len, scores.values()))
         whole = {name: rows for name, rows in scores.items() if len(rows) == count}
-        lines += [f"\n{count} pairs, {size} px, {judge}, median", table(whole, result.figures)]
-        for name, ratio in against(scores).items():
-            if name in (*MAGENTA, *PEERS):
-                ratios = ", ".join(f"{COLUMNS[error]} {ratio[error]:.3f}" for error in RATIOS)
-                lines.append(f"{MODEL} / {name}: {ratios}, lower total in {ratio['better']:.0%} of the pairs")
+        lines += [f"\n{count} pairs, {size} px, {judge}, median\n", table(whole, result.figures)]
+        beside = {name: ratio for name, ratio in against(scores).items() if name in (*MAGENTA, *PEERS)}
+        lines += [""] if beside else []
+        for name, ratio in beside.items():
+            ratios = ", ".join(f"{COLUMNS[error]} {ratio[error]:.3f}" for error in RATIOS)
+            lines.append(f"{MODEL} / {name}: {ratios}, lower total in {ratio['better']:.0%} of the pairs")
         few = len(scores.get(OPTIMISED, ()))
         if 0 < few < count:
-            lines += [f"\nthe first {few} pairs, {size} px, {judge}, median"]
+            lines += [f"\nthe first {few} pairs, {size} px, {judge}, median\n"]
             first = {name: rows[:few] for name, rows in scores.items() if len(rows) >= few}
             lines += [table(first, result.figures)]
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from ..data.pictures import Pictures, centre_square
 from ..evaluation.judge import Judge, Pair, summarise
 from ..files import replacing, write_json
 from ..images.picture import find_pictures
+from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16
 from .config import TrainingConfig
@@ -71,14 +72,8 @@ class Experiment:
         counts = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in lists.items()}
         steps = self.config.max_train_steps
         write_json(folder / "expansion.json", {"steps": steps, "styles": counts, "median": medians})
-        return [
-            f"| | styles | {' | '.join(ERRORS)} |",
-            "|" + "---|" * (len(ERRORS) + 2),
-            *(
-                f"| {name} | {counts[name]} | {' | '.join(f'{row[error]:.3f}' for error in ERRORS)} |"
-                for name, row in medians.items()
-            ),
-        ]
+        rows = [[name, counts[name], *(f"{row[error]:.3f}" for error in ERRORS)] for name, row in medians.items()]
+        return list(table(["", "styles", *ERRORS], rows))
 
     def _pair(self, judge: Judge, contents: list[Path], paintings: list[Path], index: int) -> Pair:
         files = contents[index * len(contents) // self.pairs], paintings[index * len(paintings) // self.pairs]

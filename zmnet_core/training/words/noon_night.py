@@ -23,6 +23,7 @@ from ...files import replacing, write_json
 from ...images.colour import lab, to_linear
 from ...images.picture import find_pictures
 from ...losses.perceptual import PerceptualLoss
+from ...markdown import table
 from ...model import ZMNet
 from ...networks.vgg import load_vgg16
 from ...signals.words import WordTable, glove
@@ -179,12 +180,12 @@ def report(measured: dict[str, dict[str, Measures]]) -> list[str]:
     """Markdown: a place on the way a line, and what moves one way only."""
     lines = []
     for name, rows in measured.items():
-        lines += ["", f"**{name}**", "", "| words | L* | colour temperature, K | loss to noon | loss to night |"]
-        lines += ["|---|---|---|---|---|"]
-        lines += [
-            f"| {text} | {m.lightness:.1f} | {m.temperature:.0f} | {m.noon:.2f} | {m.night:.2f} |"
+        numbers = [
+            [text, f"{m.lightness:.1f}", f"{m.temperature:.0f}", f"{m.noon:.2f}", f"{m.night:.2f}"]
             for text, m in rows.items()
         ]
+        head = ["words", "L*", "colour temperature, K", "loss to noon", "loss to night"]
+        lines += ["", f"**{name}**", "", *table(head, numbers)]
         path = [rows[text] for text in PATH]
         verdicts = {
             "L*": [m.lightness for m in path], "colour temperature": [m.temperature for m in path],

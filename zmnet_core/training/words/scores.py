@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...losses.perceptual import STYLE_LAYERS, gram_matrix, squared_distance, squared_norm
+from ...markdown import table
 from ...networks.tnet import TNet
 from ...networks.vgg import VGG16
 
@@ -69,5 +70,4 @@ class Table:
         """Markdown: a word a line, the mean last."""
         rows = [[word, *(f"{row[method]:.2f}" for method in methods)] for word, row in self.errors.items()]
         rows.append(["**mean**", *(f"**{self.mean(method):.2f}**" for method in methods)])
-        head = ["word", *methods]
-        return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+        return list(table(["word", *methods], rows))
