@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from zmnet_core.errors import PictureError
-from zmnet_core.evaluation.blind import CELLS, COLUMNS, GAP, HEAD, tally, tally_text, write_blind
+from zmnet_core.evaluation.blind import CELLS, COLUMNS, GAP, LETTERS, tally, tally_text, write_blind
+from zmnet_core.images.sheet import ABOVE
 
 COLOURS = {"photograph": (1, 1, 0), "painting": (0, 1, 1), "zm-net": (1, 0, 0), "Magenta": (0, 1, 0), "OST": (0, 0, 1)}
 METHODS = ["zm-net", "Magenta", "OST"]
@@ -20,8 +21,9 @@ def pictures():
 
 def colour_at(sheet, line, column):
     """Of the picture in a place of the sheet, its channels 0 or 1."""
-    place = GAP + column * (CELLS[0] + GAP) + 20, GAP + line * (CELLS[0] + HEAD + GAP) + HEAD + 20
-    return tuple(int(value > 128) for value in sheet.getpixel(place))
+    across, down = CELLS[0] + GAP, LETTERS + ABOVE + CELLS[0] + GAP
+    middle = (column + 1) * across - CELLS[0] // 2, (line + 1) * down - CELLS[0] // 2
+    return tuple(int(value > 128) for value in sheet.getpixel(middle))
 
 
 def test_the_key_says_what_is_under_each_letter_and_the_sheets_do_not(pictures, tmp_path):

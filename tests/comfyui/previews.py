@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from tests.comfyui.comfy_page import opened
 from tests.comfyui.comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
+from zmnet_core.images.sheet import contact_sheet
 
 CELL = 256
 DEMO = ROOT / "zmnet_core" / "demo_pictures"
@@ -41,10 +42,8 @@ def main() -> None:
                     film.seek(round(share * (film.n_frames - 1)))
                     results.append(film.convert("RGB"))
             pictures = [Image.open(next(DEMO.rglob(f"{name}.jpg"))) for name in given] + results
-            sheet = Image.new("RGB", (CELL * len(pictures), CELL), "white")
-            for column, picture in enumerate(pictures):
-                sheet.paste(ImageOps.fit(picture.convert("RGB"), (CELL, CELL)), (CELL * column, 0))
-            sheet.save(file.with_suffix(".jpg"), quality=88)
+            squares = [ImageOps.fit(picture.convert("RGB"), (CELL, CELL)) for picture in pictures]
+            contact_sheet([squares], CELL, gap=0).save(file.with_suffix(".jpg"), quality=88)
             print(file.with_suffix(".jpg").name)
         with opened(comfy) as page:
             page.open(json.loads((ROOT / "example_workflows" / "zmnet_one_style.json").read_text()))

@@ -441,9 +441,9 @@ def demo(
 ) -> None:
     """Bundled photographs × bundled paintings on one contact sheet."""
     from ..images.picture import Picture, write_picture
-    from .demo import contact_sheet
+    from .demo import demo_sheet
 
-    sheet = contact_sheet(load_model(model, device))
+    sheet = demo_sheet(load_model(model, device))
     typer.echo(write_picture(Picture(sheet), output).resolve())
 
 

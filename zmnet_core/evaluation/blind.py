@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_uppercase
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from torch import Tensor
 
 from .. import markdown
 from ..errors import PictureError
 from ..files import replacing, write_json
-from ..images.picture import to_pil
+from ..images.sheet import contact_sheet
 
 FOLDER, KEY = "blind", "blind-key.json"
-CELLS, HEAD, GAP, COLUMNS = (160, 512), 34, 8, 3  # px; methods beside each other
+CELLS, LETTERS, GAP, COLUMNS = (160, 512), 24, 8, 3  # px; methods beside each other
 CHOICES = ("first", "last")
 
 Key = dict[str, dict[str, str]]  # {pair: {letter: method}}
@@ -59,18 +59,9 @@ def pair_sheet(photograph: Tensor, painting: Tensor, lettered: dict[str, Tensor]
     cells = list(lettered.items())
     lines = [[("photograph", photograph), ("painting", painting)]]
     lines += [cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)]
-    cell = min(CELLS[1], max(CELLS[0], *(max(each.shape[-2:]) for line in lines for _, each in line)))
-    across, down = cell + GAP, cell + HEAD + GAP
-    sheet = Image.new("RGB", (max(map(len, lines)) * across + GAP, len(lines) * down + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(24)
-    for i, line in enumerate(lines):
-        for j, (title, picture) in enumerate(line):
-            image = to_pil(picture[0])
-            image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-            place = GAP + j * across, GAP + i * down
-            draw.text(place, title, fill="black", font=font)
-            sheet.paste(image, (place[0], place[1] + HEAD))
-    return sheet
+    titles, rows = ([[cell[part] for cell in line] for line in lines] for part in (0, 1))
+    cell = min(CELLS[1], max(CELLS[0], *(max(picture.shape[-2:]) for row in rows for picture in row)))
+    return contact_sheet(rows, cell, titles, gap=GAP, letters=LETTERS)
 
 
 def tally(answers: Path, key: Path) -> dict[str, dict[str, int]]:

@@ -17,10 +17,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ..images.picture import to_pil
 from ..losses.perceptual import STYLE_LAYERS, gram_error, gram_matrix, reduced, squared_distance, squared_norm
 from ..networks.vgg import VGG
 from .figures import Figures, NoiseGain
@@ -102,30 +100,3 @@ def summarise(scores: Sequence[Score | Figures | NoiseGain]) -> dict[str, dict[s
         found = np.percentile(values, (50, 25, 75)).tolist() if values else (None, None, None)
         summary[key] = dict(zip(("median", "q1", "q3"), found))
     return summary
-
-
-def contact_sheet(
-    rows: list[list[Tensor]], cell: int = 192, titles: list[str] | None = None, labels: list[str] | None = None
-) -> Image.Image:
-    """Pictures [1, 3, H, W] in a grid, each fitted into a square of `cell` pixels on white.
-
-    Args:
-        titles: of the columns, above them.
-        labels: of the rows, on their left.
-    """
-    head = 22 if titles else 0
-    side = 8 + max(int(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(label)) for label in labels) if labels else 0
-    columns = max(len(row) for row in rows)
-    sheet = Image.new("RGB", (side + columns * (cell + 4) + 4, len(rows) * (cell + 4) + 4 + head), "white")
-    for column, title in enumerate(titles or []):
-        ImageDraw.Draw(sheet).text((side + 8 + column * (cell + 4), 6), title, fill="black")
-    for i, label in enumerate(labels or []):
-        ImageDraw.Draw(sheet).text((4, head + 4 + i * (cell + 4) + cell // 2), label, fill="black", anchor="lm")
-    for i, row in enumerate(rows):
-        for j, picture in enumerate(row):
-            image = to_pil(picture[0])
-            image.thumbnail((cell, cell), Image.Resampling.LANCZOS)
-            x = side + 4 + j * (cell + 4) + (cell - image.width) // 2
-            y = 4 + head + i * (cell + 4) + (cell - image.height) // 2
-            sheet.paste(image, (x, y))
-    return sheet

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ..assets import PAIRS, data_folder
 from ..errors import PictureError, WrongModelError
 from ..images.picture import read_picture, to_tensor
+from ..images.sheet import contact_sheet
 from ..model import ZMNet
 from ..networks.heads import AS_IT_IS
 from ..networks.vgg import VGG, load_vgg16
@@ -32,7 +33,7 @@ from .baselines.ost import OST, OSTConfig
 from .baselines.wct16x import WCT16x
 from .cache import MEASURE, KeptPictures, Known, ScoreCache, digest
 from .figures import Figures, NoiseGain, Scene, noise_gain, noisy_sky
-from .judge import Judge, Method, Pair, Score, contact_sheet
+from .judge import Judge, Method, Pair, Score
 
 SHEET_PAIRS = 24
 JUDGES = {"vgg16": load_vgg16, "vgg19": load_vgg19}
@@ -73,9 +74,8 @@ class Result:
     def sheet(self, cell: int = 256) -> Image.Image:
         """The pictures, a pair a line: photograph, painting, then every row but the photograph."""
         columns = ["photograph", "painting", *(name for name in self.rows if name != "photograph")]
-        blank = torch.ones(1, 3, 8, 8)
-        lines = [[pictures.get(name, blank) for name in columns] for pictures in self.pictures[:SHEET_PAIRS]]
-        return contact_sheet(lines, cell, columns)
+        lines = [[pictures.get(name) for name in columns] for pictures in self.pictures[:SHEET_PAIRS]]
+        return contact_sheet(lines, cell, [columns])
 
 
 def read_pairs(data: Path | None, pairs: Path = PAIRS, limit: int | None = None) -> Pairs:

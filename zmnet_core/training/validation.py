@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ..data.pictures import Pictures, centre_square
 from ..data.sources import PictureFile
-from ..evaluation.judge import Judge, contact_sheet, summarise
+from ..evaluation.judge import Judge, summarise
 from ..files import replacing
 from ..images.resize import looked_at
+from ..images.sheet import contact_sheet
 from ..model import ZMNet
 from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR
 from ..styling.style import Style

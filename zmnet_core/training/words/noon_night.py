@@ -18,10 +18,10 @@ from torch import Tensor
 from ...assets import DEMO_PICTURES as PICTURES
 from ...data.pictures import Pictures, centre_square
 from ...evaluation.baselines.illumination import illumination_change
-from ...evaluation.judge import contact_sheet
 from ...files import replacing, write_json
 from ...images.colour import lab, to_linear
 from ...images.picture import find_pictures
+from ...images.sheet import contact_sheet
 from ...losses.perceptual import PerceptualLoss
 from ...markdown import table
 from ...model import ZMNet
@@ -173,7 +173,7 @@ class NoonAndNight:
                 rows.append([contents[index][None], *shown])
         titles = ["photograph", *(text.replace(" + ", "+") for text in texts)]
         with replacing(file) as temporary:
-            contact_sheet(rows, 160, titles, labels).save(temporary)
+            contact_sheet(rows, 160, [titles], labels).save(temporary)
 
 
 def report(measured: dict[str, dict[str, Measures]]) -> list[str]:
