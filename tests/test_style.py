@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from zmnet_core.errors import WrongModelError
 from zmnet_core.files import replacing, write_json, write_tensors
-from zmnet_core.networks.tnet import LAYER_GROUPS, din_sites
+from zmnet_core.networks.constants import LAYER_GROUPS
+from zmnet_core.networks.tnet import din_sites
 from zmnet_core.styling.style import Style
 
 SITES = din_sites(4)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zmnet_core.files import half
+from zmnet_core.networks.constants import LAYER_GROUPS, PALETTE_LAYER
 from zmnet_core.networks.layers import Conv, SeparableConv
-from zmnet_core.networks.tnet import LAYER_GROUPS, PALETTE_LAYER, RECEPTIVE_RADIUS, TNet, din_sites
+from zmnet_core.networks.tnet import RECEPTIVE_RADIUS, TNet, din_sites
 
 
 @pytest.fixture(scope="module")

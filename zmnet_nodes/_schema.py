@@ -12,6 +12,8 @@ CATEGORY = "ZM-Net"
 Model = io.Custom("ZMNET_MODEL")
 StyleType = io.Custom("ZMNET_STYLE")
 
+USUAL, WALK = core("styling.look").Look(), core("styling.look").Walk()
+
 _KNOWN = {field.name for field in dataclasses.fields(io.Schema)}
 
 
@@ -47,20 +49,21 @@ def knob(name: str, of: str = "Look", **more: object) -> io.Input:
     return io.Float.Input(name, display_mode=io.NumberDisplay.slider, **options)
 
 
-TILES = {"auto": None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
+AUTO = "auto"
+TILES = {AUTO: None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 2048}
 
 
 def tile() -> io.Input:
     """Side of the tiles for large pictures: a choice, as people set it rarely."""
-    return io.Combo.Input("tile", options=list(TILES), default="auto", tooltip=f"{TILE_WORDS}{_help('tile')}")
+    return io.Combo.Input("tile", options=list(TILES), default=AUTO, tooltip=f"{TILE_WORDS}{_help('tile')}")
 
 
-DRAFTS = {"auto": None, "off": 0, "256": 256, "384": 384, "512": 512, "768": 768}
+DRAFTS = {AUTO: None, "off": 0, "256": 256, "384": 384, "512": 512, "768": 768}
 
 
 def draft() -> io.Input:
     """Side of the draft of large pictures."""
-    return io.Combo.Input("draft", options=list(DRAFTS), default="auto", optional=True, tooltip=_help("draft"))
+    return io.Combo.Input("draft", options=list(DRAFTS), default=AUTO, optional=True, tooltip=_help("draft"))
 
 
 TILE_WORDS = "auto chooses by the size of the picture, off never cuts. "

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import DRAFTS, TILES, StyleType, chosen, draft, knob, optional_model, schema, tile
+from ._schema import AUTO, DRAFTS, TILES, USUAL, WALK, StyleType, chosen, draft, knob, optional_model, schema, tile
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 def plan_of(model: LoadedModel, contents: Tensor, look: Look) -> Plan:
     """How the core will paint pictures of this size: what the progress bar and the memory manager are told."""
     return core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], look.brush, look.tile, look.draft)
+
+
+def shared_knobs() -> list[io.Input]:
+    """The last inputs of both nodes."""
+    return [knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()]
+
+
+def look_of(tile: str, draft: str, **knobs: object) -> Look:
+    """The look of a node's inputs."""
+    tiles, drafts = TILES[chosen(tile, TILES, "tile")], DRAFTS[chosen(draft, DRAFTS, "draft")]
+    return core("styling.look").Look(tile=tiles, draft=drafts, **knobs)
 
 
 def layers(id: str, what: str, numbers: str) -> io.Input:
@@ -57,11 +68,7 @@ class ApplyZMNet(io.ComfyNode):
                 layers("detail", "edges and detail", "1-3"),
                 layers("colour", "colours", "4-6"),
                 layers("texture", "strokes and texture", "7-9"),
-                knob("keep_colour"),
-                tile(),
-                knob("calm", optional=True),
-                knob("brush", optional=True),
-                draft(),
+                *shared_knobs(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -73,25 +80,25 @@ class ApplyZMNet(io.ComfyNode):
         style: CarriedStyle,
         model: LoadedModel | None = None,
         mask: Tensor | None = None,
-        strength: float = 1.0,
+        strength: float = USUAL.strength,
         detail: bool = True,
         colour: bool = True,
         texture: bool = True,
-        keep_colour: bool = False,
-        tile: str = "auto",
-        calm: float = 0.0,
-        brush: float = 1.0,
-        draft: str = "auto",
+        keep_colour: bool = USUAL.keep_colour,
+        tile: str = AUTO,
+        calm: float = USUAL.calm,
+        brush: float = USUAL.brush,
+        draft: str = AUTO,
     ) -> io.NodeOutput:
         groups = {"detail": detail, "colour": colour, "texture": texture}
-        look = core("styling.look").Look(
+        look = look_of(
+            tile,
+            draft,
             strength=strength,
             layers=tuple(name for name, on in groups.items() if on),
             keep_colour=keep_colour,
-            tile=TILES[chosen(tile, TILES, "tile")],
             calm=calm,
             brush=brush,
-            draft=DRAFTS[chosen(draft, DRAFTS, "draft")],
         )
         contents, alpha = pictures(image)
         model = style.model_or(model)
@@ -131,11 +138,7 @@ class AnimateStyles(io.ComfyNode):
                 knob("smooth", "Walk"),
                 knob("there_and_back", "Walk"),
                 knob("strength"),
-                knob("keep_colour"),
-                tile(),
-                knob("calm", optional=True),
-                knob("brush", optional=True),
-                draft(),
+                *shared_knobs(),
             ],
             outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
         )
@@ -147,24 +150,17 @@ class AnimateStyles(io.ComfyNode):
         style_a: CarriedStyle,
         style_b: CarriedStyle,
         model: LoadedModel | None = None,
-        frames: int = 48,
-        smooth: bool = True,
-        there_and_back: bool = False,
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        tile: str = "auto",
-        calm: float = 0.0,
-        brush: float = 1.0,
-        draft: str = "auto",
+        frames: int = WALK.frames,
+        smooth: bool = WALK.smooth,
+        there_and_back: bool = WALK.there_and_back,
+        strength: float = USUAL.strength,
+        keep_colour: bool = USUAL.keep_colour,
+        tile: str = AUTO,
+        calm: float = USUAL.calm,
+        brush: float = USUAL.brush,
+        draft: str = AUTO,
     ) -> io.NodeOutput:
-        look = core("styling.look").Look(
-            strength=strength,
-            keep_colour=keep_colour,
-            tile=TILES[chosen(tile, TILES, "tile")],
-            calm=calm,
-            brush=brush,
-            draft=DRAFTS[chosen(draft, DRAFTS, "draft")],
-        )
+        look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush)
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import Model, StyleType, chosen, knob, schema
+from ._schema import USUAL, Model, StyleType, chosen, knob, schema
 from ._tensors import pictures
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class EncodeStyle(io.ComfyNode):
         model: LoadedModel,
         image: Tensor,
         batch: str = "average",
-        style_size: int = 256,
+        style_size: int = USUAL.style_size,
         name: str = "",
-        bold: float = 0.5,
+        bold: float = USUAL.bold,
     ) -> io.NodeOutput:
         chosen(batch, BATCHES, "batch")
         paintings, _ = pictures(image)

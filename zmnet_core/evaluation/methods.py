@@ -23,7 +23,7 @@ from ..errors import PictureError, WrongModelError
 from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
 from ..model import ZMNet
-from ..networks.heads import AS_IT_IS
+from ..networks.constants import AS_IT_IS
 from ..networks.vgg import VGG, load_vgg16
 from ..networks.vgg19 import load_vgg19
 from .baselines.colour_transfer import colour_transfer

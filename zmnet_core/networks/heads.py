@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from .colour_norm import AXES, palette_values
 from .tnet import PALETTE_SITE, Site
 
-AS_IT_IS = 0.5  # how boldly a PNet that cannot be told lets paint: between faithful (0) and bold (1)
-
 
 class StyleHeads(nn.Module):
     """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.

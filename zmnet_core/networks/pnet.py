@@ -27,9 +27,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .colour_norm import NUMBERS, palette_values
+from .constants import RESIDUAL_BLOCKS
 from .heads import PNet, ResidualLayer, StyleHeads
 from .layers import Conv
-from .tnet import RESIDUAL_BLOCKS, Site
+from .tnet import Site
 from .vector_pnet import GRUPNet, MLPPNet, ParallelMLPPNet
 from .vgg import LAYER_CHANNELS, VGG16
 

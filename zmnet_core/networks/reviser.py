@@ -32,6 +32,7 @@ from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 
+EDGE, BLOCKS = 24, 4  # of a reviser of which nothing else is said
 DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
 DRAFT_GAIN, DETAIL_GAIN = 4.0, 12.0
 LEAK = 0.2
@@ -54,8 +55,8 @@ class Reviser(nn.Module):
         self,
         numbers: int,
         width: int = 64,
-        edge: int = 24,
-        blocks: int = 4,
+        edge: int = EDGE,
+        blocks: int = BLOCKS,
         hidden: int = 128,
         draft: int = DRAFT_SIDE,
     ):

@@ -23,13 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .colour_norm import AXES, NUMBERS
+from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 
-RESIDUAL_BLOCKS = 5
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
-DIN_LAYERS = 4 + RESIDUAL_BLOCKS  # the paper's nine
-PALETTE_LAYER = DIN_LAYERS + 2  # after the last convolution
-LAYER_GROUPS = {"detail": (1, 2, 3), "colour": (4, 5, 6, PALETTE_LAYER), "texture": (7, 8, 9)}  # Fig. 7
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
 DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
 RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound

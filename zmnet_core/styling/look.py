@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-LAYERS = ("detail", "colour", "texture")
+from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
+
+LAYERS = tuple(LAYER_GROUPS)
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,13 @@ class Look:
         least=1, step=8, whole=True, optional=True,
     )  # fmt: skip
     style_size: int = _knob(
-        256,
+        STYLE_SIZE,
         "Short side in pixels at which a painting is looked at. Larger: wider strokes, paler colours. The bundled "
         "models were trained at 256.",
         least=16, most=4096, step=16, whole=True,
     )  # fmt: skip
     bold: float = _knob(
-        0.5,
+        AS_IT_IS,
         "How boldly to paint, of a model that was trained to be told (none that ships yet). 0: faithful to the "
         "photograph, 1: the painting's manner before all. Other models are used at 0.5.",
         least=0, most=1, step=0.05,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
 from ..images.resize import looked_at, resized
-from ..networks.heads import AS_IT_IS
+from ..networks.constants import AS_IT_IS, STYLE_SIZE
 from ..networks.pnet import build_pnet
 from ..networks.reviser import Revised, Reviser, Window, draft_size, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, Trace
@@ -22,8 +22,6 @@ from ..signals.words import WordTable
 from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .look import KNOBS
 from .style import Style
-
-STYLE_SIZE = 256  # short side at which the bundled models have seen paintings
 
 
 class StyleTransfer(nn.Module):

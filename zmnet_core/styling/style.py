@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..errors import WrongModelError
 from ..files import write_tensors
-from ..networks.tnet import LAYER_GROUPS, Site
+from ..networks.constants import LAYER_GROUPS
+from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
 
 FORMAT, SCHEMA = "zmnet-style", "1"

@@ -24,7 +24,7 @@ from ..data.sources import FORMS
 from ..errors import TrainingError
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from ..networks.pnet import IMAGE_KINDS
-from ..networks.reviser import DRAFT_SIDE, MOST_FACTOR, Reviser
+from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE
 from ..networks.vgg import LAYER_ORDER
 from ..options import command_line
@@ -126,8 +126,8 @@ class TrainingConfig:
     reviser_width: int = option(
         0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0: none"
     )
-    reviser_edge: int = option(24, "channels of its planes of half the picture's size")
-    reviser_blocks: int = option(4, "its residual blocks")
+    reviser_edge: int = option(EDGE, "channels of its planes of half the picture's size")
+    reviser_blocks: int = option(BLOCKS, "its residual blocks")
     draft: int = option(DRAFT_SIDE, "short side of the drafts in use, px; training draws smaller ones")
     window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
     draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")

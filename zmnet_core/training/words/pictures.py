@@ -20,8 +20,8 @@ from ...files import write_tensors
 from ...images.colour import lab, srgb
 from ...images.picture import find_pictures, fit_short_side, read_picture, to_pil, to_tensor
 from ...model import ZMNet
+from ...networks.constants import STYLE_SIZE
 from ...signals.palettes import histogram, rgb
-from ...styling.network import STYLE_SIZE
 from ...styling.paint import encode_painting
 from .vocabulary import COLOURS, DEEP, FOLDERS, LIGHTS, NEAR, TONES, painter
 
