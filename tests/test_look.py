@@ -5,7 +5,6 @@ import math
 import re
 import subprocess
 import sys
-import typing
 from pathlib import Path
 
 import pytest
@@ -76,15 +75,13 @@ def test_no_number_passes_that_is_off_the_scale(name, value):
 
 @pytest.mark.parametrize("command, cls", [(cli.stylize, Look), (cli.animate, Look), (cli.animate, Walk)])
 def test_the_command_line_has_every_knob_with_its_default_range_and_words(command, cls):
-    command = inspect.unwrap(command)
-    hints = typing.get_type_hints(command, include_extras=True)
-    defaults = {name: parameter.default for name, parameter in inspect.signature(command).parameters.items()}
+    parameters = inspect.signature(command).parameters
     for name, knob in knobs_of(cls).items():
-        option = hints[name].__metadata__[0]
+        option = parameters[name].annotation.__metadata__[0]
         assert option.help == knob.help
         assert (option.min, option.max) == (knob.least, knob.most)
         if name != "layers":
-            assert defaults[name] == default_of(cls, name)
+            assert parameters[name].default == default_of(cls, name)
 
 
 def test_nothing_heavy_is_loaded_for_it():

@@ -28,6 +28,7 @@ from zmnet_core.files import replacing
 from zmnet_core.images.picture import find_pictures
 from zmnet_core.networks.pnet import trainable
 from zmnet_core.options import run
+from zmnet_core.training.words.teaching import error, spread_of
 
 STATE = "teaching.pt"
 
@@ -75,18 +76,12 @@ class Lessons:
         return torch.stack([seen for seen, _ in looks]), torch.stack([values for _, values in looks])
 
 
-def spread_of(lessons: Lessons, count: int = 128) -> tuple[Tensor, Tensor]:
+def mean_and_spread(lessons: Lessons, count: int = 128) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of γ, β over paintings, [2, ΣC] each."""
     total = len(lessons.paintings)
     count = min(count, total)
     values = torch.stack([lessons.look(i * total // count, 0)[1] for i in range(count)])
-    spread = values.std(0)
-    return values.mean(0), spread.clamp_min(0.1 * float(spread.mean()))  # what hardly moves is not learned to a hair
-
-
-def error(written: Tensor, wanted: Tensor, spread: Tensor) -> Tensor:
-    """Mean over γ, β and paintings of ((written − wanted) / spread)²."""
-    return ((written - wanted) / spread).square().mean()
+    return values.mean(0), spread_of(values)
 
 
 def teach(
@@ -119,7 +114,7 @@ def teach(
     if validation_style_dir:
         pictures = Pictures(find_pictures(validation_style_dir)[:64], 256)
         held_out = Lessons(master, pictures, teacher_size, size, 1, seed)
-    mean, spread = spread_of(lessons)
+    mean, spread = mean_and_spread(lessons)
     parameters = list(trainable(student.pnet))
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
     with torch.no_grad():  # b_γ, b_β: the mean style, from which the regression starts
@@ -137,7 +132,7 @@ def teach(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps)) * min(1, (step + 1) / 50)
         seen, wanted = lessons.batch(step, batch_size)
-        loss = error(student.pnet(student.pnet.features(seen)), wanted, spread)
+        loss = error(student.pnet(student.pnet.features(seen)), wanted, spread).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -151,7 +146,7 @@ def teach(
             if held_out:
                 with torch.no_grad():
                     looks = [held_out.look(i, 0) for i in range(len(held_out.paintings))]
-                    errors = [error(student.pnet(s[None]), w[None], spread) for s, w in looks]
+                    errors = [error(student.pnet(s[None]), w[None], spread).mean() for s, w in looks]
                 tqdm.write(f"step {step + 1}: error on unseen paintings {torch.stack(errors).mean():.3f}")
     student.save_pretrained(output_dir)
 

@@ -5,8 +5,9 @@ What goes wrong on purpose is said in one line, without a traceback.
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -53,6 +54,21 @@ def run(*commands: Callable[..., object], cls: type[TyperCommand] = TyperCommand
     """Run the command (of several: the one named) with the options of the process, and end it."""
     log_warnings()
     command_line(*map(readable_errors, commands), cls=cls)()
+
+
+def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any]]) -> Callable[..., Any]:
+    """Say which parameters {name: (annotation, default)} a command has that takes them as **keywords.
+
+    typer reads a command's options from its signature and its annotations.
+    """
+    command.__annotations__ = {name: annotation for name, (annotation, _) in parameters.items()}
+    command.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in parameters.items()
+        ]
+    )
+    return command
 
 
 def readable_errors(command: Callable[..., object]) -> Callable[..., object]:

@@ -5,8 +5,10 @@ Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at 
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
+import typing
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -17,7 +19,7 @@ from typer.core import TyperCommand
 
 from .. import options
 from ..options import fail
-from ..styling.look import KNOBS, LAYERS, Look, Walk, knobs_of
+from ..styling.look import LAYERS, Look, Walk, default_of, knobs_of
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -69,6 +71,8 @@ NAMES = {  # of switches; those behind the first are what they were called befor
 def knob(name: str, of: type = Look) -> object:
     """The option of one knob: its range and help."""
     found = knobs_of(of)[name]
+    if name == "layers":
+        return Annotated[str | None, typer.Option(help=found.help, metavar="NAMES")]
     if found.least is None:
         return Annotated[bool, typer.Option(*NAMES[name], help=found.help)]
     number = int if found.whole else float
@@ -77,12 +81,44 @@ def knob(name: str, of: type = Look) -> object:
     return Annotated[number | None if found.optional else number, option]
 
 
-Strength, Size, StyleSize, Bold, KeepColour, Calm, Brush, Draft, Tile = (
-    knob(name) for name in ("strength", "size", "style_size", "bold", "keep_colour", "calm", "brush", "draft", "tile")
-)
-Frames, Smooth, ThereAndBack = (knob(name, Walk) for name in ("frames", "smooth", "there_and_back"))
-LayersOption = Annotated[str | None, typer.Option(help=KNOBS["layers"].help, metavar="NAMES")]
 USUAL, WALK = Look(), Walk()
+StyleSize, Bold = knob("style_size"), knob("bold")
+
+
+def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for every knob in place of its parameters `look` and `walk`."""
+    hints, parameters, parts = typing.get_type_hints(command, include_extras=True), {}, {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in ("look", "walk"):
+            parts[name] = hints[name]
+            for each in knobs_of(hints[name]):
+                default = None if each == "layers" else default_of(hints[name], each)
+                parameters[each] = (knob(each, hints[name]), default)
+        else:
+            parameters[name] = (hints[name], parameter.default)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, cls in parts.items():
+            given[name] = made(cls, {each: given.pop(each) for each in knobs_of(cls)})
+        command(**given)
+
+    return options.declare(run, parameters)
+
+
+def made(cls: type[Look | Walk], knobs: dict[str, Any]) -> Look | Walk:
+    """A look or a walk of a command's options.
+
+    Raises:
+        typer.BadParameter: a value that its option takes and they do not.
+    """
+    if "layers" in knobs:
+        names = knobs["layers"]
+        knobs["layers"] = LAYERS if names is None else tuple(part.strip() for part in names.split(","))
+    try:
+        return cls(**knobs)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 AttributeOption = Annotated[
@@ -126,19 +162,6 @@ def load_model(name: str, device: str) -> ZMNet:
         return ZMNet.from_pretrained(name).to(torch.device(device))
     except (RuntimeError, AssertionError) as error:  # torch's two ways to say that a device is not there
         fail(f"the device '{device}' cannot be used: {error}")
-
-
-def look_of(layers: str | None, **knobs: object) -> Look:
-    """The look of a command's options.
-
-    Raises:
-        typer.BadParameter: a value that its option takes and a `Look` does not.
-    """
-    chosen = LAYERS if layers is None else tuple(part.strip() for part in layers.split(","))
-    try:
-        return Look(layers=chosen, **knobs)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def load_style(model: ZMNet, file: Path, look: Look) -> Style:
@@ -190,6 +213,7 @@ def numbers(text: str, flag: str) -> list[float]:
 
 @app.command()
 @readable_errors
+@with_knobs
 def stylize(
     contents: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="CONTENT...")],
     output: Annotated[
@@ -204,16 +228,7 @@ def stylize(
         str | None,
         typer.Option(help="Weights of several styles, then of attributes, e.g. 0.7,0.3; equal if left out."),
     ] = None,
-    strength: Strength = USUAL.strength,
-    layers: LayersOption = None,
-    size: Size = USUAL.size,
-    style_size: StyleSize = USUAL.style_size,
-    bold: Bold = USUAL.bold,
-    keep_colour: KeepColour = USUAL.keep_colour,
-    calm: Calm = USUAL.calm,
-    brush: Brush = USUAL.brush,
-    draft: Draft = USUAL.draft,
-    tile: Tile = USUAL.tile,
+    look: Look = USUAL,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
@@ -227,10 +242,6 @@ def stylize(
     from ..styling.paint import stylize_picture
     from ..styling.style import Style
 
-    look = look_of(
-        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
-        calm=calm, brush=brush, draft=draft, tile=tile,
-    )  # fmt: skip
     style, attribute = style or [], attribute or []
     if not style and not attribute:
         raise typer.BadParameter("a painting or style file (or words: --attribute)", param_hint="--style")
@@ -351,6 +362,7 @@ def encode(
 
 @app.command()
 @readable_errors
+@with_knobs
 def animate(
     photograph: Annotated[Path, typer.Argument(help="A photograph.", metavar="PHOTO")],
     output: Annotated[
@@ -358,20 +370,9 @@ def animate(
     ],
     start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
     end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
-    frames: Frames = WALK.frames,
+    walk: Walk = WALK,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
-    there_and_back: ThereAndBack = WALK.there_and_back,
-    smooth: Smooth = WALK.smooth,
-    strength: Strength = USUAL.strength,
-    layers: LayersOption = None,
-    size: Size = USUAL.size,
-    style_size: StyleSize = USUAL.style_size,
-    bold: Bold = USUAL.bold,
-    keep_colour: KeepColour = USUAL.keep_colour,
-    calm: Calm = USUAL.calm,
-    brush: Brush = USUAL.brush,
-    draft: Draft = USUAL.draft,
-    tile: Tile = USUAL.tile,
+    look: Look = USUAL,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -386,16 +387,12 @@ def animate(
 
     check_video(output)
     check_attributes(text for text in (start, end) if not is_file(text))
-    look = look_of(
-        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
-        calm=calm, brush=brush, draft=draft, tile=tile,
-    )  # fmt: skip
-    content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
+    content = to_tensor(fit_short_side(read_picture(photograph).rgb, look.size, least=MIN_SIDE))[None]
     network = load_model(model, device)
     ends = [load_signal(network, text, look) for text in (start, end)]
-    shares = shares_of(frames, smooth, there_and_back)
+    shares = shares_of(walk.frames, walk.smooth, walk.there_and_back)
     pictures = painted(network, content, *ends, shares, look)
-    bar = tqdm(pictures, "animate", total=frames, unit="frame")
+    bar = tqdm(pictures, "animate", total=walk.frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 
 

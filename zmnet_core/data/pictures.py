@@ -109,6 +109,12 @@ def centre_square(picture: Tensor, size: int) -> Tensor:
     return squares(picture[None, :, top : top + side, left : left + side].float() / 255, size)[0]
 
 
+def centre_squares(files: Sequence[PictureFile], size: int) -> Tensor:
+    """[N, 3, size, size] in 0..1: the centre square of each picture file."""
+    pictures = Pictures(files)
+    return torch.stack([centre_square(pictures[index], size) for index in range(len(pictures))])
+
+
 def split(
     source: str, held_out: str | None, what: str, column: str = "image"
 ) -> tuple[list[PictureFile], list[PictureFile]]:

@@ -27,7 +27,7 @@ from ..networks.pnet import IMAGE_KINDS
 from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE
 from ..networks.vgg import LAYER_ORDER
-from ..options import command_line
+from ..options import command_line, declare
 
 logger = logging.getLogger(__name__)
 
@@ -327,15 +327,7 @@ def training_command(use: Callable[[TrainingConfig], object]) -> Callable[..., o
             rich_help_panel=group,
         )
         parameters[f.name] = (Annotated[hints[f.name], shown], f.default)
-    # typer reads a function's options from its signature.
-    command.__annotations__ = {name: hint for name, (hint, _) in parameters.items()}
-    command.__signature__ = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
-            for name, (hint, default) in parameters.items()
-        ]
-    )
-    return command
+    return declare(command, parameters)
 
 
 def parse(arguments: list[str] | None = None) -> TrainingConfig:

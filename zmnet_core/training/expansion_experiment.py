@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..data.pictures import Pictures, centre_square
+from ..data.pictures import centre_squares
 from ..evaluation.judge import Judge, Pair, summarise
 from ..files import replacing, write_json
 from ..images.picture import find_pictures
@@ -77,4 +77,4 @@ class Experiment:
 
     def _pair(self, judge: Judge, contents: list[Path], paintings: list[Path], index: int) -> Pair:
         files = contents[index * len(contents) // self.pairs], paintings[index * len(paintings) // self.pairs]
-        return judge.pair(*(centre_square(Pictures([file])[0], self.size)[None] for file in files))
+        return judge.pair(*(centre_squares([file], self.size) for file in files))

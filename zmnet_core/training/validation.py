@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..data.pictures import Pictures, centre_square
+from ..data.pictures import centre_squares
 from ..data.sources import PictureFile
 from ..evaluation.judge import Judge, summarise
 from ..files import replacing
@@ -35,9 +36,9 @@ class Validation:
         judge: Judge,
         budget: TimeBudget,
     ):
-        def squares(files: list[PictureFile], step: int) -> list[Tensor]:
-            chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
-            return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
+        def squares(files: list[PictureFile], step: int) -> Sequence[Tensor]:
+            chosen = [files[(i * step) % len(files)] for i in range(config.validation_pairs)]
+            return centre_squares(chosen, config.validation_resolution).split(1)
 
         # Of a reviser: the middle of the sizes that it is trained for.
         middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5

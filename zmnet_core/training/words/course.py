@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...data.pictures import Pictures, centre_square
+from ...data.pictures import Pictures, centre_squares
 from ...files import write_json
 from ...hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS
 from ...images.picture import find_pictures
@@ -187,8 +187,7 @@ class Course:
         return Table(errors)
 
     def _squares(self, rows: list[int], size: int) -> Tensor:
-        pictures = Pictures(self.unseen.files)
-        return torch.stack([centre_square(pictures[row], size) for row in rows])
+        return centre_squares([self.unseen.files[row] for row in rows], size)
 
 
 def shift(styles: Tensor, course: Course) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...assets import DEMO_PICTURES as PICTURES
-from ...data.pictures import Pictures, centre_square
+from ...data.pictures import Pictures, centre_squares
 from ...evaluation.baselines.illumination import illumination_change
 from ...files import replacing, write_json
 from ...images.colour import lab, to_linear
@@ -75,12 +75,6 @@ def monotonic(values: list[float]) -> bool:
     return all(step >= 0 for step in steps) or all(step <= 0 for step in steps)
 
 
-def squares(files: list[Path], size: int) -> Tensor:
-    """[N, 3, size, size]."""
-    pictures = Pictures(files)
-    return torch.stack([centre_square(pictures[index], size) for index in range(len(files))])
-
-
 def compression(table: WordTable) -> Tensor:
     """What the two numbers are taken from: the trained words and their neighbours, [V, 100]."""
     words = dict.fromkeys(word for trained in WORDS for word in (trained, *table.neighbours(trained, NEIGHBOURS)))
@@ -102,7 +96,7 @@ class NoonAndNight:
         self.base, self.data, self.steps, self.width, self.size = base, data, steps, width, size
         self.train_tnet, self.table = train_tnet, glove()
         self.files = {word: find_pictures(data / "attributes" / word / "train") for word in WORDS}
-        looked_at = [squares(files[:: max(1, len(files) // 8)][:8], 256) for files in self.files.values()]
+        looked_at = [centre_squares(files[:: max(1, len(files) // 8)][:8], 256) for files in self.files.values()]
         self.mean = torch.cat([base.encode_style(pictures).values for pictures in looked_at]).mean(0)
         day, night = (float((to_linear(p).mean((0, 2, 3)) * torch.tensor(LUMINANCE)).sum()) for p in looked_at)
         self.exposure = night / day  # of night, for the plain illumination change
@@ -135,10 +129,10 @@ class NoonAndNight:
         for name, kind in KINDS.items():
             models[name] = self.train(kind)
             models[name].save_pretrained(folder / name)
-        contents = squares(sorted((PICTURES / "contents").glob("*.jpg")), self.size)
+        contents = centre_squares(sorted((PICTURES / "contents").glob("*.jpg")), self.size)
         unseen = {word: find_pictures(self.data / "attributes" / word / "test")[:10] for word in WORDS}
         test = WordTest(self.base.tnet, self.perceptual.vgg, contents)
-        wanted = {word: test.grams(squares(files, self.size)) for word, files in unseen.items()}
+        wanted = {word: test.grams(centre_squares(files, self.size)) for word, files in unseen.items()}
         measured: dict[str, dict[str, Measures]] = {}
         painted: dict[str, dict[str, Tensor]] = {}
         for name in (LIGHT, *KINDS):
