@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -95,7 +96,7 @@ class Records:
             for error, value in self.errors.items()
         ]
 
-    def told(self) -> dict[str, object]:
+    def told(self) -> dict[str, Any]:
         """What the template tells of a run."""
         get, processes = self.options.get, self.environment.get("processes", 1)
         return {

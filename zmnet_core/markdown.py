@@ -17,14 +17,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], widths: Sequenc
         widths: least ones of the columns, in characters. If they are given, a line comes as soon as its row does; else
             all rows are waited for, to see how wide they are.
     """
+    cells: Iterable[list[str]] = ([*map(str, row), *[""] * (len(head) - len(row))] for row in rows)
     if not widths:
-        rows = [[str(cell) for cell in row] for row in rows]
-        widths = [max(len(row[column]) for row in (head, *rows) if column < len(row)) for column in range(len(head))]
+        cells = list(cells)
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     widths = [max(3, width, len(title)) for width, title in zip(widths, head, strict=True)]
     yield _line(head, widths)
     yield f"|{'-' * (widths[0] + 2)}|" + "".join(f"{'-' * (width + 1)}:|" for width in widths[1:])
-    for row in rows:
-        yield _line([*map(str, row), *[""] * (len(head) - len(row))], widths)
+    for row in cells:
+        yield _line(row, widths)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

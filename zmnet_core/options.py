@@ -31,7 +31,7 @@ class ManyOptions(TyperCommand):
     def __init__(self, **settings: Any):
         super().__init__(**settings | {"rich_markup_mode": None})
 
-    def format_options(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, a heading at a time."""
         parts: dict[str, list[tuple[str, str]]] = {}
         for option in self.get_params(ctx):
@@ -62,12 +62,11 @@ def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any
     typer reads a command's options from its signature and its annotations.
     """
     command.__annotations__ = {name: annotation for name, (annotation, _) in parameters.items()}
-    command.__signature__ = inspect.Signature(
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in parameters.items()
-        ]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    signature = inspect.Signature(
+        [inspect.Parameter(n, kind, default=default, annotation=hint) for n, (hint, default) in parameters.items()]
     )
+    vars(command)["__signature__"] = signature
     return command
 
 

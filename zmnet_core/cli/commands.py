@@ -19,7 +19,7 @@ from typer.core import TyperCommand
 
 from .. import options
 from ..options import fail
-from ..styling.look import LAYERS, Look, Walk, default_of, knobs_of
+from ..styling.look import KNOBS, LAYERS, Look, Walk, default_of, knobs_of
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -68,7 +68,7 @@ NAMES = {  # of switches; those behind the first are what they were called befor
 }
 
 
-def knob(name: str, of: type = Look) -> object:
+def knob(name: str, of: type = Look) -> Any:
     """The option of one knob: its range and help."""
     found = knobs_of(of)[name]
     if name == "layers":
@@ -76,18 +76,19 @@ def knob(name: str, of: type = Look) -> object:
     if found.least is None:
         return Annotated[bool, typer.Option(*NAMES[name], help=found.help)]
     number = int if found.whole else float
-    ends = (None if end is None else number(end) for end in (found.least, found.most))
-    option = typer.Option(**dict(zip(("min", "max"), ends)), help=found.help)
+    least, most = (None if end is None else number(end) for end in (found.least, found.most))
+    option = typer.Option(min=least, max=most, help=found.help)
     return Annotated[number | None if found.optional else number, option]
 
 
 USUAL, WALK = Look(), Walk()
-StyleSize, Bold = knob("style_size"), knob("bold")
 
 
 def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for every knob in place of its parameters `look` and `walk`."""
-    hints, parameters, parts = typing.get_type_hints(command, include_extras=True), {}, {}
+    """The command with options for knobs: for every one in place of its parameters `look` and `walk`, else by name."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    parts: dict[str, type[Look | Walk]] = {}
+    parameters: dict[str, tuple[Any, Any]] = {}
     for name, parameter in inspect.signature(command).parameters.items():
         if name in ("look", "walk"):
             parts[name] = hints[name]
@@ -95,7 +96,7 @@ def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
                 default = None if each == "layers" else default_of(hints[name], each)
                 parameters[each] = (knob(each, hints[name]), default)
         else:
-            parameters[name] = (hints[name], parameter.default)
+            parameters[name] = (knob(name) if name in KNOBS else hints[name], parameter.default)
 
     @wraps(command)
     def run(**given: Any) -> None:
@@ -332,6 +333,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 
 @app.command()
 @readable_errors
+@with_knobs
 def encode(
     output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (13 KB).")],
     paintings: Annotated[
@@ -339,8 +341,8 @@ def encode(
         typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
     ] = None,
     attribute: AttributeOption = None,
-    style_size: StyleSize = USUAL.style_size,
-    bold: Bold = USUAL.bold,
+    style_size: int = USUAL.style_size,
+    bold: float = USUAL.bold,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:

@@ -59,7 +59,10 @@ def pair_sheet(photograph: Tensor, painting: Tensor, lettered: dict[str, Tensor]
     cells = list(lettered.items())
     lines = [[("photograph", photograph), ("painting", painting)]]
     lines += [cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)]
-    titles, rows = ([[cell[part] for cell in line] for line in lines] for part in (0, 1))
+    titles, rows = (
+        [[title for title, _ in line] for line in lines],
+        [[picture for _, picture in line] for line in lines],
+    )
     cell = min(CELLS[1], max(CELLS[0], *(max(picture.shape[-2:]) for row in rows for picture in row)))
     return contact_sheet(rows, cell, titles, gap=GAP, letters=LETTERS)
 

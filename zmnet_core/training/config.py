@@ -313,7 +313,10 @@ def training_command(use: Callable[[TrainingConfig], object]) -> Callable[..., o
         return use(TrainingConfig(**options))
 
     file = typer.Option("--config", metavar="FILE.yaml", help="options from a YAML file")
-    parameters = {"context": (typer.Context, inspect.Parameter.empty), "config": (Annotated[Path | None, file], None)}
+    parameters: dict[str, tuple[typing.Any, typing.Any]] = {
+        "context": (typer.Context, inspect.Parameter.empty),
+        "config": (Annotated[Path | None, file], None),
+    }
     group = None
     for f in fields(TrainingConfig):
         group = f.metadata.get("group", group)
