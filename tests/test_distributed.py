@@ -192,6 +192,26 @@ def test_another_number_of_processes_goes_on_with_a_warning(launch, tmp_path):
     assert [checkpoint.name for checkpoint in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
 
 
+THREADS = f"""
+import atexit, glob, runpy, sys
+from pathlib import Path
+def tell():
+    print("alive:", sorted(Path(name).read_text().strip() for name in glob.glob("/proc/self/task/*/comm")), flush=True)
+atexit.register(tell)
+sys.argv[0] = {str(ROOT / "train/train.py")!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="this system does not list threads in /proc")
+def test_no_thread_of_the_group_lives_on_when_a_process_ends(launch, tmp_path):
+    """One that lets go of a tensor while Python ends makes the process die with SIGABRT."""
+    (tmp_path / "threads.py").write_text(THREADS)
+    output = finish(launch(tmp_path / "run", 2, steps=1, script=tmp_path / "threads.py"))
+    alive = [line for line in output.splitlines() if line.startswith("alive:")]
+    assert len(alive) == 2 and not any("gloo" in line for line in alive), alive
+
+
 # Signals ---------------------------------------------------------------------------------------
 
 

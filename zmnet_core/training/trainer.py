@@ -38,6 +38,7 @@ from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save
 from .compilation import Example, compiled
 from .config import TrainingConfig
 from .export import Export
+from .group import leave
 from .locking import FolderLock
 from .objective import Objective
 from .optimisation import MovingAverage, Update, learning_rate, make_optimizer
@@ -110,7 +111,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     with StopSignal() as stop, budget.enforced(f"'{config.export_folder}' holds what was exported before."):
         trainer = Trainer(config, budget)
         try:
-            return trainer.run(stop)
+            trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
             raise TrainingError(str(error).rpartition(f"{TrainingError.__name__}: ")[2].strip()) from error
         except OSError as error:
@@ -119,6 +120,11 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
             raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
         finally:
             trainer.close()
+        accelerator, folder = trainer.accelerator, trainer.folder
+        del trainer
+        leave(accelerator)
+        budget.doing = ENDING
+        return folder
 
 
 class Trainer:
@@ -256,7 +262,7 @@ class Trainer:
             config.style_loss_resolution,
         )
 
-    def run(self, stop: StopSignal) -> Path:
+    def run(self, stop: StopSignal) -> None:
         """All steps that are left or that there is time for, then the model."""
         late, _ = agreed(self.accelerator, not self.budget.allows("export", self.end), 0.0)
         if late:
@@ -269,10 +275,6 @@ class Trainer:
                 self._loop(stop, self._photographs(over))
             finally:
                 over.set()  # after an error, too: a process that ends waits for its workers
-        self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()  # closes trackers and the process group
-        self.budget.doing = ENDING
-        return self.folder
 
     def close(self) -> None:
         """Let other runs have the folders."""
