@@ -577,14 +577,18 @@ def bench(
     repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each line; the median counts.")] = 5,
     large: Annotated[bool, typer.Option(help="Also the memory of a 4096 × 4096 picture.")] = True,
     beside: Annotated[list[str] | None, typer.Option(help="Another model at 384 × 384, or magenta; repeat.")] = None,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(min=16, help="Side of the pictures in px; repeat. 256, 512 and 1024 if left out."),
+    ] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
     """Time and memory, beside the bare convolutions of the same shapes and beside other models."""
-    from ..evaluation.bench import race, report
+    from ..evaluation.bench import SIDES, race, report
 
     network = load_model(model, device)
-    for line in report(network, model, repeat, large):
+    for line in report(network, model, repeat, large, tuple(side or SIDES)):
         typer.echo(line)
     if beside:
         others = {name: None if name == "magenta" else load_model(name, device) for name in beside}

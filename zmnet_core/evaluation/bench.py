@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -19,7 +19,10 @@ from torch import Tensor, nn
 
 from ..model import ZMNet
 from ..networks.layers import UpsampleConv
+from ..networks.reviser import draft_size
 from ..styling.style import Style
+
+SIDES = 256, 512, 1024
 
 # What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had
 # when it forked; elsewhere there is only that.
@@ -126,7 +129,7 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
 
 
 @torch.no_grad()
-def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int, ...]) -> Iterator[str]:
+def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: Sequence[int]) -> Iterator[str]:
     """Large pictures drafted and revised, beside one pass of the same TNet: time, and on a CPU memory."""
     device = next(model.parameters()).device
     yield f"{'drafted, revised':22}{'ms':>9}{'one pass':>10}{'ratio':>7}{'MiB':>9}{'one pass':>10}{'ratio':>7}"
@@ -144,8 +147,8 @@ def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int,
 
 
 @torch.no_grad()
-def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
-    """The lines of the table, as they are measured."""
+def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, ...] = SIDES) -> Iterator[str]:
+    """The lines of the table, as they are measured; `sides` of the pictures in px, `large` ones besides."""
     parameter = next(model.parameters())
     device = parameter.device
     yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}"
@@ -154,7 +157,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     painting = torch.rand(1, 3, 256, 256, device=device)
     style = model.encode_style(painting)
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
-    for side in (256, 512, 1024):
+    for side in sides:
         content = torch.rand(1, 3, side, side, device=device)
         jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
     if model.pnet.signal == "image":
@@ -167,7 +170,8 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
     yield f"{'zmnet --help':22}{statistics.median(starts) * 1000:9.1f}"
     if model.reviser is not None:
-        yield from drafts(model, name, style, repeat, (1024, 2048) if large else (1024,))
+        drafted = [side for side in (*sides, *[2048] * large) if draft_size(model.reviser, side, side)]
+        yield from drafts(model, name, style, repeat, drafted)
     if large and device.type == "cpu":
         yield f"peak memory of the process at 4096 × 4096: {_printed(_PEAK_OF_LARGE, name) / 2**30:.1f} GiB"
 

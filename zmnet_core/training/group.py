@@ -12,7 +12,6 @@ before there is one.
 from __future__ import annotations
 
 import gc
-import sys
 
 import torch
 from accelerate import Accelerator
@@ -27,8 +26,8 @@ def leave(accelerator: Accelerator) -> None:
     The caller holds nothing any more that `accelerator` has prepared.
     """
     accelerator.wait_for_everyone()
-    accelerator.free_memory()
-    if "torch._dynamo" in sys.modules:
+    if accelerator.num_processes > 1:
+        accelerator.free_memory()
         torch.compiler.reset()  # a compiled step holds the wrapped model
-    gc.collect()
+        gc.collect()
     accelerator.end_training()
