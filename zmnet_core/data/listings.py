@@ -15,6 +15,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..files import replacing
 from ..images.picture import SUFFIXES
@@ -62,7 +63,8 @@ class Listings:
 
     def folder(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the sub-folders and of the pictures in a folder, both sorted; links to folders are not followed."""
-        return self._listing(path, lambda: _list_folder(path))
+        folders, pictures = self._listing(path, lambda: _list_folder(path))
+        return folders, pictures
 
     def tar(self, path: str) -> list[tuple[str, int, int]]:
         """Name, offset and size in bytes of every picture in a tar file, in its order.
@@ -72,7 +74,7 @@ class Listings:
         """
         return self._listing(path, lambda: _list_tar(path))
 
-    def _listing(self, path: str, make: Callable[[], object]) -> object:
+    def _listing(self, path: str, make: Callable[[], list[Any]]) -> list[Any]:  # of what JSON keeps
         key, status, now = os.path.abspath(path), os.stat(path), time.time_ns()
         stamp = [status.st_mtime_ns, status.st_size]
         found = self._old.get(key)

@@ -13,7 +13,7 @@ same number of processes and workers; with others it goes on with the photograph
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, islice
 
@@ -100,7 +100,7 @@ def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterato
 
 def split_shards(
     source: str, held_out: str | None, what: str, column: str = "image"
-) -> tuple[list[Shard], list[PictureFile]]:
+) -> tuple[list[Shard], Sequence[PictureFile]]:
     """As `data.split`, for a source that is read front to back: shards for training, files for validation.
 
     Without a source for validation every 20th picture of every shard is left out of training, and the
