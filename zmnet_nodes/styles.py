@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -59,7 +59,7 @@ class BlendStyles(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, **inputs: list) -> io.NodeOutput:
+    def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []

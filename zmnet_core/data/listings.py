@@ -41,8 +41,8 @@ class Listings:
     def __init__(self, root: str | os.PathLike[str]):
         name = hashlib.sha256(os.path.abspath(root).encode()).hexdigest()[:32]
         self.file = cache_folder() / "listings" / f"{name}.json"
-        self._old: dict[str, list] = {}
-        self._new: dict[str, list] = {}
+        self._old: dict[str, list[Any]] = {}
+        self._new: dict[str, list[Any]] = {}
 
     def __enter__(self) -> Listings:
         try:
@@ -97,9 +97,11 @@ def _list_folder(path: str) -> list[list[str]]:
     return [folders, sorted(name for name, _, entry in kinds if is_picture(name) and entry.is_file())]
 
 
-def _list_tar(path: str) -> list[list]:
+def _list_tar(path: str) -> list[list[str | int]]:
     with tarfile.open(path, "r:") as tar:
-        members = [[m.name, m.offset_data, m.size] for m in tar if m.isfile() and is_picture(m.name)]
+        members: list[list[str | int]] = [
+            [m.name, m.offset_data, m.size] for m in tar if m.isfile() and is_picture(m.name)
+        ]
         check_end(tar)
     return members
 

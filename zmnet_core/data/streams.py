@@ -31,7 +31,7 @@ WINDOW_SIZE = 256  # pictures a lane draws from; of remote shards their files' b
 VALIDATION_SIZE = 64  # pictures that are kept for validation where none are named
 
 
-class ContentStream(IterableDataset):
+class ContentStream(IterableDataset[ContentBatch]):
     """The photographs of this process, batch after batch without end.
 
     Args:

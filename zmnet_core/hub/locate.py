@@ -16,7 +16,9 @@ from ..version import __version__
 from .repository import Access, Repository
 
 SCHEMA = 1  # version of config.json; raised whenever an older zmnet would read a new file wrongly
-UPGRADES: dict[int, Callable[[dict], dict]] = {}  # N: a config of schema N as one of N + 1; without, N is not read
+UPGRADES: dict[
+    int, Callable[[dict[str, Any]], dict[str, Any]]
+] = {}  # N: a config of schema N as one of N + 1; without, N is not read
 CONFIG, WEIGHTS, ATTRIBUTE_WEIGHTS = "config.json", "model.safetensors", "attribute.safetensors"
 
 

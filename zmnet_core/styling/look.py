@@ -193,7 +193,7 @@ def knobs_of(cls: type) -> dict[str, Knob]:
 
 def default_of(cls: type, name: str) -> Any:
     """The default of one of its knobs."""
-    found: Field = next(each for each in fields(cls) if each.name == name)
+    found: Field[Any] = next(each for each in fields(cls) if each.name == name)
     return found.default
 
 

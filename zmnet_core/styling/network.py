@@ -127,7 +127,7 @@ class StyleTransfer(nn.Module):
     @torch.no_grad()
     def encode_attribute(
         self,
-        attribute: str | Tensor | np.ndarray | Sequence,
+        attribute: str | Tensor | np.ndarray | Sequence[object],
         signal: str | None = None,
         table: WordTable | None = None,
         name: str | None = None,

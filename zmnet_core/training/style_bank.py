@@ -21,7 +21,7 @@ from ..files import write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
-from ..networks.pnet import PNet
+from ..networks.heads import PNet
 
 logger = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from accelerate.utils import set_seed
@@ -446,7 +447,7 @@ class Trainer:
         unlike = {"content", *targets.style} if identity else {"pixels"}  # of the other sort of step
         return {name: value for name, value in log.items() if name not in unlike}
 
-    def _validate(self, done: int, progress: tqdm, before: tuple[str, ...] = ()) -> None:
+    def _validate(self, done: int, progress: tqdm[NoReturn], before: tuple[str, ...] = ()) -> None:
         """Score the averaged weights and say where the time went, on the main process; if there is time for it, and
         for what has to be done `before` the end.
         """
