@@ -65,6 +65,7 @@ class PNet(nn.Module):
     """
 
     signal = "image"
+    heads: StyleHeads
     axes: Tensor
 
     def __init__(self, sites: tuple[Site, ...]):
