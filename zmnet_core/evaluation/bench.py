@@ -86,7 +86,7 @@ def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable
 
     def note(conv: nn.Conv2d, inputs: tuple[Tensor]) -> None:
         x = F.interpolate(inputs[0], scale_factor=2) if isinstance(conv, UpsampleConv) else inputs[0]
-        padded = F.pad(x, [p for p in reversed(conv.padding) for _ in (0, 1)])
+        padded = F.pad(x, [side // 2 for side in reversed(conv.kernel_size) for _ in (0, 1)])  # as all of these are
         calls.append((torch.rand_like(padded), conv))
 
     hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
@@ -120,7 +120,7 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
             runs.append(magenta.transform(content, magenta.encode(painting)))
         else:
             style = model.encode_style(painting)
-            runs.append(lambda model=model, style=style: model.apply(content, style))
+            runs.append(partial(model.apply, content, style))
     times = time_in_turn(runs, repeat, device, warm=True)
     yield f"{f'{side} × {side}':22}{'ms':>9}{'ratio':>17}"
     for name, taken in zip(models, times):
@@ -135,7 +135,7 @@ def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: Sequence[i
     yield f"{'drafted, revised':22}{'ms':>9}{'one pass':>10}{'ratio':>7}{'MiB':>9}{'one pass':>10}{'ratio':>7}"
     for side in sides:
         content = torch.rand(1, 3, side, side, device=device)
-        runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
+        runs: list[Callable[[], object]] = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
         taken, whole = time_in_turn(runs, repeat, device)
         ratio = statistics.median(t / w for t, w in zip(taken, whole))
         line = f"{f'{side} × {side}':22}{statistics.median(taken) * 1000:9.1f}"
@@ -159,7 +159,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, 
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
     for side in sides:
         content = torch.rand(1, 3, side, side, device=device)
-        jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
+        jobs.append((f"apply {side} × {side}", model, partial(model.apply, content, style)))
     if model.pnet.signal == "image":
         jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
     for label, network, run in jobs:
