@@ -110,6 +110,7 @@ def test_translations_fit_the_schemas(nodes, language):
         assert set(texts["outputs"]) == {str(index) for index in range(len(schema.outputs))}
 
 
+@pytest.mark.slow
 def test_importing_the_nodes_loads_no_network(tmp_path):
     import subprocess
 
@@ -153,6 +154,7 @@ def test_load_runs_again_when_the_file_changed(nodes, loaded, tmp_path):
     assert nodes.ZMNetLoad.fingerprint_inputs("gone", "") == "missing"
 
 
+@pytest.mark.slow
 def test_load_in_half_precision(nodes, loaded, photo, painting):
     half = nodes.ZMNetLoad.execute("tiny", precision="float16").result[0]
     assert half.net.tnet.out.weight.dtype == torch.float16

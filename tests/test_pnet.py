@@ -75,6 +75,7 @@ def test_gradients_reach_every_trainable_parameter(pnet, make_picture):
             assert name.startswith("vgg.") and parameter.grad is None, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_two_crops_of_a_painting_are_nearer_than_two_paintings(kind, vgg, paintings):
     pnet = untrained(kind, vgg, paintings)
@@ -89,6 +90,7 @@ def test_two_crops_of_a_painting_are_nearer_than_two_paintings(kind, vgg, painti
     assert same < 0.8 * other
 
 
+@pytest.mark.slow
 def test_real_paintings_differ_at_every_site_with_real_vgg_features(vgg, paintings):
     values = styles(untrained("vgg", vgg, paintings), paintings[:2])
     for name, site in by_site(values).items():

@@ -38,6 +38,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_python_examples_run_one_after_the_other(place):
     code = blocks("python")
     assert len(code) == 2
@@ -50,6 +51,7 @@ def test_python_examples_run_one_after_the_other(place):
         assert namespace[name].shape == namespace["photos"].shape
 
 
+@pytest.mark.slow
 def test_command_line_examples_run(place):
     lines = [
         line

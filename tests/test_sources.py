@@ -403,6 +403,7 @@ def loaded(stream, workers: int, start: int, count: int, share: Share = ALONE) -
     return [batch.crops for batch in islice(loader, count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_streamed_batches_go_on_at_any_batch_with_any_number_of_workers(stream, workers):
     whole = loaded(stream, workers, 0, 8)

@@ -120,6 +120,7 @@ def state_of(checkpoint: Path) -> dict[str, object]:
 # Runs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -166,6 +167,7 @@ def test_line_of_the_log_that_was_cut_off_does_not_keep_a_run_from_going_on(make
     assert [line["step"] for line in log_of(tmp_path / "run") if "loss" in line] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(make_config, run, tmp_path):
     other = train(make_config(tmp_path, seed=4))
     assert log_of(other)[0]["loss"] != log_of(run)[0]["loss"]
@@ -266,6 +268,7 @@ def test_vgg_in_a_pnet_stays_as_it_was_through_a_run(make_config, tmp_path, rand
     assert state["pnet.spread"].float().std() > 0, "not calibrated"
 
 
+@pytest.mark.slow
 def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make_picture, tmp_path):
     for name in ("a.png", "b.png"):  # one of the two is held out
         to_pil(make_picture(64, 64, 1)[0]).save(tmp_path / name)
@@ -275,11 +278,13 @@ def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make
     assert sum(pixels[-5:]) < 0.8 * sum(pixels[:5])
 
 
+@pytest.mark.slow
 def test_worker_processes_that_read_photographs_change_nothing(make_config, run, tmp_path):
     train(make_config(tmp_path, dataloader_num_workers=1))
     assert_same_state(load_file(tmp_path / "model.safetensors"), load_file(run / "model.safetensors"))
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_no_bit(make_config, run, tmp_path):
     train(make_config(tmp_path, gradient_checkpointing=True))
     assert_same_state(state_of(tmp_path / "checkpoint-4"), state_of(run / "checkpoint-4"))
@@ -295,6 +300,7 @@ def test_compiled_run_has_the_losses_of_one_that_is_not(make_config, run, tmp_pa
     assert load_file(tmp_path / "model.safetensors").keys() == load_file(run / "model.safetensors").keys()
 
 
+@pytest.mark.slow
 def test_half_precision_trains_nearly_alike_and_keeps_weights_in_float32(make_config, run, tmp_path):
     train(make_config(tmp_path, mixed_precision="bf16"))
     half, whole = ([line["loss"] for line in log_of(folder) if "loss" in line] for folder in (tmp_path, run))
@@ -370,6 +376,7 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run
 # Trackers and the time -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_losses_the_times_and_the_pictures(make_config, tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     train(make_config(tmp_path, validation_steps=2, report_to="tensorboard"))
@@ -451,6 +458,7 @@ def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch)
         assert raised == [signal.SIGINT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", [False, True])
 def test_data_sets_train_and_resume_like_folders(make_config, picture_folder, tmp_path, streaming):
     datasets = pytest.importorskip("datasets")
@@ -505,6 +513,7 @@ def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, pic
         train(make_config(tmp_path / "run", dataloader_num_workers=workers, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["content_dir", "style_dir"])
 def test_missing_folder_stops_the_run_naming_the_flag(make_config, tmp_path, flag):
     with pytest.raises(TrainingError, match=f"--{flag}: there is no file or folder '/nowhere'"):
@@ -572,6 +581,7 @@ def test_cache_of_looks_that_are_not_kept_is_warned_of(make_config, tmp_path, ca
     assert "--style_cache" not in caplog.text
 
 
+@pytest.mark.slow
 def test_run_that_is_stopped_says_by_what_and_how_to_go_on(make_config, tmp_path, caplog, monkeypatch):
     step = Trainer._gradients
     told = "after step 1; checkpoint-1 saved; go on with --resume_from_checkpoint latest"
@@ -846,6 +856,7 @@ def revised(run, make_config, tmp_path):
     return config
 
 
+@pytest.mark.slow
 def test_a_reviser_is_trained_and_nothing_else(revised, run):
     folder = train(revised(pnet_bold=False, content_noise=0.01, identity_every=2))
     before, after = load_file(run / "model.safetensors"), load_file(folder / "model.safetensors")
@@ -860,12 +871,14 @@ def test_a_reviser_is_trained_and_nothing_else(revised, run):
     ].keys()  # the first is the validation's, the second an identity step's
 
 
+@pytest.mark.slow
 def test_an_interrupted_reviser_ends_with_the_bits_of_one_that_was_not(revised):
     whole = train(revised("whole", content_noise=0.01))
     resumed = train(revised("resumed", content_noise=0.01, resume_from_checkpoint=str(whole / "checkpoint-2")))
     assert_same_state(state_of(resumed / "checkpoint-4"), state_of(whole / "checkpoint-4"))
 
 
+@pytest.mark.slow
 def test_a_tnet_that_is_trained_on_keeps_its_reviser(revised, make_config, tmp_path):
     first = train(revised(max_train_steps=2))
     second = train(make_config(tmp_path / "on", init_from=str(first), max_train_steps=2))
@@ -940,6 +953,7 @@ def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, ran
     assert "content" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_a_student_with_a_teacher_trains_and_resumes_to_the_bit(make_config, model, tmp_path, precision):
     model.save_pretrained(tmp_path / "teacher")
