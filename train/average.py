@@ -21,13 +21,19 @@ from zmnet_core.training.checkpoints import save_model
 
 
 def average(
-    models: Annotated[list[str], typer.Argument(help="bundled names, folders or Hub ids of models of one shape")],
-    output_dir: Annotated[Path, typer.Option(help="gets config.json and model.safetensors")],
-    weights: Annotated[str | None, typer.Option(help="their shares, as '0.3,0.7'; equal if left out")] = None,
+    models: Annotated[
+        list[str], typer.Argument(help="the models, all of one shape: bundled names, folders or Hub ids")
+    ],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets config.json and model.safetensors")],
+    weights: Annotated[
+        str | None, typer.Option(help="the share of each model, such as 0.3,0.7; if left out, they are equal")
+    ] = None,
 ) -> None:
-    """Write the weighted mean of models of one shape; words and palettes, which belong to one TNet, are left out.
+    """Write the weighted mean of models of one shape. The PNets for words and palettes are left out, as they belong to
+    one TNet.
 
-    What only some of them have, such as a reviser or what tells a PNet how boldly to paint, is the mean of theirs.
+    What only some of the models have, such as a reviser or the part that tells a PNet how boldly to paint, is averaged
+    over those that have it.
     """
     shares = [1.0] * len(models)
     if weights:

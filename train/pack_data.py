@@ -94,14 +94,16 @@ class Part:
 
 
 def pack_data(
-    content: Annotated[str, typer.Argument(help="photographs: a folder, a list, tar files or a data set")],
-    styles: Annotated[str, typer.Argument(help="paintings, likewise")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write; a new one")],
-    size: Annotated[int, typer.Option(help="most px of a short side", min=64)] = 512,
-    max_mib: Annotated[float, typer.Option(help="MiB of a part, photographs and paintings together")] = 28.0,
-    parts: Annotated[int, typer.Option(help="folders of that size: part-0, part-1, …", min=1)] = 1,
-    quality: Annotated[int, typer.Option(help="of WebP", min=1, max=100)] = 80,
-    seed: Annotated[int, typer.Option(help="of the choice where not all fit")] = 0,
+    content: Annotated[str, typer.Argument(help="the photographs: a folder, a list, tar files or a data set")],
+    styles: Annotated[str, typer.Argument(help="the paintings, in any of the same forms")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder to write, which must not exist yet")],
+    size: Annotated[int, typer.Option(help="the largest short side of a packed picture in pixels", min=64)] = 512,
+    max_mib: Annotated[
+        float, typer.Option(help="how many MiB a part may take, photographs and paintings together")
+    ] = 28.0,
+    parts: Annotated[int, typer.Option(help="how many such parts to make: part-0, part-1, …", min=1)] = 1,
+    quality: Annotated[int, typer.Option(help="the quality of the WebP files", min=1, max=100)] = 80,
+    seed: Annotated[int, typer.Option(help="the seed of the choice where not all pictures fit")] = 0,
 ) -> None:
     """Pack photographs and paintings into shards of a given size."""
     if not max_mib > 0:

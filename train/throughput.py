@@ -48,9 +48,9 @@ if __name__ == "__main__":
         cut = arguments.index("--")
         arguments, options = arguments[:cut], arguments[cut + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", default="1,2", help="numbers of processes")
-    parser.add_argument("--batches", default="1,4", help="photographs a step and process")
-    parser.add_argument("--steps", type=int, default=20, help="steps of every run")
+    parser.add_argument("--processes", default="1,2", help="how many processes to measure with")
+    parser.add_argument("--batches", default="1,4", help="how many photographs per step and process")
+    parser.add_argument("--steps", type=int, default=20, help="how many steps each run takes")
     given = parser.parse_args(arguments)
     batches = [int(number) for number in given.batches.split(",")]
     print("| processes | " + " | ".join(f"batch {batch}" for batch in batches) + " |")
