@@ -1,6 +1,6 @@
 """The parts of the site that are read off the code when it is built, each as Markdown, so that they cannot go stale.
 
-A page asks for one by a line `<!-- generated: NAME ARGUMENT -->`; docs/hooks.py fills it in.
+A page asks for one by a line `<!-- generated: NAME ARGUMENTS -->`; docs/hooks.py fills it in.
 """
 
 from __future__ import annotations
@@ -277,10 +277,11 @@ def takes_of(given: typing.Any) -> str:
 # API -----------------------------------------------------------------------------------------------------------------
 
 
-def api(room: str) -> str:
-    """Every module of a room of zmnet_core, or the module itself, for mkdocstrings to fill in."""
+def api(room: str, *first: str) -> str:
+    """Every module of a room of zmnet_core, or the module itself, for mkdocstrings to fill in; some of them first."""
     place = ROOT / "zmnet_core" / room
     files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    files.sort(key=lambda file: first.index(file.stem) if file.stem in first else len(first))
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files if file.stem[0] != "_"]
     return "\n\n".join(f"::: {name}" for name in names)
 

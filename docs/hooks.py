@@ -16,7 +16,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-MARK = re.compile(r"^<!-- generated: ([\w-]+)(?: ([\w./]+))? -->$", re.MULTILINE)
+MARK = re.compile(r"^<!-- generated: ([\w-]+)((?: \w+)*) -->$", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(?=\))")
 FUNCTION = re.compile(r"`(zmnet_core/[\w/]+)\.py::(\w+)`")
 MODELS = sorted(folder.name for folder in (ROOT / "zmnet_core" / "weights").iterdir() if folder.is_dir())
@@ -51,7 +51,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fill in what is generated, lead links to pages of the site, and functions that are named to their reference."""
     here = page.file.src_uri
-    markdown = MARK.sub(lambda match: generated.PARTS[match[1]](*filter(None, [match[2]])), markdown)
+    markdown = MARK.sub(lambda match: generated.PARTS[match[1]](*match[2].split()), markdown)
     markdown = LINK.sub(lambda match: site_link(here, match[1], match[2] or ""), markdown)
     return FUNCTION.sub(lambda m: f"[{m[0]}][{m[1].replace('/', '.')}.{m[2]}]", markdown)
 
