@@ -199,6 +199,25 @@ def configs() -> str:
     return "\n\n".join(parts)
 
 
+def knobs() -> str:
+    """Every knob of `Look` and of `Walk`, with what it takes."""
+    from zmnet_core.styling.look import Look, Walk, default_of, knobs_of
+
+    parts = []
+    for cls in (Look, Walk):
+        rows = []
+        for name, knob in knobs_of(cls).items():
+            kind = "a whole number" if knob.whole else "a number"
+            kind = f"a multiple of {knob.multiple}" if knob.multiple > 1 else kind
+            span = (
+                f"from {knob.least:g} to {knob.most:g}" if knob.most is not None else f"of {knob.least or 0:g} or more"
+            )
+            takes = f"{kind} {span}" if knob.least is not None else "names" if name == "layers" else "True or False"
+            rows.append((code(name), knob.help, takes + " or None" * knob.optional, code(default_of(cls, name))))
+        parts.append(f"`{cls.__name__}`:\n\n{table(('knob', 'meaning', 'takes', 'default'), rows)}")
+    return "\n\n".join(parts)
+
+
 # Nodes ---------------------------------------------------------------------------------------------------------------
 
 
@@ -291,6 +310,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "scripts": scripts,
     "training-options": training_options,
     "configs": configs,
+    "knobs": knobs,
     "nodes": nodes,
     "api": api,
 }
