@@ -209,11 +209,9 @@ def knobs() -> str:
         for name, knob in knobs_of(cls).items():
             kind = "a whole number" if knob.whole else "a number"
             kind = f"a multiple of {knob.multiple}" if knob.multiple > 1 else kind
-            span = (
-                f"from {knob.least:g} to {knob.most:g}" if knob.most is not None else f"of {knob.least or 0:g} or more"
-            )
+            span = f"from {knob.least or 0:g} {'on' if knob.most is None else f'to {knob.most:g}'}"
             takes = f"{kind} {span}" if knob.least is not None else "names" if name == "layers" else "True or False"
-            rows.append((code(name), knob.help, takes + " or None" * knob.optional, code(default_of(cls, name))))
+            rows.append((code(name), knob.help, takes + ", or None" * knob.optional, code(default_of(cls, name))))
         parts.append(f"`{cls.__name__}`:\n\n{table(('knob', 'meaning', 'takes', 'default'), rows)}")
     return "\n\n".join(parts)
 
