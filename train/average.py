@@ -2,9 +2,9 @@
 
     python train/average.py zmnet-base runs/more --output_dir runs/averaged
 
-A leg of training with a learning rate that moves a finished model also throws it about; half-way between where it
-started and where it ended most of that noise is gone and most of what it learned is there (Wortsman et al. 2022, "Model
-soups"). It says nothing for models trained apart: their channels do not correspond.
+A leg of training with a learning rate that moves a finished model also throws it about. Half-way between where it
+started and where it ended, most of that noise is gone and most of what it learned is there (Wortsman et al. 2022,
+"Model soups"). This does not work for models that were trained apart, because their channels do not correspond.
 """
 
 import copy

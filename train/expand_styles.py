@@ -2,11 +2,11 @@
 
     accelerate launch train/expand_styles.py --style_dir S --content_dir C --output_dir expanded --count 23307
 
-Sub-folders that both folders have (train, val, test …) are splits: each is expanded on its own, in
-proportion to its paintings. `--split train=200 --split val=40` names splits and numbers instead;
-`--split .=500` takes the folders as they are. A run that was stopped in any way goes on where it was;
-on another number of processes as well. On a CPU, start it with `python`, or on N processes with
-`ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N`.
+Sub-folders that both folders have (train, val, test …) are splits, and each is expanded on its own, in proportion to
+its paintings. `--split train=200 --split val=40` names splits and numbers instead, and `--split .=500` takes the
+folders as they are. A run that was stopped in any way goes on where it was, also on another number of processes. On a
+CPU, start it with `python`, or on N processes with `ACCELERATE_USE_CPU=true accelerate launch --multi_gpu
+--num_processes N`.
 """
 
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The paper's experiments, a command each.
+"""Repeat the paper's experiments, with one command for each.
 
     python train/reproduce.py words --output_dir runs/words
     python train/reproduce.py expansion --style_dir S --expanded_dir E --content_dir C --output_dir runs/expansion

@@ -1,8 +1,9 @@
-"""Photographs a second by processes and batch size: short runs of train.py, their table as Markdown.
+"""Measure photographs per second by number of processes and batch size, in short runs of train.py.
 
     python train/throughput.py --processes 1,2 --batches 1,4 -- --content_dir photographs --style_dir paintings
 
-What follows `--` is for train.py. The time is the clock's, from the 6th step to the last, data and all.
+What follows `--` goes to train.py. The time is that of the clock, from the 6th step to the last, with reading data
+and all.
 """
 
 import argparse

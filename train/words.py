@@ -8,9 +8,9 @@ each word (vocabulary.py says which these are), and one that reads colour histog
 each picture, as it is and recoloured (word_data.recolour). They land in `attribute.safetensors` beside the model's
 weights, and in its config.json.
 
-Before that, the test of unseen words: the same regression without the words of vocabulary.HELD_OUT_*, then the style
-loss of photographs repainted after these words, to pictures of theirs that nothing was trained on. With
-`--direct_minutes` it is compared with training by the perceptual loss through the frozen TNet for so long.
+Before that comes the test of unseen words: the same regression without the words of vocabulary.HELD_OUT_*, and then the
+style loss of photographs that are repainted after these words, to pictures of these words that nothing was trained on.
+With `--direct_minutes` this is compared with training by the perceptual loss through the frozen TNet for so long.
 """
 
 import shutil
