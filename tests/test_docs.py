@@ -275,4 +275,4 @@ def test_every_public_name_has_its_place_in_the_reference(site):
 
 def test_the_extra_docs_builds_it_and_the_tests_have_it():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'docs = ["mkdocs-material", "mkdocstrings[python]"]' in text and 'test = ["zmnet[data,docs,' in text
+    assert 'docs = ["mkdocs-material", "mkdocstrings[python]"]' in text and '"zmnet[data,docs,' in text

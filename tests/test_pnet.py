@@ -109,6 +109,8 @@ def test_a_pnet_is_told_how_boldly_to_paint(make_picture):
     assert all((value - values[1]).abs().max() > 1e-3 for value in values[::2])
     mixed = told(features, torch.tensor([0.0, 1.0]))
     torch.testing.assert_close(mixed, torch.stack((values[0][0], values[2][1])))
+    with pytest.raises(TypeError, match="cannot be told"):
+        plain(features, torch.ones(2))
 
 
 def dependencies(pnet: PNet, stages: torch.nn.ModuleList, layer: int, picture: Tensor) -> list[bool]:

@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 from PIL import Image, ImageChops
+from processes import finish, start_alone
 from safetensors.torch import load_file
 from torch.nn.functional import avg_pool2d
 
@@ -39,7 +38,6 @@ from zmnet_core.training.time_budget import TimeBudget
 from zmnet_core.training.trainer import Trainer, build_model, train, unfreeze
 
 pytestmark = pytest.mark.usefixtures("training_environment")
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def forget_accelerate() -> None:
@@ -314,8 +312,7 @@ def test_float16_needs_a_gpu(make_config, tmp_path, monkeypatch):
 def test_termination_signal_ends_the_step_saves_and_leaves_a_model(make_config, tmp_path, random_vgg_file):
     config = make_config(tmp_path, max_train_steps=100_000, checkpointing_steps=100_000)
     script = f"from zmnet_core.training.trainer import *; train(TrainingConfig(**{vars(config)!r}))"
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, env=environment)
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
     try:
         deadline = time.monotonic() + 120
         while not (tmp_path / "log.jsonl").is_file() and time.monotonic() < deadline and process.poll() is None:
@@ -359,18 +356,10 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run
     shutil.copytree(run, tmp_path / "run")
     config = make_config(tmp_path / "run", max_train_steps=9, checkpointing_steps=1, resume_from_checkpoint="latest")
     script = FULL_DISK.format(options=vars(config), share=share)
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parent.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert re.search(r"^error: .*[Ll]ast (whole|good) (one is|checkpoint:).*checkpoint-4", done.stderr, re.M), (
-        done.stderr
-    )
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1 and "Traceback" not in errors
+    assert re.search(r"^error: .*[Ll]ast (whole|good) (one is|checkpoint:).*checkpoint-4", errors, re.M), errors
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["checkpoint-2", "checkpoint-4"]
     assert not [path.name for path in (tmp_path / "run").glob(".*.*")]
     assert_same_state(state_of(tmp_path / "run" / "checkpoint-4"), state_of(run / "checkpoint-4"))
@@ -442,13 +431,11 @@ def test_time_within_a_part_within_a_part_counts_once():
 @pytest.mark.slow
 def test_options_of_a_run_folder_repeat_the_run(make_config, run, tmp_path, random_vgg_file):
     script = Path(__file__).parent.parent / "train" / "train.py"
-    command = [sys.executable, script, "--config", run / "config.yaml", "--output_dir", tmp_path / "again"]
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    environment["PYTHONPATH"] = str(script.parent.parent)
-    subprocess.run([str(part) for part in command], env=environment, check=True)
+    options = ("--config", run / "config.yaml", "--output_dir", tmp_path / "again")
+    finish(start_alone(script, *options, ZMNET_VGG=str(random_vgg_file), ACCELERATE_USE_CPU="true"))
     assert_same_state(state_of(tmp_path / "again" / "checkpoint-4"), state_of(run / "checkpoint-4"))
     again = json.loads((tmp_path / "again" / "environment.json").read_text())
-    assert again["command"] == [str(part) for part in command[1:]] and again["processes"] == 1
+    assert again["command"] == [str(part) for part in (script, *options)] and again["processes"] == 1
 
 
 def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch):
@@ -501,10 +488,9 @@ def test_run_with_workers_ends_after_an_error(make_config, tmp_path, random_vgg_
     options = {"learning_rate": 1e30, "lr_warmup_steps": 0, "max_bad_steps": 1, "dataloader_num_workers": 2}
     config = vars(make_config(tmp_path, **options))
     script = f"from zmnet_core.training.trainer import *; train(TrainingConfig(**{config!r}))"
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    command, root = [sys.executable, "-c", script], Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "1 steps in a row had no finite gradient" in done.stderr
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and "1 steps in a row had no finite gradient" in errors
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -565,7 +551,7 @@ multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,)).start
 print("held", flush=True)
 time.sleep(60)
 """
-    first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    first = start_alone("-c", script)
     assert first.stdout.readline() == "held\n"
     with pytest.raises(TrainingError, match=rf"another process \(pid {first.pid} on .*\) is training in '"):
         train(make_config(tmp_path))

@@ -24,6 +24,7 @@ from zmnet_core.evaluation.baselines.ost import OST, STARTS, OSTConfig
 from zmnet_core.images.picture import find_pictures
 from zmnet_core.networks.vgg import load_vgg16
 from zmnet_core.training.expansion import Expansion, shares
+from zmnet_core.training.group import leave
 
 
 def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:
@@ -91,7 +92,7 @@ def expand(
             rows = expansion.collect()
             losses = sorted(made.loss for made in rows)
             tqdm.write(f"{name}: {len(rows)} images in {output_dir / name}, median loss {losses[len(losses) // 2]:.3f}")
-    accelerator.end_training()
+    leave(accelerator)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
@@ -19,7 +20,7 @@ ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total
 
 
 def model_card(
-    config: Mapping, name: str, run: Path | None = None, licence: str = LICENCE, samples: bool = False
+    config: Mapping[str, Any], name: str, run: Path | None = None, licence: str = LICENCE, samples: bool = False
 ) -> ModelCard:
     """The card of a model.
 
@@ -55,11 +56,11 @@ class Records:
         def text(file: str) -> str:
             return (run / file).read_text(encoding="utf-8") if run and (run / file).is_file() else ""
 
-        self.options: dict = yaml.safe_load(text("config.yaml")) or {}
-        self.environment: dict = json.loads(text("environment.json") or "{}")
+        self.options: dict[str, Any] = yaml.safe_load(text("config.yaml")) or {}
+        self.environment: dict[str, Any] = json.loads(text("environment.json") or "{}")
         lines = [json.loads(line) for line in text("log.jsonl").splitlines() if line.endswith("}")]  # not one cut off
         self.step = max((line["step"] for line in lines), default=0)
-        self.scores: dict = next((line for line in reversed(lines) if "val_total" in line), {})
+        self.scores: dict[str, Any] = next((line for line in reversed(lines) if "val_total" in line), {})
 
     def results(self) -> list[EvalResult]:
         """The validation's errors, for the card's model-index."""
@@ -135,7 +136,7 @@ def _shown(source: object, parts: int = 1) -> str:
     return "/".join(("…", *Path(text).parts[1:][-parts:])) if Path(text).is_absolute() else text
 
 
-def _what(config: Mapping) -> str:
+def _what(config: Mapping[str, Any]) -> str:
     kind, width = config["pnet"].get("kind", "vgg"), config["tnet"].get("width", 32)
     words = "".join(f" It is also guided by `{signal}` vectors." for signal in config.get("attribute_pnets", {}))
     return (
@@ -144,7 +145,7 @@ def _what(config: Mapping) -> str:
     )
 
 
-def _use(config: Mapping, name: str) -> str:
+def _use(config: Mapping[str, Any], name: str) -> str:
     image = config["pnet"].get("kind", "vgg") in IMAGE_KINDS
     call = "stylize(photograph, painting)" if image else 'stylize(photograph, model.encode_attribute("night"))'
     return (
@@ -155,7 +156,7 @@ def _use(config: Mapping, name: str) -> str:
     )
 
 
-def _licence(config: Mapping, licence: str) -> str:
+def _licence(config: Mapping[str, Any], licence: str) -> str:
     vgg = (
         " The VGG-16 layers inside are the Visual Geometry Group's, CC BY 4.0 (Simonyan & Zisserman, 2015)."
         if config["pnet"].get("kind", "vgg") == "vgg"

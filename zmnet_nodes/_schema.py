@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from comfy_api.latest import io
 
@@ -68,7 +69,7 @@ def _choice(name: str) -> str:
     return f"auto leaves the choice to the program, off means 0. {core('styling.look').KNOBS[name].help}"
 
 
-def chosen(value: str, options: object, what: str) -> str:
+def chosen(value: str, options: Collection[str], what: str) -> str:
     """The value of a drop-down, checked (not every ComfyUI does).
 
     Raises:

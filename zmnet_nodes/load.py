@@ -59,8 +59,9 @@ class LoadZMNet(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, model: str | None = None, hub_id: str | None = "") -> bool | str:
-        linked = model is None or hub_id is None  # then they are known only when the node runs
-        return True if linked or hub_id.strip() or model in _folders.model_folders() else _folders.no_model(model)
+        if model is None or hub_id is None:  # linked: known only when the node runs
+            return True
+        return True if hub_id.strip() or model in _folders.model_folders() else _folders.no_model(model)
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None = None, hub_id: str | None = "", **_: object) -> str:

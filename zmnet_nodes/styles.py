@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -61,7 +61,7 @@ class BlendStyles(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, **inputs: list) -> io.NodeOutput:
+    def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []
@@ -151,8 +151,9 @@ class LoadStyle(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, style_file: str | None = None, **_: object) -> str:
-        known = style_file is not None and style_file in _folders.style_names()
-        return _folders.stamp(_folders.style_file(style_file)) if known else "missing"
+        if style_file is None or style_file not in _folders.style_names():
+            return "missing"
+        return _folders.stamp(_folders.style_file(style_file))
 
     @classmethod
     def execute(cls, style_file: str, model: LoadedModel | None = None) -> io.NodeOutput:

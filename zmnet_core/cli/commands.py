@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.models import OptionInfo
+from typing_extensions import Unpack
 
-from ..styling.look import KNOBS, LAYERS, Look, Walk, knobs_of
+from ..styling.look import KNOBS, LAYERS, Knobs, Look, Walk, knobs_of
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -68,21 +70,28 @@ NAMES = {  # of switches; those behind the first are what they were called befor
 }
 
 
-def knob(name: str, of: type = Look) -> object:
+def knob(name: str, of: type = Look) -> OptionInfo:
     """The option of one knob: its range and help."""
     found = knobs_of(of)[name]
     if found.least is None:
-        return Annotated[bool, typer.Option(*NAMES[name], help=found.help)]
+        return typer.Option(*NAMES[name], help=found.help)
     number = int if found.whole else float
-    ends = (None if end is None else number(end) for end in (found.least, found.most))
-    option = typer.Option(**dict(zip(("min", "max"), ends)), help=found.help)
-    return Annotated[number | None if found.optional else number, option]
+    least, most = (None if end is None else number(end) for end in (found.least, found.most))
+    return typer.Option(min=least, max=most, help=found.help)
 
 
-Strength, Size, StyleSize, Bold, KeepColour, Calm, Brush, Draft, Tile = (
-    knob(name) for name in ("strength", "size", "style_size", "bold", "keep_colour", "calm", "brush", "draft", "tile")
-)
-Frames, Smooth, ThereAndBack = (knob(name, Walk) for name in ("frames", "smooth", "there_and_back"))
+Strength = Annotated[float, knob("strength")]
+Size = Annotated[int | None, knob("size")]
+StyleSize = Annotated[int, knob("style_size")]
+Bold = Annotated[float, knob("bold")]
+KeepColour = Annotated[bool, knob("keep_colour")]
+Calm = Annotated[float, knob("calm")]
+Brush = Annotated[float, knob("brush")]
+Draft = Annotated[int | None, knob("draft")]
+Tile = Annotated[int | None, knob("tile")]
+Frames = Annotated[int, knob("frames", Walk)]
+Smooth = Annotated[bool, knob("smooth", Walk)]
+ThereAndBack = Annotated[bool, knob("there_and_back", Walk)]
 LayersOption = Annotated[str | None, typer.Option(help=KNOBS["layers"].help, metavar="NAMES")]
 USUAL, WALK = Look(), Walk()
 
@@ -118,7 +127,7 @@ def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     """Say what went wrong and exit with status 1."""
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(1)
@@ -136,18 +145,17 @@ def load_model(name: str, device: str) -> ZMNet:
         return ZMNet.from_pretrained(name).to(torch.device(device))
     except (RuntimeError, AssertionError) as error:  # torch's two ways to say that a device is not there
         fail(f"the device '{device}' cannot be used: {error}")
-        raise
 
 
-def look_of(layers: str | None, **knobs: object) -> Look:
-    """The look of a command's options.
+def look_of(groups: str | None, **knobs: Unpack[Knobs]) -> Look:
+    """The look of a command's options; `groups` of layers as they are written there.
 
     Raises:
         typer.BadParameter: a value that its option takes and a `Look` does not.
     """
-    chosen = LAYERS if layers is None else tuple(part.strip() for part in layers.split(","))
+    knobs["layers"] = LAYERS if groups is None else tuple(part.strip() for part in groups.split(","))
     try:
-        return Look(layers=chosen, **knobs)
+        return Look(**knobs)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -252,8 +260,8 @@ def stylize(
     from ..styling.style import Style
 
     look = look_of(
-        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
-        calm=calm, brush=brush, draft=draft, tile=tile,
+        layers, strength=strength, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour, calm=calm,
+        brush=brush, draft=draft, tile=tile,
     )  # fmt: skip
     style, attribute = style or [], attribute or []
     if not style and not attribute:
@@ -419,14 +427,14 @@ def animate(
     check_video(output)
     check_attributes(text for text in (start, end) if not is_file(text))
     look = look_of(
-        strength=strength, layers=layers, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour,
-        calm=calm, brush=brush, draft=draft, tile=tile,
+        layers, strength=strength, size=size, style_size=style_size, bold=bold, keep_colour=keep_colour, calm=calm,
+        brush=brush, draft=draft, tile=tile,
     )  # fmt: skip
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, size, least=MIN_SIDE))[None]
     network = load_model(model, device)
-    ends = [load_signal(network, text, look) for text in (start, end)]
+    first, last = (load_signal(network, text, look) for text in (start, end))
     shares = shares_of(frames, smooth, there_and_back)
-    pictures = painted(network, content, *ends, shares, look)
+    pictures = painted(network, content, first, last, shares, look)
     bar = tqdm(pictures, "animate", total=frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 
@@ -456,8 +464,8 @@ def words(
             known = (sentences().table if signal == "sentence" else glove()).words
             typer.echo("\n".join(word for word in known if search.lower() in word))
     if not any(pnet.words for pnet in pnets.values()):
-        known = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
-        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{known}")
+        hint = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
+        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{hint}")
     if "histogram" in pnets and not search:
         typer.echo("colours: any, as #d9a441")
 
@@ -667,16 +675,24 @@ def bench(
         list[str] | None,
         typer.Option(help="Another model to time at 384 × 384, or magenta. Repeat the option for several."),
     ] = None,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=16,
+            help="The side of the pictures in pixels. Repeat the option for several; if left out, they are 256, 512 "
+            "and 1024.",
+        ),
+    ] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
     """Measure time and memory, beside the bare convolutions of the same shapes and beside other models."""
-    from ..evaluation.bench import race, report
+    from ..evaluation.bench import SIDES, race, report
 
     network = load_model(model, device)
-    for line in report(network, model, repeat, large):
+    for line in report(network, model, repeat, large, tuple(side or SIDES)):
         typer.echo(line)
     if beside:
         others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
-        for line in race({model: network} | others, repeat):
+        for line in race({model: network, **others}, repeat):
             typer.echo(line)

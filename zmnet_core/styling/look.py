@@ -11,9 +11,11 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 LAYERS = ("detail", "colour", "texture")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,33 @@ class Knob:
         """ValueError, saying what is wrong and what is right, if the knob does not take the value."""
         if value is None and self.optional:
             return
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if self.least is None:
             if not isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}: yes or no (True, False) is expected.")
             return
-        fits = number and self.least <= value <= (math.inf if self.most is None else self.most)
-        if not fits or (self.whole and value != int(value)) or (self.multiple > 1 and value % self.multiple):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self._holds(self.least, value):
             kind = "a whole number" if self.whole else "a number"
             kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
             span = f"from {self.least:g} to {self.most:g}" if self.most is not None else f"of {self.least:g} or more"
             raise ValueError(f"{name} is {value}: {kind} {span} is expected. {self.help}")
 
+    def _holds(self, least: float, value: float) -> bool:
+        most = math.inf if self.most is None else self.most
+        return least <= value <= most and not (self.whole and value % self.multiple)  # ∞ % 1 is NaN
 
-def _knob(default: object, help: str, **knob: Any) -> Any:
-    return field(default=default, metadata={"knob": Knob(help, **knob)})
+
+def _knob(
+    default: T,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    step: float | None = None,
+    multiple: int = 1,
+    optional: bool = False,
+    whole: bool = False,
+) -> T:
+    return field(default=default, metadata={"knob": Knob(help, least, most, step, multiple, optional, whole)})
 
 
 @dataclass(frozen=True)
@@ -149,6 +163,23 @@ class Look:
         return cls(**known(function, knobs, KNOBS))
 
 
+class Knobs(TypedDict, total=False):
+    """The fields of a `Look` for functions that take them by name (`**look: Unpack[Knobs]`): names and types, as there,
+    for type checkers; whatever else a knob is stands in `Look`.
+    """
+
+    strength: float
+    layers: tuple[str, ...]
+    size: int | None
+    style_size: int
+    bold: float
+    keep_colour: bool
+    calm: float
+    brush: float
+    draft: int | None
+    tile: int | None
+
+
 @dataclass(frozen=True)
 class Walk:
     """How an animation goes from one style to another."""
@@ -169,7 +200,7 @@ def knobs_of(cls: type) -> dict[str, Knob]:
 
 def default_of(cls: type, name: str) -> Any:
     """The default of one of its knobs."""
-    found: Field = next(each for each in fields(cls) if each.name == name)
+    found: Field[Any] = next(each for each in fields(cls) if each.name == name)
     return found.default
 
 

@@ -19,9 +19,9 @@ import yaml
 from ..data.sources import FORMS
 from ..errors import TrainingError
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
-from ..networks.pnet import IMAGE_KINDS
-from ..networks.reviser import DRAFT_SIDE, MOST_FACTOR, Reviser
-from ..networks.tnet import KERNELS, MIN_SIDE
+from ..networks.pnet import IMAGE_KINDS, PNetConfig
+from ..networks.reviser import DRAFT_SIDE, MOST_FACTOR, Reviser, ReviserOptions
+from ..networks.tnet import KERNELS, MIN_SIDE, TNetOptions
 from ..networks.vgg import LAYER_ORDER
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,12 @@ AT_LEAST_ONE = (
 )  # fmt: skip
 
 
-def option(default: object, text: str, **metadata: object) -> typing.Any:
-    """A field with its help text."""
-    return field(default=default, metadata={"help": text, **metadata})
+T = typing.TypeVar("T")
+
+
+def option(default: T, text: str, *, choices: tuple[str, ...] = ()) -> T:
+    """A field with its help text, and the only values that it takes."""
+    return field(default=default, metadata={"help": text} | ({"choices": choices} if choices else {}))
 
 
 @dataclass
@@ -219,9 +222,9 @@ class TrainingConfig:
             scales=tuple(int(scale) for scale in self.style_scales.split(",")),
         )
 
-    def networks(self) -> tuple[dict[str, object], dict[str, object]]:
+    def networks(self) -> tuple[TNetOptions, PNetConfig]:
         """The TNet's and the PNet's keyword arguments: what config.json will say, without what is the default."""
-        tnet: dict[str, object] = {"width": self.tnet_width}
+        tnet: TNetOptions = {"width": self.tnet_width}
         if self.tnet_edge:
             tnet["edge"] = self.tnet_edge
         if self.tnet_kernel != 9:
@@ -230,7 +233,7 @@ class TrainingConfig:
             tnet["separable"] = True
         if self.tnet_palette:
             tnet["palette"] = True
-        pnet: dict[str, object] = {"kind": self.pnet}
+        pnet: PNetConfig = {"kind": self.pnet}
         if self.pnet_width:
             pnet["width"] = self.pnet_width
         if self.pnet_taps:
@@ -239,12 +242,16 @@ class TrainingConfig:
             pnet["bold"] = True
         return tnet, pnet
 
-    def reviser_options(self) -> dict[str, object] | None:
+    def reviser_options(self) -> ReviserOptions | None:
         """The reviser's keyword arguments; None: no reviser is trained."""
         if self.reviser_width == 0:
             return None
-        sizes = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
-        return sizes | {"draft": self.draft}
+        return {
+            "width": self.reviser_width,
+            "edge": self.reviser_edge,
+            "blocks": self.reviser_blocks,
+            "draft": self.draft,
+        }
 
     def check(self) -> None:
         """Refuse what cannot be trained.
@@ -384,7 +391,7 @@ def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
     return options
 
 
-def _converted(value: object, kind: type) -> object:
+def _converted(value: typing.Any, kind: type) -> object:
     """A YAML value in an option's type; PyYAML takes `1e-4` for text."""
     if isinstance(value, bool) != (kind is bool):
         raise TypeError(f"{'true or false' if kind is bool else 'a value'} is expected")

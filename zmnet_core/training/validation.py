@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ..data.pictures import Pictures, centre_square
 from ..data.sources import PictureFile
-from ..evaluation.judge import Judge, contact_sheet, summarise
+from ..evaluation.judge import Judge, Score, contact_sheet, summarise
 from ..files import replacing
 from ..images.resize import looked_at
 from ..model import ZMNet
@@ -29,12 +30,12 @@ class Validation:
     def __init__(
         self,
         config: TrainingConfig,
-        contents: list[PictureFile],
-        paintings: list[PictureFile],
+        contents: Sequence[PictureFile],
+        paintings: Sequence[PictureFile],
         judge: Judge,
         budget: TimeBudget,
     ):
-        def squares(files: list[PictureFile], step: int) -> list[Tensor]:
+        def squares(files: Sequence[PictureFile], step: int) -> list[Tensor]:
             chosen = Pictures([files[(i * step) % len(files)] for i in range(config.validation_pairs)])
             return [centre_square(chosen[i], config.validation_resolution)[None] for i in range(len(chosen))]
 
@@ -56,7 +57,8 @@ class Validation:
         None, and nothing is written, if on the way there is no longer time for the rest and, `before` the run's end,
         these.
         """
-        rows, scores = [], []
+        rows: list[list[Tensor]] = []
+        scores: list[Score] = []
         with self.budget.measure("validation"):
             for pair in self.pairs:
                 if not self.budget.allows("one pair", before):
@@ -69,7 +71,9 @@ class Validation:
                     )
                     scores.append(self.judge(stylised, pair))
                 rows.append([pair.content, pair.painting, stylised])
-            sheet = contact_sheet([a + b for a, b in zip_longest(rows[::2], rows[1::2], fillvalue=[])])
+            lines = [[*left, *(right or [])] for left, right in zip_longest(rows[::2], rows[1::2])]
+            sheet = contact_sheet(lines)
             with replacing(grid) as temporary:
                 sheet.save(temporary)
-        return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
+        medians = {key: value["median"] for key, value in summarise(scores).items()}
+        return {f"val_{key}": median for key, median in medians.items() if median is not None}  # none is
