@@ -151,7 +151,7 @@ def arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str, str]]
 
 
 def training_options() -> str:
-    """Every field of `TrainingConfig`, under the headings that its source has as comments."""
+    """Every field of `TrainingConfig`, under the headings that its source has: a `group`, or a comment of its own line."""
     from zmnet_core.training.config import TrainingConfig
 
     headings = headings_of(TrainingConfig)
@@ -159,7 +159,7 @@ def training_options() -> str:
     parts: dict[str, list[tuple[str, str, str, str]]] = {}
     heading = "Options"
     for field in dataclasses.fields(TrainingConfig):
-        heading = headings.get(field.name, heading)
+        heading = field.metadata.get("group") or headings.get(field.name, heading)
         kind = " or ".join(map(code, field.metadata.get("choices", ()))) or type_name(hints[field.name])
         default = str(field.default).lower() if kind == "yes or no" else field.default
         default = "required" if default == "" else "none" if default is None else code(default)
