@@ -151,7 +151,7 @@ def arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str, str]]
 
 
 def training_options() -> str:
-    """Every field of `TrainingConfig`, under the headings that its source has: a `group`, or a comment of its own line."""
+    """Every field of `TrainingConfig`, under the headings that its source has: a `group`, or a comment on its own."""
     from zmnet_core.training.config import TrainingConfig
 
     headings = headings_of(TrainingConfig)
