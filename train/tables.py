@@ -47,8 +47,8 @@ def glove_table(full: WordTable, words: list[str], path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--glove", type=Path, required=True, help="the larger GloVe table (.safetensors, or text)")
-    parser.add_argument("--labels", type=Path, required=True, help="labels.tsv with the painters")
+    parser.add_argument("--glove", type=Path, required=True, help="the full GloVe table (.safetensors or text)")
+    parser.add_argument("--labels", type=Path, required=True, help="the file labels.tsv, which names the painters")
     options = parser.parse_args()
     with open(options.labels, encoding="utf-8") as file:
         painters = sorted({painter(row["artist"]) for row in csv.DictReader(file, delimiter="\t")})

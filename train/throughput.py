@@ -1,8 +1,9 @@
-"""Photographs a second by processes and batch size: short runs of train.py, their table as Markdown.
+"""Measure photographs per second by number of processes and batch size, in short runs of train.py.
 
     python train/throughput.py --processes 1,2 --batches 1,4 -- --content_dir photographs --style_dir paintings
 
-What follows `--` is for train.py. The time is the clock's, from the 6th step to the last, data and all.
+What follows `--` goes to train.py. The time is that of the clock, from the 6th step to the last, with reading data
+and all.
 """
 
 import argparse
@@ -48,9 +49,9 @@ if __name__ == "__main__":
         cut = arguments.index("--")
         arguments, options = arguments[:cut], arguments[cut + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--processes", default="1,2", help="numbers of processes")
-    parser.add_argument("--batches", default="1,4", help="photographs a step and process")
-    parser.add_argument("--steps", type=int, default=20, help="steps of every run")
+    parser.add_argument("--processes", default="1,2", help="how many processes to measure with")
+    parser.add_argument("--batches", default="1,4", help="how many photographs per step and process")
+    parser.add_argument("--steps", type=int, default=20, help="how many steps each run takes")
     given = parser.parse_args(arguments)
     batches = [int(number) for number in given.batches.split(",")]
     print("| processes | " + " | ".join(f"batch {batch}" for batch in batches) + " |")
