@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+# The networks here are tiny: a second thread costs more than it brings, and on a machine that is busy with something
+# else a hundred times more. What the tests start has it from here.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
 import torch
 import torch.nn.functional as F
 from hypothesis import settings
@@ -24,8 +29,6 @@ from zmnet_core.networks.tnet import TNet
 from zmnet_core.networks.vgg import VGG16, load_vgg16
 from zmnet_core.styling.style import Style
 
-# The networks here are tiny: a second thread costs more than it brings, and on a machine that is
-# busy with something else a hundred times more.
 torch.set_num_threads(1)
 
 settings.register_profile("zmnet", deadline=None, max_examples=25, derandomize=True, database=None)

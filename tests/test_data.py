@@ -207,6 +207,7 @@ def test_boldness_is_drawn_evenly():
     torch.testing.assert_close(bold.sort().values, (torch.arange(1000) + 0.5) / 1000, atol=0.06, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes, accumulation", [(2, 1), (3, 1), (1, 2), (2, 3)])
 def test_a_step_holds_the_same_samples_however_it_is_shared_out(files, make_bank, processes, accumulation):
     shares = [Share(process, processes, accumulation) for process in range(processes)]

@@ -1,4 +1,4 @@
-"""Real processes: `accelerate launch`, gradients averaged by gloo, runs that are killed and go on."""
+"""Real processes: gradients averaged by gloo, runs that are killed and go on, signals to `accelerate launch`."""
 
 import json
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def launch(picture_folder, random_vgg_file):
     """Start train/train.py on so many processes, with a global batch of 6 photographs."""
 
-    def start(folder, processes=1, accumulation=1, steps=2, script=ROOT / "train/train.py", **options):
+    def start(folder, processes=1, accumulation=1, steps=2, script=ROOT / "train/train.py", launcher=False, **options):
         batch = 6 // (processes * accumulation)
         settings = {
             "content_dir": picture_folder,
@@ -50,7 +50,7 @@ def launch(picture_folder, random_vgg_file):
         flags = [
             part for name, value in settings.items() for part in ([f"--{name}"] + [str(value)] * (value is not True))
         ]
-        return start_script(script, *flags, processes=processes, vgg=random_vgg_file)
+        return start_script(script, *flags, processes=processes, vgg=random_vgg_file, launcher=launcher)
 
     return start
 
@@ -192,6 +192,27 @@ def test_another_number_of_processes_goes_on_with_a_warning(launch, tmp_path):
     assert [checkpoint.name for checkpoint in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-3"]
 
 
+THREADS = f"""
+import atexit, glob, os, runpy, sys
+from pathlib import Path
+def tell(names=Path(__file__).with_name(f"rank-{{os.environ['RANK']}}.txt")):
+    names.write_text(" ".join(Path(name).read_text().strip() for name in glob.glob("/proc/self/task/*/comm")))
+atexit.register(tell)
+sys.argv[0] = {str(ROOT / "train/train.py")!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="this system does not list threads in /proc")
+def test_no_thread_of_the_group_lives_on_when_a_process_ends(launch, tmp_path):
+    """One that lets go of a tensor while Python ends makes the process die with SIGABRT."""
+    (tmp_path / "threads.py").write_text(THREADS)
+    finish(launch(tmp_path / "run", 2, steps=1, script=tmp_path / "threads.py", launcher=True))
+    for rank in range(2):
+        alive = (tmp_path / f"rank-{rank}.txt").read_text()
+        assert "python" in alive and "gloo" not in alive
+
+
 # Signals ---------------------------------------------------------------------------------------
 
 
@@ -199,7 +220,8 @@ def test_another_number_of_processes_goes_on_with_a_warning(launch, tmp_path):
 @pytest.mark.parametrize("to", ["one process", "everything"])
 def test_signal_ends_the_step_and_saves_on_all_processes(launch, tmp_path, number, to):
     """One of two processes is told to end, or all at once, with the launcher and the loader workers (Ctrl-C)."""
-    process = launch(tmp_path, 2, steps=100_000, checkpointing_steps=100_000, dataloader_num_workers=1)
+    options = {"steps": 100_000, "checkpointing_steps": 100_000, "dataloader_num_workers": 1}
+    process = launch(tmp_path, 2, launcher=to == "everything", **options)
     log = tmp_path / "log.jsonl"
     deadline = time.monotonic() + 240
     while not (log.is_file() and log.stat().st_size) and time.monotonic() < deadline and process.poll() is None:
@@ -207,11 +229,9 @@ def test_signal_ends_the_step_and_saves_on_all_processes(launch, tmp_path, numbe
     if to == "everything":
         send(process, number)
     else:
-        training = [
-            child for child in psutil.Process(process.pid).children() if "train.py" in " ".join(child.cmdline())
-        ]
-        assert len(training) == 2
-        training[1].send_signal(number)
+        ranks = psutil.Process(process.pid).children()
+        assert len(ranks) == 2
+        ranks[1].send_signal(number)
     output, _ = process.communicate(timeout=240)
     # Torch's launcher, if it is told to end as well, waits for its processes and then says by 1 that it was told.
     assert process.returncode == (0 if to == "one process" else 1), output[-3000:]

@@ -155,6 +155,7 @@ def run(pairs, model, random_vgg_file, monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_sizes_beyond_the_pictures_are_left_out_unless_they_may_be_enlarged(run):
     said, folder = run(sizes=[64, 96], limit=1)
     assert "96 px: none of the 2 pairs" in said and "--enlarge" in said and "1 pairs, 64 px" in said
@@ -166,6 +167,7 @@ def test_sizes_beyond_the_pictures_are_left_out_unless_they_may_be_enlarged(run)
         run(sizes=[96])
 
 
+@pytest.mark.slow
 def test_the_report_has_every_column_and_the_json_every_figure(run):
     said, folder = run()
     assert "left out: MicroAST, WCT-16x" in said
@@ -178,6 +180,7 @@ def test_the_report_has_every_column_and_the_json_every_figure(run):
     assert medians["palette"]["median"] > 0 and medians["total"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_a_model_has_rows_for_boldness_and_for_one_pass(run, told, pairs):
     said, folder = run(first=told, bold=[0, 1])
     size = json.loads((folder / "evaluation.json").read_text())["sizes"]["64"]
@@ -192,6 +195,7 @@ def test_a_model_has_rows_for_boldness_and_for_one_pass(run, told, pairs):
         run(bold=[0.5, 1])
 
 
+@pytest.mark.slow
 def test_blind_sheets_show_the_models_and_not_the_photograph_again(run):
     said, folder = run(blind=2)
     assert "blind-key.json" in said

@@ -52,6 +52,7 @@ def test_a_resumed_run_exports_the_average_it_goes_on_from(make_config, tmp_path
     assert_same_weights(ZMNet.from_pretrained(tmp_path / "out"), ended)
 
 
+@pytest.mark.slow
 def test_exports_come_as_often_as_they_are_asked_for(make_config, tmp_path, monkeypatch):  # noqa: F811
     seen = []
     write = Export.__call__
@@ -92,6 +93,7 @@ def step_of(folder):
         return int(file.metadata()["step"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_run_that_goes_on_from_further_back_leaves_its_exports(make_config, tmp_path, monkeypatch, caplog, apart):  # noqa: F811
     out = tmp_path / ("out" if apart else "run")
@@ -116,6 +118,7 @@ def test_a_run_that_goes_on_from_further_back_leaves_its_exports(make_config, tm
     assert step_of(out) == 6
 
 
+@pytest.mark.slow
 def test_a_model_of_another_run_is_not_overwritten(make_config, model, tmp_path):  # noqa: F811
     one = train(make_config(tmp_path / "one", export_dir=str(tmp_path / "out")))
     before = (tmp_path / "out" / "model.safetensors").read_bytes()
@@ -130,6 +133,7 @@ def test_a_model_of_another_run_is_not_overwritten(make_config, model, tmp_path)
         train(make_config(tmp_path / "mine"))
 
 
+@pytest.mark.slow
 def test_what_a_run_that_did_no_step_left_is_overwritten(make_config, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(Trainer, "_gradients", crash_in_step(1))
     with pytest.raises(RuntimeError):

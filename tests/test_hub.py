@@ -184,6 +184,7 @@ def zmnet(*arguments, endpoint, home, **variables):
 # Push, load ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_run_pushed_by_command_comes_back_to_the_bit_in_another_process(hub, client, run, tmp_path):
     options = ("--private", "--token", TOKEN, "--message", "First try")
     done = zmnet("push", run, "org/mine", *options, endpoint=hub.url, home=tmp_path)
@@ -324,6 +325,7 @@ def test_card_the_hub_refuses_is_refused_in_its_words(hub, client, run):
 # Transfer and cache ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_download_goes_on_where_the_connection_was_cut(hub, client, tmp_path):
     publish(hub, BUNDLED / "zmnet-base", "org/base", [*FILES, "attribute.safetensors"])
     hub.cuts = [12_000_000] * 2  # config.json ends before; huggingface_hub writes 10 MiB at a time
@@ -341,6 +343,7 @@ def test_download_of_less_than_ten_mebibytes_that_is_cut_is_done_again_from_its_
     assert hub.asked("GET", "/objects/") == ["", ""] and not hub.cuts
 
 
+@pytest.mark.slow
 def test_download_that_breaks_off_leaves_nothing_that_is_taken_for_a_model(hub, client, model, published, tmp_path):
     hub.cuts = [15_000] * 50
     with pytest.raises(WeightsNotFoundError, match="model.safetensors of 'org/model' was not downloaded to the end"):
@@ -353,6 +356,7 @@ def test_download_that_breaks_off_leaves_nothing_that_is_taken_for_a_model(hub, 
     assert client(load, "org/model", cache_dir=tmp_path) == picture(model)
 
 
+@pytest.mark.slow
 def test_process_killed_while_it_downloads_leaves_a_cache_that_works(hub, client, tmp_path):
     publish(hub, BUNDLED / "zmnet-base", "org/base", [*FILES, "attribute.safetensors"])
     hub.stall_at = 12_000_000
@@ -533,6 +537,7 @@ def test_sentence_encoder_is_downloaded_once_and_then_needs_no_hub(hub, client, 
 # No Hub ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hub_that_does_not_answer_is_not_waited_for(hub, client, model, published, tmp_path):
     client(load, "org/model", cache_dir=tmp_path)
     hub.silent_for = 9
@@ -554,6 +559,7 @@ def test_hub_with_trouble_does_not_keep_a_cached_model_from_loading(hub, client,
             client(load, "org/model", cache_dir=tmp_path, force_download=True)
 
 
+@pytest.mark.slow
 def test_no_connection_is_said_within_seconds(run, tmp_path):
     nowhere = f"http://127.0.0.1:{free_port()}"
     code = (
@@ -574,6 +580,7 @@ def test_no_connection_is_said_within_seconds(run, tmp_path):
         assert float(seconds) < 5 and said.startswith(f"{nowhere} cannot be reached (Connect")
 
 
+@pytest.mark.slow
 def test_model_in_the_cache_loads_without_connection(hub, client, model, published, folder, tmp_path):
     client(load, "org/model", cache_dir=tmp_path / "hub")  # where HF_HOME has it
     done = zmnet("words", "--model", "org/model", endpoint=f"http://127.0.0.1:{free_port()}", home=tmp_path)
@@ -581,6 +588,7 @@ def test_model_in_the_cache_loads_without_connection(hub, client, model, publish
     assert "is taken from the cache: " in done.stderr
 
 
+@pytest.mark.slow
 def test_offline_mode_is_named(tmp_path):
     done = zmnet("words", "--model", "org/model", endpoint="http://127.0.0.1:9", home=tmp_path, HF_HUB_OFFLINE="1")
     assert "HF_HUB_OFFLINE is set, and 'org/model' is neither a folder nor in the cache" in done.stderr

@@ -484,6 +484,7 @@ def test_weights_that_are_changed_in_place_are_noticed(model):
     assert model.fingerprint != before
 
 
+@pytest.mark.slow
 def test_double_precision_gives_the_same_picture(model, told, contents, make_picture):
     for net, pictures in ((model, contents), (told, make_picture(100, 100, 3))):
         style = net.encode_style(pictures[:1])

@@ -110,12 +110,13 @@ def test_translations_fit_the_schemas(nodes, language):
         assert set(texts["outputs"]) == {str(index) for index in range(len(schema.outputs))}
 
 
+@pytest.mark.slow
 def test_importing_the_nodes_loads_no_network(tmp_path):
     import subprocess
 
     code = (
-        "import sys; sys.path[:0] = ['.', 'tests/comfyui']\n"
-        "import torch, pathlib, comfy_standin\n"
+        "import sys; sys.path.insert(0, '.')\n"
+        "import torch, pathlib; from tests.comfyui import comfy_standin\n"
         "patch = type('P', (), {'setitem': lambda s, d, k, v: d.update({k: v}), 'delitem': lambda s, d, k: None})()\n"
         f"comfy_standin.install(patch, pathlib.Path({str(tmp_path)!r}))\n"
         "import zmnet_nodes; [node.define_schema() for node in zmnet_nodes.NODES]\n"
@@ -153,6 +154,7 @@ def test_load_runs_again_when_the_file_changed(nodes, loaded, tmp_path):
     assert nodes.ZMNetLoad.fingerprint_inputs("gone", "") == "missing"
 
 
+@pytest.mark.slow
 def test_load_in_half_precision(nodes, loaded, photo, painting):
     half = nodes.ZMNetLoad.execute("tiny", precision="float16").result[0]
     assert half.net.tnet.out.weight.dtype == torch.float16

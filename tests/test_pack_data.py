@@ -40,6 +40,7 @@ def members(folder):
     return found
 
 
+@pytest.mark.slow
 def test_everything_fits_and_training_reads_it(folders, make_config, tmp_path, training_environment):  # noqa: F811
     assert "18 of 18 pictures packed; 0 had no room, 0 could not be read" in pack(folders, "--size", "64")
     pictures = members(folders / "packed")
@@ -52,11 +53,13 @@ def test_everything_fits_and_training_reads_it(folders, make_config, tmp_path, t
     train(make_config(tmp_path / "run", content_dir=content, style_dir=styles, max_train_steps=1))
 
 
+@pytest.mark.slow
 def test_no_picture_is_enlarged(folders):
     pack(folders, "--size", "512")
     assert {picture.size for picture in members(folders / "packed").values()} == {(120, 90)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [1, 2])
 def test_parts_stay_below_their_size_and_take_the_same_share_of_both(folders, parts):
     said = pack(folders, "--max_mib", "0.07", "--parts", parts)
@@ -75,6 +78,7 @@ def test_parts_stay_below_their_size_and_take_the_same_share_of_both(folders, pa
     assert f"{taken} of 18 pictures packed; {18 - taken} had no room" in said
 
 
+@pytest.mark.slow
 def test_same_command_same_bytes_and_another_seed_another_choice(folders):
     found = []
     for number, seed in enumerate((0, 0, 1)):
@@ -85,6 +89,7 @@ def test_same_command_same_bytes_and_another_seed_another_choice(folders):
     assert found[0] == found[1] and found[0] != found[2]
 
 
+@pytest.mark.slow
 def test_a_webp_file_that_fits_is_taken_as_it_is(folders):
     picture = Image.open(folders / "content/0.png")
     picture.save(folders / "content/small.webp", quality=30)
@@ -94,6 +99,7 @@ def test_a_webp_file_that_fits_is_taken_as_it_is(folders):
     assert original in data
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_named(folders):
     (folders / "content/broken.jpg").write_bytes(b"no picture")
     Image.new("RGB", (8, 300)).save(folders / "styles/line.png")
@@ -102,6 +108,7 @@ def test_what_cannot_be_read_is_named(folders):
     assert "broken.jpg" in told and "line.png\t8×300 px, 16 are the least" in told
 
 
+@pytest.mark.slow
 def test_packed_names_lead_back_to_the_files(folders):
     pack(folders, "--size", "64")
     lines = [line.split("\t") for line in (folders / "packed" / "names.tsv").read_text().splitlines()]
@@ -111,11 +118,13 @@ def test_packed_names_lead_back_to_the_files(folders):
     )
 
 
+@pytest.mark.slow
 def test_parts_that_are_not_needed_are_told(folders):
     assert "everything had room in 1 of 3 parts" in pack(folders, "--parts", 3)
     assert [path.name for path in (folders / "packed").glob("part-*")] == ["part-0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["a file", "no room"])
 def test_an_output_that_cannot_be_written_is_told_in_a_line(folders, place):
     (folders / "packed").write_text("mine")
@@ -125,6 +134,7 @@ def test_an_output_that_cannot_be_written_is_told_in_a_line(folders, place):
     assert process.returncode == 1 and "cannot be written: Not a directory." in errors and "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -75,6 +75,7 @@ def test_gradients_reach_every_trainable_parameter(pnet, make_picture):
             assert name.startswith("vgg.") and parameter.grad is None, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", IMAGE_KINDS)
 def test_two_crops_of_a_painting_are_nearer_than_two_paintings(kind, vgg, paintings):
     pnet = untrained(kind, vgg, paintings)
@@ -89,6 +90,7 @@ def test_two_crops_of_a_painting_are_nearer_than_two_paintings(kind, vgg, painti
     assert same < 0.8 * other
 
 
+@pytest.mark.slow
 def test_real_paintings_differ_at_every_site_with_real_vgg_features(vgg, paintings):
     values = styles(untrained("vgg", vgg, paintings), paintings[:2])
     for name, site in by_site(values).items():
@@ -109,6 +111,8 @@ def test_a_pnet_is_told_how_boldly_to_paint(make_picture):
     assert all((value - values[1]).abs().max() > 1e-3 for value in values[::2])
     mixed = told(features, torch.tensor([0.0, 1.0]))
     torch.testing.assert_close(mixed, torch.stack((values[0][0], values[2][1])))
+    with pytest.raises(TypeError, match="cannot be told"):
+        plain(features, torch.ones(2))
 
 
 def dependencies(pnet: PNet, stages: torch.nn.ModuleList, layer: int, picture: Tensor) -> list[bool]:

@@ -3,16 +3,13 @@
 import inspect
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests.processes import ROOT, finish, start_alone
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -41,6 +38,7 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_python_examples_run_one_after_the_other(place):
     code = blocks("python")
     assert len(code) == 2
@@ -53,6 +51,7 @@ def test_python_examples_run_one_after_the_other(place):
         assert namespace[name].shape == namespace["photos"].shape
 
 
+@pytest.mark.slow
 def test_command_line_examples_run(place):
     lines = [
         line
@@ -63,8 +62,7 @@ def test_command_line_examples_run(place):
     assert len(lines) == 4
     for command in (part for line in lines for part in line.split(" && ")):
         arguments = shlex.split(command)[1:]
-        done = subprocess.run([sys.executable, "-m", "zmnet_core.cli", *arguments], capture_output=True, text=True)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        finish(start_alone("-m", "zmnet_core.cli", *arguments))
     for file in ("out.jpg", "out.png", "night.jpg", "painting.safetensors", "restyled/one.jpg", "restyled/two.jpg"):
         assert (place / file).is_file(), file
 

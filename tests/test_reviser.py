@@ -51,6 +51,12 @@ def test_a_fresh_reviser_gives_the_enlarged_draft(reviser, make_picture):
     assert torch.equal(reviser(draft, detail, torch.randn(1, 2, 5)), draft)
 
 
+def test_a_model_without_a_reviser_revises_nothing(model, style, make_picture):
+    draft, contents = make_picture(32, 32, seed=1), make_picture(64, 64, seed=2)
+    with pytest.raises(WrongModelError, match="no reviser"):
+        model.revise(draft, contents, draft, style)
+
+
 def test_scales_are_gamma_x_plus_beta_site_after_site():
     values = torch.tensor([[[2.0, 3.0, 4.0], [10.0, 20.0, 30.0]]])  # γ, β of sites of two and of one channel
     for count in (1, 2):  # one style for all, or one a picture

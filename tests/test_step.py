@@ -129,6 +129,7 @@ def test_the_count_sees_every_way_to_read_a_tensor(read):
     assert (sum(found.values()) > 0) == (read != "index")  # a list of places stays on its device
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [PLAIN, BOLD], ids=["plain", "bold"])
 def test_a_step_that_does_not_log_is_not_read_by_the_host(make_trainer, options):
     trainer = make_trainer(**options)
@@ -151,6 +152,7 @@ def compile_with(monkeypatch):
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [PLAIN, BOLD], ids=["plain", "bold"])
 def test_steps_of_paintings_and_of_photographs_as_their_own_style_are_one_graph(make_trainer, compile_with, options):
     counter = CompileCounterWithBackend("eager")
@@ -166,6 +168,7 @@ def test_steps_of_paintings_and_of_photographs_as_their_own_style_are_one_graph(
     assert counter.frame_count == 1, "a step was compiled anew"
 
 
+@pytest.mark.slow
 def test_a_compiled_step_has_the_loss_and_the_gradient_of_one_that_is_not(make_trainer, compile_with):
     compile_with("aot_eager")
     losses, gradients = [], []
@@ -177,6 +180,7 @@ def test_a_compiled_step_has_the_loss_and_the_gradient_of_one_that_is_not(make_t
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compiled_runs_as_it_is_and_the_log_says_so(make_config, tmp_path, caplog, compile_with):  # noqa: F811
     def broken(graph, inputs):
         raise RuntimeError("no compiler here")

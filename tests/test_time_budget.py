@@ -118,6 +118,7 @@ def test_the_time_that_is_said_to_be_needed_is_enough(clock):
     assert 20 + RESERVE < 60 * minutes < 60
 
 
+@pytest.mark.slow
 def test_a_resumed_run_comes_down_again_by_the_end_of_its_budget(make_config, tmp_path, monkeypatch):  # noqa: F811
     shares = iter((0.0, 0.5, 1.0, 1.0) * 2)
     monkeypatch.setattr(TimeBudget, "time_spent", lambda budget, end: next(shares))

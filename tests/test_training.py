@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from PIL import Image, ImageChops
 from safetensors.torch import load_file
 from torch.nn.functional import avg_pool2d
 
+from tests.processes import finish, start_alone
 from zmnet_core.errors import TrainingError
 from zmnet_core.images.picture import to_pil
 from zmnet_core.losses.perceptual import PerceptualLoss
@@ -39,7 +38,6 @@ from zmnet_core.training.time_budget import TimeBudget
 from zmnet_core.training.trainer import Trainer, build_model, train, unfreeze
 
 pytestmark = pytest.mark.usefixtures("training_environment")
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def forget_accelerate() -> None:
@@ -122,6 +120,7 @@ def state_of(checkpoint: Path) -> dict[str, object]:
 # Runs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -168,6 +167,7 @@ def test_line_of_the_log_that_was_cut_off_does_not_keep_a_run_from_going_on(make
     assert [line["step"] for line in log_of(tmp_path / "run") if "loss" in line] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(make_config, run, tmp_path):
     other = train(make_config(tmp_path, seed=4))
     assert log_of(other)[0]["loss"] != log_of(run)[0]["loss"]
@@ -268,6 +268,7 @@ def test_vgg_in_a_pnet_stays_as_it_was_through_a_run(make_config, tmp_path, rand
     assert state["pnet.spread"].float().std() > 0, "not calibrated"
 
 
+@pytest.mark.slow
 def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make_picture, tmp_path):
     for name in ("a.png", "b.png"):  # one of the two is held out
         to_pil(make_picture(64, 64, 1)[0]).save(tmp_path / name)
@@ -277,11 +278,13 @@ def test_learning_lowers_the_error_of_reproducing_a_photograph(make_config, make
     assert sum(pixels[-5:]) < 0.8 * sum(pixels[:5])
 
 
+@pytest.mark.slow
 def test_worker_processes_that_read_photographs_change_nothing(make_config, run, tmp_path):
     train(make_config(tmp_path, dataloader_num_workers=1))
     assert_same_state(load_file(tmp_path / "model.safetensors"), load_file(run / "model.safetensors"))
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_no_bit(make_config, run, tmp_path):
     train(make_config(tmp_path, gradient_checkpointing=True))
     assert_same_state(state_of(tmp_path / "checkpoint-4"), state_of(run / "checkpoint-4"))
@@ -297,6 +300,7 @@ def test_compiled_run_has_the_losses_of_one_that_is_not(make_config, run, tmp_pa
     assert load_file(tmp_path / "model.safetensors").keys() == load_file(run / "model.safetensors").keys()
 
 
+@pytest.mark.slow
 def test_half_precision_trains_nearly_alike_and_keeps_weights_in_float32(make_config, run, tmp_path):
     train(make_config(tmp_path, mixed_precision="bf16"))
     half, whole = ([line["loss"] for line in log_of(folder) if "loss" in line] for folder in (tmp_path, run))
@@ -314,8 +318,7 @@ def test_float16_needs_a_gpu(make_config, tmp_path, monkeypatch):
 def test_termination_signal_ends_the_step_saves_and_leaves_a_model(make_config, tmp_path, random_vgg_file):
     config = make_config(tmp_path, max_train_steps=100_000, checkpointing_steps=100_000)
     script = f"from zmnet_core.training.trainer import *; train(TrainingConfig(**{vars(config)!r}))"
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent.parent, env=environment)
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
     try:
         deadline = time.monotonic() + 120
         while not (tmp_path / "log.jsonl").is_file() and time.monotonic() < deadline and process.poll() is None:
@@ -359,18 +362,10 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run
     shutil.copytree(run, tmp_path / "run")
     config = make_config(tmp_path / "run", max_train_steps=9, checkpointing_steps=1, resume_from_checkpoint="latest")
     script = FULL_DISK.format(options=vars(config), share=share)
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parent.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert re.search(r"^error: .*[Ll]ast (whole|good) (one is|checkpoint:).*checkpoint-4", done.stderr, re.M), (
-        done.stderr
-    )
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 1 and "Traceback" not in errors
+    assert re.search(r"^error: .*[Ll]ast (whole|good) (one is|checkpoint:).*checkpoint-4", errors, re.M), errors
     assert [path.name for path in checkpoints(tmp_path / "run")] == ["checkpoint-2", "checkpoint-4"]
     assert not [path.name for path in (tmp_path / "run").glob(".*.*")]
     assert_same_state(state_of(tmp_path / "run" / "checkpoint-4"), state_of(run / "checkpoint-4"))
@@ -381,6 +376,7 @@ def test_full_disk_is_told_and_leaves_the_last_checkpoint_whole(make_config, run
 # Trackers and the time -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_losses_the_times_and_the_pictures(make_config, tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     train(make_config(tmp_path, validation_steps=2, report_to="tensorboard"))
@@ -442,13 +438,11 @@ def test_time_within_a_part_within_a_part_counts_once():
 @pytest.mark.slow
 def test_options_of_a_run_folder_repeat_the_run(make_config, run, tmp_path, random_vgg_file):
     script = Path(__file__).parent.parent / "train" / "train.py"
-    command = [sys.executable, script, "--config", run / "config.yaml", "--output_dir", tmp_path / "again"]
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    environment["PYTHONPATH"] = str(script.parent.parent)
-    subprocess.run([str(part) for part in command], env=environment, check=True)
+    options = ("--config", run / "config.yaml", "--output_dir", tmp_path / "again")
+    finish(start_alone(script, *options, ZMNET_VGG=str(random_vgg_file), ACCELERATE_USE_CPU="true"))
     assert_same_state(state_of(tmp_path / "again" / "checkpoint-4"), state_of(run / "checkpoint-4"))
     again = json.loads((tmp_path / "again" / "environment.json").read_text())
-    assert again["command"] == [str(part) for part in command[1:]] and again["processes"] == 1
+    assert again["command"] == [str(part) for part in (script, *options)] and again["processes"] == 1
 
 
 def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch):
@@ -464,6 +458,7 @@ def test_second_signal_ends_the_process_only_when_it_is_not_an_echo(monkeypatch)
         assert raised == [signal.SIGINT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", [False, True])
 def test_data_sets_train_and_resume_like_folders(make_config, picture_folder, tmp_path, streaming):
     datasets = pytest.importorskip("datasets")
@@ -501,10 +496,9 @@ def test_run_with_workers_ends_after_an_error(make_config, tmp_path, random_vgg_
     options = {"learning_rate": 1e30, "lr_warmup_steps": 0, "max_bad_steps": 1, "dataloader_num_workers": 2}
     config = vars(make_config(tmp_path, **options))
     script = f"from zmnet_core.training.trainer import *; train(TrainingConfig(**{config!r}))"
-    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "OMP_NUM_THREADS": "1"}
-    command, root = [sys.executable, "-c", script], Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "1 steps in a row had no finite gradient" in done.stderr
+    process = start_alone("-c", script, ZMNET_VGG=str(random_vgg_file))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and "1 steps in a row had no finite gradient" in errors
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -519,6 +513,7 @@ def test_folder_of_unreadable_pictures_stops_the_run_naming_one(make_config, pic
         train(make_config(tmp_path / "run", dataloader_num_workers=workers, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["content_dir", "style_dir"])
 def test_missing_folder_stops_the_run_naming_the_flag(make_config, tmp_path, flag):
     with pytest.raises(TrainingError, match=f"--{flag}: there is no file or folder '/nowhere'"):
@@ -565,7 +560,7 @@ multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,)).start
 print("held", flush=True)
 time.sleep(60)
 """
-    first = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    first = start_alone("-c", script)
     assert first.stdout.readline() == "held\n"
     with pytest.raises(TrainingError, match=rf"another process \(pid {first.pid} on .*\) is training in '"):
         train(make_config(tmp_path))
@@ -586,6 +581,7 @@ def test_cache_of_looks_that_are_not_kept_is_warned_of(make_config, tmp_path, ca
     assert "--style_cache" not in caplog.text
 
 
+@pytest.mark.slow
 def test_run_that_is_stopped_says_by_what_and_how_to_go_on(make_config, tmp_path, caplog, monkeypatch):
     step = Trainer._gradients
     told = "after step 1; checkpoint-1 saved; go on with --resume_from_checkpoint latest"
@@ -860,6 +856,7 @@ def revised(run, make_config, tmp_path):
     return config
 
 
+@pytest.mark.slow
 def test_a_reviser_is_trained_and_nothing_else(revised, run):
     folder = train(revised(pnet_bold=False, content_noise=0.01, identity_every=2))
     before, after = load_file(run / "model.safetensors"), load_file(folder / "model.safetensors")
@@ -874,12 +871,14 @@ def test_a_reviser_is_trained_and_nothing_else(revised, run):
     ].keys()  # the first is the validation's, the second an identity step's
 
 
+@pytest.mark.slow
 def test_an_interrupted_reviser_ends_with_the_bits_of_one_that_was_not(revised):
     whole = train(revised("whole", content_noise=0.01))
     resumed = train(revised("resumed", content_noise=0.01, resume_from_checkpoint=str(whole / "checkpoint-2")))
     assert_same_state(state_of(resumed / "checkpoint-4"), state_of(whole / "checkpoint-4"))
 
 
+@pytest.mark.slow
 def test_a_tnet_that_is_trained_on_keeps_its_reviser(revised, make_config, tmp_path):
     first = train(revised(max_train_steps=2))
     second = train(make_config(tmp_path / "on", init_from=str(first), max_train_steps=2))
@@ -954,6 +953,7 @@ def test_with_a_teacher_alone_the_loss_is_the_distance_to_its_picture(model, ran
     assert "content" not in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_a_student_with_a_teacher_trains_and_resumes_to_the_bit(make_config, model, tmp_path, precision):
     model.save_pretrained(tmp_path / "teacher")

@@ -110,6 +110,7 @@ def test_another_number_of_pictures_than_frames_is_refused(model, make_picture, 
         animate(model, make_picture(32, 32, 1, count=2), style, style, [0, 0.5, 1])
 
 
+@pytest.mark.slow
 def test_video_is_not_imported_with_the_library():
     code = "import sys, zmnet_core.styling.paint, zmnet_core.images.video; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -109,6 +109,7 @@ def test_half_of_the_palette_lessons_are_of_recoloured_pictures():
 # Teaching --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_regression_learns_words_and_the_mixtures_between_them():
     random, sites = torch.Generator().manual_seed(0), din_sites(4)
     channels = sum(site.channels for site in sites)

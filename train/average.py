@@ -2,9 +2,9 @@
 
     python train/average.py zmnet-base runs/more --output_dir runs/averaged
 
-A leg of training with a learning rate that moves a finished model also throws it about; half-way between where it
-started and where it ended most of that noise is gone and most of what it learned is there (Wortsman et al. 2022, "Model
-soups"). It says nothing for models trained apart: their channels do not correspond.
+A leg of training with a learning rate that moves a finished model also throws it about. Half-way between where it
+started and where it ended, most of that noise is gone and most of what it learned is there (Wortsman et al. 2022,
+"Model soups"). This does not work for models that were trained apart, because their channels do not correspond.
 """
 
 import copy
@@ -21,13 +21,19 @@ from zmnet_core.training.checkpoints import save_model
 
 
 def average(
-    models: Annotated[list[str], typer.Argument(help="bundled names, folders or Hub ids of models of one shape")],
-    output_dir: Annotated[Path, typer.Option(help="gets config.json and model.safetensors")],
-    weights: Annotated[str | None, typer.Option(help="their shares, as '0.3,0.7'; equal if left out")] = None,
+    models: Annotated[
+        list[str], typer.Argument(help="the models, all of one shape: bundled names, folders or Hub ids")
+    ],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets config.json and model.safetensors")],
+    weights: Annotated[
+        str | None, typer.Option(help="the share of each model, such as 0.3,0.7; if left out, they are equal")
+    ] = None,
 ) -> None:
-    """Write the weighted mean of models of one shape; words and palettes, which belong to one TNet, are left out.
+    """Write the weighted mean of models of one shape. The PNets for words and palettes are left out, as they belong to
+    one TNet.
 
-    What only some of them have, such as a reviser or what tells a PNet how boldly to paint, is the mean of theirs.
+    What only some of the models have, such as a reviser or the part that tells a PNet how boldly to paint, is averaged
+    over those that have it.
     """
     shares = [1.0] * len(models)
     if weights:

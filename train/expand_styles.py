@@ -2,11 +2,11 @@
 
     accelerate launch train/expand_styles.py --style_dir S --content_dir C --output_dir expanded --count 23307
 
-Sub-folders that both folders have (train, val, test …) are splits: each is expanded on its own, in
-proportion to its paintings. `--split train=200 --split val=40` names splits and numbers instead;
-`--split .=500` takes the folders as they are. A run that was stopped in any way goes on where it was;
-on another number of processes as well. On a CPU, start it with `python`, or on N processes with
-`ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes N`.
+Sub-folders that both folders have (train, val, test …) are splits, and each is expanded on its own, in proportion to
+its paintings. `--split train=200 --split val=40` names splits and numbers instead, and `--split .=500` takes the
+folders as they are. A run that was stopped in any way goes on where it was, also on another number of processes. On a
+CPU, start it with `python`, or on N processes with `ACCELERATE_USE_CPU=true accelerate launch --multi_gpu
+--num_processes N`.
 """
 
 from datetime import timedelta
@@ -24,6 +24,7 @@ from zmnet_core.images.picture import find_pictures
 from zmnet_core.networks.vgg import load_vgg16
 from zmnet_core.options import run
 from zmnet_core.training.expansion import Expansion, shares
+from zmnet_core.training.group import leave
 
 
 def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:
@@ -42,19 +43,30 @@ def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]
 
 
 def expand(
-    style_dir: Annotated[Path, typer.Option(help="paintings, a sub-folder for every split")],
-    content_dir: Annotated[Path, typer.Option(help="photographs, the same sub-folders")],
-    output_dir: Annotated[Path, typer.Option(help="gets a sub-folder for every split")],
-    count: Annotated[int | None, typer.Option(min=1, help="images in all, over the splits that both have")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="NAME=N: so many of this split; repeat")] = None,
-    size: Annotated[int, typer.Option(min=64, help="side of the images, px")] = 256,
-    steps: Annotated[int, typer.Option(min=0, help="steps of Adam at full size")] = 100,
-    coarse_steps: Annotated[int, typer.Option(min=0, help="steps before them at half the size, a quarter each")] = 100,
-    learning_rate: Annotated[float, typer.Option(help="of Adam, on pixels in 0..1")] = 0.05,
-    start: Annotated[str, typer.Option(help="what is optimised: " + " or ".join(STARTS))] = "colour transfer",
-    batch_size: Annotated[int, typer.Option(min=1, help="images optimised together, on each process")] = 1,
-    bfloat16: Annotated[bool, typer.Option(help="run the loss network in bfloat16, where the hardware has it")] = False,
-    seed: Annotated[int, typer.Option(help="of the random choices")] = 0,
+    style_dir: Annotated[Path, typer.Option(help="the folder of paintings, with a sub-folder for every split")],
+    content_dir: Annotated[Path, typer.Option(help="the folder of photographs, with the same sub-folders")],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets a sub-folder for every split")],
+    count: Annotated[
+        int | None, typer.Option(min=1, help="how many images to make in all, over the splits that both folders have")
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=N, how many images to make of one split; repeat the option for several splits"),
+    ] = None,
+    size: Annotated[int, typer.Option(min=64, help="the side of the images in pixels")] = 256,
+    steps: Annotated[int, typer.Option(min=0, help="how many steps of Adam each image gets at full size")] = 100,
+    coarse_steps: Annotated[
+        int, typer.Option(min=0, help="how many steps come before these at half the size, at a quarter of the cost")
+    ] = 100,
+    learning_rate: Annotated[float, typer.Option(help="Adam's learning rate, for pixels in 0..1")] = 0.05,
+    start: Annotated[
+        str, typer.Option(help="the picture that the optimisation starts from: " + " or ".join(STARTS))
+    ] = "colour transfer",
+    batch_size: Annotated[int, typer.Option(min=1, help="how many images are optimised together on each process")] = 1,
+    bfloat16: Annotated[
+        bool, typer.Option(help="run the loss network in bfloat16, which needs hardware that has it")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="the seed of all random choices")] = 0,
 ) -> None:
     """Make new style images inside each split."""
     accelerator = Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=30))])
@@ -80,7 +92,7 @@ def expand(
             rows = expansion.collect()
             losses = sorted(made.loss for made in rows)
             tqdm.write(f"{name}: {len(rows)} images in {output_dir / name}, median loss {losses[len(losses) // 2]:.3f}")
-    accelerator.end_training()
+    leave(accelerator)
 
 
 if __name__ == "__main__":

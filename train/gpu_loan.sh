@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Training on a machine that is lent for minutes, from a copy of the tracked files and one folder beside them.
+# Train on a machine that is lent for minutes, from a copy of the tracked files and one folder beside them.
 #
-#   train/gpu_loan.sh prepare LOAN DATA VGG [MODEL]   here: makes LOAN/part-0 and LOAN/part-1, one for each of two calls
-#   train/gpu_loan.sh run PART CONFIG MINUTES OUT …   there: trains within MINUTES; OUT gets model.safetensors,
-#                                                     config.json, log.jsonl, grid.png, anew every minute, and output.txt
+#   train/gpu_loan.sh prepare LOAN DATA VGG [MODEL]   on this machine: make LOAN/part-0 and LOAN/part-1, one for each of
+#                                                     two calls
+#   train/gpu_loan.sh run PART CONFIG MINUTES OUT …   on the lent machine: train within MINUTES. OUT gets output.txt and,
+#                                                     every minute, model.safetensors, config.json, log.jsonl, grid.png
 #
-# LOAN    a folder that git ignores (.loan); an earlier loan there is replaced, anything else is refused
-# DATA    content/{train,val} and styles/{train,val}: what training reads
-# VGG     vgg16-features.safetensors
-# MODEL   folder of the model to start from; zmnet-bold if left out
-# PART    LOAN/part-0 or LOAN/part-1; the second call also has the first one's pictures, if the machine was kept
-# CONFIG  train/configs/gpu-loan.yaml, or another
-# MINUTES of the whole run: the call's limit less a minute
-# OUT     an empty folder
-# …       options of train.py
+# LOAN    a folder that git ignores (.loan); an earlier loan in it is replaced, anything else is refused
+# DATA    the folder to train on, with content/{train,val} and styles/{train,val}
+# VGG     the file vgg16-features.safetensors
+# MODEL   the folder of the model to start from; if left out, zmnet-bold
+# PART    LOAN/part-0 or LOAN/part-1; the second call also has the pictures of the first, if the machine was kept
+# CONFIG  train/configs/gpu-loan.yaml or another set of options
+# MINUTES how long the whole run may take: the limit of the call, less a minute
+# OUT     an empty folder for the results
+# …       further options of train.py
 #
-# LOAN_MIB (61.5) is what may travel, tracked files included; ZMNET_LOAN (/tmp/zmnet-loan) is where things are there.
+# LOAN_MIB (61.5) is how many MiB may travel, tracked files included; LOAN_VAL_MIB (2) of them are for validation.
+# ZMNET_LOAN (/tmp/zmnet-loan) is the folder that the lent machine works in.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=$(command -v python3 || command -v python)

@@ -1,14 +1,14 @@
-"""Pack photographs and paintings into shards of a given size: for machines that take little with them.
+"""Pack photographs and paintings into shards of a given size, for machines that can take only little with them.
 
     python train/pack_data.py photographs/ paintings/ --size 512 --max_mib 28 -o packed/
     python train/train.py --content_dir packed/content --style_dir packed/styles …
 
-Both sources are anything that training reads. Their pictures become WebP files of at most --size px (short side; none
-is enlarged, and a WebP file that fits is taken as it is) in uncompressed tar files, which is what a WebDataset is made
-of; names.tsv says which is which. Where they do not all fit, the same part of both is taken, at random; --parts makes
-several folders of that size, to be carried one after the other and laid together. What is left out is named in
-left_out.txt: what could not be read, and what there was no room for, which is not opened. The same command gives the
-same bytes.
+Both sources may be anything that training reads. Their pictures become WebP files whose short side is at most --size
+px (none is enlarged, and a WebP file that fits is taken as it is), in uncompressed tar files, which is what a
+WebDataset is made of; names.tsv says which is which. If they do not all fit, the same share of both is taken, at
+random. --parts makes several folders of that size, which are carried one after the other and laid together.
+left_out.txt names what is left out: pictures that could not be read, and those that there was no room for, which are
+not opened. The same command gives the same bytes.
 """
 
 import io
@@ -94,14 +94,16 @@ class Part:
 
 
 def pack_data(
-    content: Annotated[str, typer.Argument(help="photographs: a folder, a list, tar files or a data set")],
-    styles: Annotated[str, typer.Argument(help="paintings, likewise")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write; a new one")],
-    size: Annotated[int, typer.Option(help="most px of a short side", min=64)] = 512,
-    max_mib: Annotated[float, typer.Option(help="MiB of a part, photographs and paintings together")] = 28.0,
-    parts: Annotated[int, typer.Option(help="folders of that size: part-0, part-1, …", min=1)] = 1,
-    quality: Annotated[int, typer.Option(help="of WebP", min=1, max=100)] = 80,
-    seed: Annotated[int, typer.Option(help="of the choice where not all fit")] = 0,
+    content: Annotated[str, typer.Argument(help="the photographs: a folder, a list, tar files or a data set")],
+    styles: Annotated[str, typer.Argument(help="the paintings, in any of the same forms")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder to write, which must not exist yet")],
+    size: Annotated[int, typer.Option(help="the largest short side of a packed picture in pixels", min=64)] = 512,
+    max_mib: Annotated[
+        float, typer.Option(help="how many MiB a part may take, photographs and paintings together")
+    ] = 28.0,
+    parts: Annotated[int, typer.Option(help="how many such parts to make: part-0, part-1, …", min=1)] = 1,
+    quality: Annotated[int, typer.Option(help="the quality of the WebP files", min=1, max=100)] = 80,
+    seed: Annotated[int, typer.Option(help="the seed of the choice where not all pictures fit")] = 0,
 ) -> None:
     """Pack photographs and paintings into shards of a given size."""
     if not max_mib > 0:

@@ -1,4 +1,4 @@
-"""The paper's experiments, a command each.
+"""Repeat the paper's experiments, with one command for each.
 
     python train/reproduce.py words --output_dir runs/words
     python train/reproduce.py expansion --style_dir S --expanded_dir E --content_dir C --output_dir runs/expansion
@@ -22,15 +22,17 @@ from zmnet_core.training.words.noon_night import NoonAndNight
 
 
 def words(
-    output_dir: Annotated[Path, typer.Option(help="gets the figure, the figures in numbers, and both models")],
-    base: Annotated[str, typer.Option(help="bundled name or folder of the image model")] = "zmnet-base",
-    data: Annotated[Path | None, typer.Option(help="pictures; $ZMNET_DATA/data if left out")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="of each PNet")] = 400,
-    width: Annotated[int, typer.Option(min=1, help="size of every ψ")] = 64,
-    size: Annotated[int, typer.Option(min=64, help="side of the test's pictures, px")] = 192,
-    train_tnet: Annotated[bool, typer.Option(help="train the TNet, too; else it stays the image model's")] = False,
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets the figure, its numbers and both models")],
+    base: Annotated[str, typer.Option(help="the image model: a bundled name or a folder")] = "zmnet-base",
+    data: Annotated[Path | None, typer.Option(help="the folder of pictures; if left out, $ZMNET_DATA/data")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="how many steps each PNet is trained for")] = 400,
+    width: Annotated[int, typer.Option(min=1, help="the size of every vector ψ")] = 64,
+    size: Annotated[int, typer.Option(min=64, help="the side of the test's pictures in pixels")] = 192,
+    train_tnet: Annotated[
+        bool, typer.Option(help="train the TNet as well, instead of keeping the image model's")
+    ] = False,
 ) -> None:
-    """Noon, night and what lies between (Fig. 10)."""
+    """Train on noon and night, and look at what lies between them (Fig. 10)."""
     pictures = data_folder(data, "attributes/noon", "attributes/night", "content/train")
     model = ZMNet.from_pretrained(base, attribute_pnets=None)
     experiment = NoonAndNight(model, pictures, steps, width, size, train_tnet)
@@ -38,24 +40,29 @@ def words(
 
 
 def expansion(
-    style_dir: Annotated[Path, typer.Option(help="paintings of the training split")],
-    expanded_dir: Annotated[Path, typer.Option(help="styles made of them by train/expand_styles.py")],
-    content_dir: Annotated[Path, typer.Option(help="photographs")],
-    test_style_dir: Annotated[Path, typer.Option(help="paintings of another split")],
-    test_content_dir: Annotated[Path, typer.Option(help="photographs of another split")],
-    output_dir: Annotated[Path, typer.Option(help="gets both runs and expansion.json")],
-    steps: Annotated[int, typer.Option(min=1, help="of each run")] = 2000,
-    pnet: Annotated[str, typer.Option(help="kind of PNet")] = "vgg",
-    tnet_width: Annotated[int, typer.Option(min=1, help="channels of the TNet's first layer")] = 32,
+    style_dir: Annotated[Path, typer.Option(help="the folder of the training split's paintings")],
+    expanded_dir: Annotated[
+        Path, typer.Option(help="the folder of the styles that train/expand_styles.py made of them")
+    ],
+    content_dir: Annotated[Path, typer.Option(help="the folder of photographs to train on")],
+    test_style_dir: Annotated[Path, typer.Option(help="a folder with paintings of another split, for the test")],
+    test_content_dir: Annotated[Path, typer.Option(help="a folder with photographs of another split, for the test")],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets both runs and expansion.json")],
+    steps: Annotated[int, typer.Option(min=1, help="how many steps each run is trained for")] = 2000,
+    pnet: Annotated[str, typer.Option(help="the kind of PNet")] = "vgg",
+    tnet_width: Annotated[int, typer.Option(min=1, help="how many channels the TNet's first layer has")] = 32,
     init_from: Annotated[
         str | None,
-        typer.Option(help="model that both runs start from (bundled name, folder or Hub id); from scratch if left out"),
+        typer.Option(
+            help="the model that both runs start from (a bundled name, a folder or a Hub id); if left out, they start "
+            "from scratch"
+        ),
     ] = None,
-    resolution: Annotated[int, typer.Option(min=64, help="side of the photographs' crops, px")] = 96,
-    pairs: Annotated[int, typer.Option(min=1, help="of the test")] = 32,
-    seed: Annotated[int, typer.Option(help="of both runs")] = 0,
+    resolution: Annotated[int, typer.Option(min=64, help="the side of the photographs' crops in pixels")] = 96,
+    pairs: Annotated[int, typer.Option(min=1, help="how many pairs the test has")] = 32,
+    seed: Annotated[int, typer.Option(help="the seed of both runs")] = 0,
 ) -> None:
-    """The same training with and without expanded styles."""
+    """Train the same model with and without expanded styles, and compare the two."""
     config = TrainingConfig(
         content_dir=str(content_dir), max_train_steps=steps, train_batch_size=4, styles_per_batch=4,
         resolution=resolution, style_resolution=192, style_variants=1, pnet=pnet, tnet_width=tnet_width,

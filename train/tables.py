@@ -46,8 +46,8 @@ def glove_table(full: WordTable, words: list[str], path: Path) -> str:
 
 
 def tables(
-    glove: Annotated[Path, typer.Option(help="the larger GloVe table (.safetensors, or text)")],
-    labels: Annotated[Path, typer.Option(help="labels.tsv with the painters")],
+    glove: Annotated[Path, typer.Option(help="the full GloVe table (.safetensors or text)")],
+    labels: Annotated[Path, typer.Option(help="the file labels.tsv, which names the painters")],
 ) -> None:
     """Make the tables of word vectors that ship in zmnet_core/tables."""
     with open(labels, encoding="utf-8") as file:

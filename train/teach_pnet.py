@@ -85,21 +85,27 @@ def mean_and_spread(lessons: Lessons, count: int = 128) -> tuple[Tensor, Tensor]
 
 
 def teach(
-    style_dir: Annotated[Path, typer.Option(help="paintings")],
-    output_dir: Annotated[Path, typer.Option(help="gets config.json and model.safetensors")],
-    teacher: Annotated[str, typer.Option(help="bundled name, folder or Hub id of a trained model")] = "zmnet-base",
-    pnet: Annotated[str, typer.Option(help="kind of the new PNet")] = "conv",
-    validation_style_dir: Annotated[Path | None, typer.Option(help="paintings for validation")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="steps of Adam, cosine decay")] = 2000,
-    batch_size: Annotated[int, typer.Option(min=1, help="paintings a step")] = 8,
-    learning_rate: Annotated[float, typer.Option(help="at the start")] = 5e-4,
-    teacher_size: Annotated[int, typer.Option(min=64, help="side of the teacher's look, px")] = 224,
-    size: Annotated[int, typer.Option(min=32, help="side of the student's look, px")] = 128,
-    variants: Annotated[int, typer.Option(min=1, help="looks at a painting")] = 2,
-    every: Annotated[int, typer.Option(min=1, help="steps between validations and checkpoints")] = 200,
-    seed: Annotated[int, typer.Option(help="of weights and choices")] = 0,
+    style_dir: Annotated[Path, typer.Option(help="the folder of paintings")],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets config.json and model.safetensors")],
+    teacher: Annotated[
+        str, typer.Option(help="the trained model that teaches: a bundled name, a folder or a Hub id")
+    ] = "zmnet-base",
+    pnet: Annotated[str, typer.Option(help="the kind of the new PNet")] = "conv",
+    validation_style_dir: Annotated[Path | None, typer.Option(help="a folder of paintings for validation")] = None,
+    steps: Annotated[
+        int, typer.Option(min=1, help="how many steps of Adam to train for; the learning rate falls as a cosine")
+    ] = 2000,
+    batch_size: Annotated[int, typer.Option(min=1, help="paintings per step")] = 8,
+    learning_rate: Annotated[float, typer.Option(help="the learning rate at the start")] = 5e-4,
+    teacher_size: Annotated[
+        int, typer.Option(min=64, help="the side in pixels at which the teacher looks at paintings")
+    ] = 224,
+    size: Annotated[int, typer.Option(min=32, help="the side in pixels at which the student looks at them")] = 128,
+    variants: Annotated[int, typer.Option(min=1, help="how many looks are taken at each painting")] = 2,
+    every: Annotated[int, typer.Option(min=1, help="the PNet is validated and saved after every so many steps")] = 200,
+    seed: Annotated[int, typer.Option(help="the seed of the weights and of all choices")] = 0,
 ) -> None:
-    """Regress a PNet onto a trained one's γ, β."""
+    """Teach a new PNet to write the γ, β that a trained model's PNet writes."""
     torch.manual_seed(seed)
     master = ZMNet.from_pretrained(teacher)
     student = ZMNet(tnet=master.config["tnet"], pnet={"kind": pnet})

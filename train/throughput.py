@@ -1,8 +1,9 @@
-"""Photographs a second by processes and batch size: short runs of train.py, their table as Markdown.
+"""Measure photographs per second by number of processes and batch size, in short runs of train.py.
 
     python train/throughput.py --processes 1,2 --batches 1,4 -- --content_dir photographs --style_dir paintings
 
-What follows `--` is for train.py. The time is the clock's, from the 6th step to the last, data and all.
+What follows `--` goes to train.py. The time is that of the clock, from the 6th step to the last, with reading data
+and all.
 """
 
 import json
@@ -47,10 +48,12 @@ def measure(processes: int, batch: int, steps: int, options: list[str]) -> float
 
 
 def throughput(
-    options: Annotated[list[str] | None, typer.Argument(help="of train.py, behind --", metavar="-- OPTION")] = None,
-    processes: Annotated[str, typer.Option(help="numbers of processes")] = "1,2",
-    batches: Annotated[str, typer.Option(help="photographs a step and process")] = "1,4",
-    steps: Annotated[int, typer.Option(min=WARM_UP + 1, help="steps of every run")] = 20,
+    options: Annotated[
+        list[str] | None, typer.Argument(help="options of train.py, behind --", metavar="-- OPTION")
+    ] = None,
+    processes: Annotated[str, typer.Option(help="how many processes to measure with")] = "1,2",
+    batches: Annotated[str, typer.Option(help="how many photographs per step and process")] = "1,4",
+    steps: Annotated[int, typer.Option(min=WARM_UP + 1, help="how many steps each run takes")] = 20,
 ) -> None:
     """Photographs a second by processes and batch size."""
     sizes = [int(number) for number in batches.split(",")]

@@ -8,9 +8,9 @@ each word (`vocabulary` says which these are), and one that reads colour histogr
 each picture, as it is and recoloured (`pictures.recolour`). They land in `attribute.safetensors` beside the model's
 weights, and in its config.json. The modules are those of `zmnet_core.training.words`.
 
-Before that, the test of unseen words: the same regression without the words of vocabulary.HELD_OUT_*, then the style
-loss of photographs repainted after these words, to pictures of theirs that nothing was trained on. With
-`--direct_minutes` it is compared with training by the perceptual loss through the frozen TNet for so long.
+Before that comes the test of unseen words: the same regression without the words of vocabulary.HELD_OUT_*, and then the
+style loss of photographs that are repainted after these words, to pictures of these words that nothing was trained on.
+With `--direct_minutes` this is compared with training by the perceptual loss through the frozen TNet for so long.
 """
 
 from pathlib import Path
@@ -41,23 +41,37 @@ def say(title: str, table: Table, methods: list[str]) -> None:
 
 
 def teach(
-    model: Annotated[str, typer.Option(help="bundled name or folder of a finished model of pictures")] = "zmnet-base",
-    output_dir: Annotated[Path | None, typer.Option(help="folder of the result; the model's own if left out")] = None,
-    data: Annotated[Path | None, typer.Option(help="pictures and labels; $ZMNET_DATA/data if left out")] = None,
-    cache: Annotated[Path | None, typer.Option(help="folder that keeps the pictures' styles between runs")] = None,
-    size: Annotated[int, typer.Option(min=1, help="numbers that a vector is compressed to")] = 64,
-    width: Annotated[int, typer.Option(min=1, help="size of every ψ")] = 96,
-    most: Annotated[int, typer.Option(min=1, help="pictures of a word that is found by a rule")] = 24,
-    every: Annotated[int, typer.Option(min=1, help="look at every so many-th painting only, to save time")] = 1,
-    recoloured: Annotated[int, typer.Option(min=0, help="pictures in other colours, to learn palettes from")] = 1500,
-    steps: Annotated[int, typer.Option(min=1, help="of each regression")] = 1500,
+    model: Annotated[
+        str, typer.Option(help="the finished model of pictures: a bundled name or a folder")
+    ] = "zmnet-base",
+    output_dir: Annotated[
+        Path | None, typer.Option(help="the folder that gets the result; if left out, the model's own")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="the folder of pictures and labels; if left out, $ZMNET_DATA/data")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="a folder that keeps the styles of the pictures between runs")
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="how many numbers a vector is compressed to")] = 64,
+    width: Annotated[int, typer.Option(min=1, help="the size of every vector ψ")] = 96,
+    most: Annotated[
+        int, typer.Option(min=1, help="at most how many pictures stand for a word whose pictures are found by a rule")
+    ] = 24,
+    every: Annotated[int, typer.Option(min=1, help="look only at every so many-th painting, to save time")] = 1,
+    recoloured: Annotated[
+        int, typer.Option(min=0, help="how many recoloured pictures the palettes are learned from as well")
+    ] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="how many steps each regression takes")] = 1500,
     test: Annotated[bool, typer.Option(help="test unseen words and palettes first")] = True,
-    direct_minutes: Annotated[float, typer.Option(min=0, help="compare with the perceptual loss for so long")] = 0,
-    test_size: Annotated[int, typer.Option(min=64, help="side of the test's pictures, px")] = 160,
-    test_contents: Annotated[int, typer.Option(min=1, help="photographs of the test")] = 3,
-    seed: Annotated[int, typer.Option(help="of weights and choices")] = 0,
+    direct_minutes: Annotated[
+        float, typer.Option(min=0, help="for how many minutes to train by the perceptual loss, for comparison")
+    ] = 0,
+    test_size: Annotated[int, typer.Option(min=64, help="the side of the test's pictures in pixels")] = 160,
+    test_contents: Annotated[int, typer.Option(min=1, help="how many photographs the test has")] = 3,
+    seed: Annotated[int, typer.Option(help="the seed of the weights and of all choices")] = 0,
 ) -> None:
-    """Teach a model of pictures words, phrases and palettes."""
+    """Teach a model of pictures to read words, phrases and palettes."""
     pictures = data_folder(data, "labels.tsv", "styles/train", "content/val", "attributes/noon", "attributes/night")
     torch.manual_seed(seed)
     source = BUNDLED / model if (BUNDLED / model / WEIGHTS).is_file() else Path(model)

@@ -24,7 +24,7 @@ ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total
 
 
 def model_card(
-    config: Mapping, name: str, run: Path | None = None, licence: str = LICENCE, samples: bool = False
+    config: Mapping[str, Any], name: str, run: Path | None = None, licence: str = LICENCE, samples: bool = False
 ) -> ModelCard:
     """The card of a model.
 
@@ -70,11 +70,11 @@ class Records:
         def text(file: str) -> str:
             return (run / file).read_text(encoding="utf-8") if run and (run / file).is_file() else ""
 
-        self.options: dict = yaml.safe_load(text("config.yaml")) or {}
-        self.environment: dict = json.loads(text("environment.json") or "{}")
+        self.options: dict[str, Any] = yaml.safe_load(text("config.yaml")) or {}
+        self.environment: dict[str, Any] = json.loads(text("environment.json") or "{}")
         lines = [json.loads(line) for line in text("log.jsonl").splitlines() if line.endswith("}")]  # not one cut off
         self.step = max((line["step"] for line in lines), default=0)
-        self.scores: dict = next((line for line in reversed(lines) if "val_total" in line), {})
+        self.scores: dict[str, Any] = next((line for line in reversed(lines) if "val_total" in line), {})
 
     @property
     def errors(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
+from typing_extensions import Self, Unpack
 
 from .card import CARD, model_card
 from .errors import WrongModelError
@@ -18,8 +19,8 @@ from .files import write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
 from .hub.repository import Repository
 from .images.picture import to_picture
-from .styling.look import Look
-from .styling.network import StyleTransfer
+from .styling.look import Knobs, Look
+from .styling.network import Parts, StyleTransfer
 from .styling.paint import encode_painting, stylize_picture
 from .styling.style import Style
 
@@ -45,7 +46,7 @@ class ZMNet(StyleTransfer):
         schema: version of this description; a newer one than the library's is refused.
     """
 
-    def stylize(self, photograph: Image.Image, painting: Image.Image | Style, **look: object) -> Image.Image:
+    def stylize(self, photograph: Image.Image, painting: Image.Image | Style, **look: Unpack[Knobs]) -> Image.Image:
         """PIL in, PIL out: `model.stylize(photograph, painting, strength=0.8).save("out.png")`.
 
         Args:
@@ -75,8 +76,8 @@ class ZMNet(StyleTransfer):
         token: str | bool | None = None,
         local_files_only: bool = False,
         force_download: bool = False,
-        **overrides: object,
-    ) -> ZMNet:
+        **overrides: Unpack[Parts],
+    ) -> Self:
         """A trained model, float32, on the CPU, ready to use.
 
         Args:
@@ -103,7 +104,8 @@ class ZMNet(StyleTransfer):
             force_download=force_download,
         )
         config, weights = file(CONFIG), file(WEIGHTS)
-        described = {name: value for name, value in read_config(config).items() if name in PARTS} | overrides
+        described = {name: value for name, value in read_config(config).items() if name in PARTS}
+        described.update(overrides)
         try:
             model = cls(**described)
         except (TypeError, ValueError) as error:

@@ -2,11 +2,14 @@
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-if (__package__ or "").rpartition(".")[0]:  # below a parent package: ComfyUI
-    from .. import zmnet_core
-else:  # at the top: pytest, pip
+__all__ = ["core", "zmnet_core"]
+
+if TYPE_CHECKING or not (__package__ or "").rpartition(".")[0]:  # at the top: pytest, pip, type checkers
     import zmnet_core
+else:  # below a parent package: ComfyUI
+    from .. import zmnet_core
 
 
 def core(module: str) -> ModuleType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -129,5 +130,5 @@ def stamp(*paths: str | os.PathLike[str]) -> str:
     return repr([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
 
 
-def _listed(names: object) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(map(str, names)) or "nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from comfy_api.latest import io
 
@@ -27,8 +28,8 @@ def optional_model(id: str = "model") -> io.Input:
     return Model.Input(
         id,
         optional=True,
-        tooltip="Not needed where the style comes from Encode Style: it carries its model. "
-        "Connect Load ZM-Net for a style loaded from a file.",
+        tooltip="Only needed if the style was loaded from a file: then connect Load ZM-Net. A style from Encode Style "
+        "carries its model.",
     )
 
 
@@ -55,7 +56,7 @@ TILES = {AUTO: None, "off": 0, "256": 256, "512": 512, "1024": 1024, "2048": 204
 
 def tile() -> io.Input:
     """Side of the tiles for large pictures: a choice, as people set it rarely."""
-    return io.Combo.Input("tile", options=list(TILES), default=AUTO, tooltip=f"{TILE_WORDS}{_help('tile')}")
+    return io.Combo.Input("tile", options=list(TILES), default=AUTO, tooltip=_choice("tile"))
 
 
 DRAFTS = {AUTO: None, "off": 0, "256": 256, "384": 384, "512": 512, "768": 768}
@@ -63,17 +64,15 @@ DRAFTS = {AUTO: None, "off": 0, "256": 256, "384": 384, "512": 512, "768": 768}
 
 def draft() -> io.Input:
     """Side of the draft of large pictures."""
-    return io.Combo.Input("draft", options=list(DRAFTS), default=AUTO, optional=True, tooltip=_help("draft"))
+    return io.Combo.Input("draft", options=list(DRAFTS), default=AUTO, optional=True, tooltip=_choice("draft"))
 
 
-TILE_WORDS = "auto chooses by the size of the picture, off never cuts. "
+def _choice(name: str) -> str:
+    """The library's text, which speaks of numbers and of leaving them out, for a drop-down."""
+    return f"auto leaves the choice to the program, off means 0. {core('styling.look').KNOBS[name].help}"
 
 
-def _help(name: str) -> str:
-    return core("styling.look").KNOBS[name].help
-
-
-def chosen(value: str, options: object, what: str) -> str:
+def chosen(value: str, options: Collection[str], what: str) -> str:
     """The value of a drop-down, checked (not every ComfyUI does).
 
     Raises:

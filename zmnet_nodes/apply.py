@@ -39,7 +39,8 @@ def layers(id: str, what: str, numbers: str) -> io.Input:
     return io.Boolean.Input(
         id,
         default=True,
-        tooltip=f"DIN layers {numbers}, mostly {what}. Off: neutral, as in the paper's Fig. 7, an effect of its own.",
+        tooltip=f"Whether the style reaches DIN layers {numbers}, which are mostly {what}. Turned off, these layers "
+        "are neutral (Fig. 7 of the paper), which is an effect of its own.",
     )
 
 
@@ -51,18 +52,25 @@ class ApplyZMNet(io.ComfyNode):
         return schema(
             node_id="ZMNetApply",
             display_name="Apply ZM-Net",
-            description="Restyles pictures of any size in one pass of a small network. The result has the size of the "
-            "picture; transparency is kept.",
+            description="Restyles pictures of any size in one pass of a small network. The result is as large as the "
+            "picture, and transparency is kept.",
             search_aliases=["style transfer", "stylize", "restyle", "artistic style", "painting", "zmnet apply"],
             inputs=[
-                io.Image.Input("image", tooltip="The photographs: one or a batch, RGB or RGBA, 16 px or more a side."),
-                StyleType.Input("style", tooltip="From Encode Style, Blend Styles or Load Style."),
+                io.Image.Input(
+                    "image",
+                    tooltip="The photograph, or a batch of photographs, in RGB or RGBA. Each side must have at least "
+                    "16 px.",
+                ),
+                StyleType.Input(
+                    "style",
+                    tooltip="The style to apply, from Encode Style, Encode Attribute, Blend Styles or Load Style.",
+                ),
                 optional_model(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Where the style goes: white stylised, black photograph, grey between. Any size; one, or "
-                    "one a picture.",
+                    tooltip="Where the style goes: white places are stylised, black ones stay as in the photograph, "
+                    "grey ones lie between. The mask may have any size. Give one for all pictures, or one for each.",
                 ),
                 knob("strength"),
                 layers("detail", "edges and detail", "1-3"),
@@ -122,17 +130,19 @@ class AnimateStyles(io.ComfyNode):
         return schema(
             node_id="ZMNetAnimateStyles",
             display_name="Animate Styles",
-            description="A batch of frames that go from one style to another. Both are encoded once, before; each "
-            "frame is one pass of the network.",
+            description="Makes a batch of frames that go from one style to another. Each frame is one pass of the "
+            "network, since both styles have been read before.",
             search_aliases=["style interpolation", "morph styles", "style video", "zmnet animation"],
             inputs=[
                 io.Image.Input(
                     "image",
-                    tooltip="One picture: it is shown in every frame. A batch, such as a video: it keeps its length, "
-                    "and frames below is not used.",
+                    tooltip="One picture, which is then shown in every frame; or a batch, such as a video, which keeps "
+                    "its length (the number of frames below is then not used).",
                 ),
                 StyleType.Input("style_a", tooltip="The style of the first frame."),
-                StyleType.Input("style_b", tooltip="The style of the last frame, or of the middle one."),
+                StyleType.Input(
+                    "style_b", tooltip="The style of the last frame, or of the middle one with there_and_back."
+                ),
                 optional_model(),
                 knob("frames", "Walk"),
                 knob("smooth", "Walk"),
@@ -140,7 +150,9 @@ class AnimateStyles(io.ComfyNode):
                 knob("strength"),
                 *shared_knobs(),
             ],
-            outputs=[io.Image.Output(display_name="frames", tooltip="To Save Animated WEBP, or Create Video.")],
+            outputs=[
+                io.Image.Output(display_name="frames", tooltip="The frames, for Save Animated WEBP or Create Video.")
+            ],
         )
 
     @classmethod

@@ -25,29 +25,35 @@ class EncodeStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetEncodeStyle",
             display_name="Encode Style",
-            description="Looks at a painting once and writes down its style: 3,136 numbers that Apply ZM-Net gives "
-            "to any picture.",
+            description="Looks at a painting once and writes down its style, which is 3,136 numbers. Apply ZM-Net "
+            "gives it to any picture.",
             search_aliases=["style transfer", "painting to style", "reference image", "zmnet encode"],
             inputs=[
-                Model.Input("model", tooltip="From Load ZM-Net."),
-                io.Image.Input("image", tooltip="A painting, or a batch of them."),
+                Model.Input("model", tooltip="The model from Load ZM-Net."),
+                io.Image.Input("image", tooltip="The painting, or a batch of paintings."),
                 io.Combo.Input(
                     "batch",
                     options=list(BATCHES),
                     default="average",
-                    tooltip="What a batch of paintings becomes. average: one style, their mean. list: a style each; "
-                    "the nodes after this one run once for each.",
+                    tooltip="What becomes of a batch of paintings. average: one style, the mean of all. list: one "
+                    "style for each painting; the nodes after this one then run once for each.",
                 ),
                 knob("style_size"),
                 io.String.Input(
                     "name",
                     default="",
                     optional=True,
-                    tooltip="Carried by the style and its file, for people. May stay empty.",
+                    tooltip="A name for people to read, which the style and its file carry. It may stay empty.",
                 ),
                 knob("bold", optional=True),
             ],
-            outputs=[StyleType.Output(display_name="style", is_output_list=True, tooltip="Carries its model.")],
+            outputs=[
+                StyleType.Output(
+                    display_name="style",
+                    is_output_list=True,
+                    tooltip="The style of the painting, which carries its model.",
+                )
+            ],
         )
 
     @classmethod
@@ -84,18 +90,19 @@ class EncodeAttribute(io.ComfyNode):
             node_id="ZMNetEncodeAttribute",
             display_name="Encode Attribute",
             description="Turns words or colours into a style, alone or mixed: '0.5 morning + 0.5 night', "
-            "'#d9a441 + dusk'. Its style blends with those of paintings.",
+            "'#d9a441 + dusk'. Such a style can be blended with those of paintings.",
             search_aliases=["text to style", "word style", "time of day", "zmnet attribute"],
             inputs=[
-                Model.Input("model", tooltip="From Load ZM-Net; a model that reads words, as zmnet-base does."),
+                Model.Input("model", tooltip="A model from Load ZM-Net that reads words, as zmnet-base does."),
                 io.String.Input(
                     "text",
                     default="0.5 morning + 0.5 night",
-                    tooltip="Words, phrases or colours such as #d9a441, joined by +, each with a weight before it if "
-                    "you like.",
+                    tooltip="Words, phrases or colours such as #d9a441, joined by +. You may put a weight before each.",
                 ),
             ],
-            outputs=[StyleType.Output(display_name="style", tooltip="Carries its model.")],
+            outputs=[
+                StyleType.Output(display_name="style", tooltip="The style of the words, which carries its model.")
+            ],
         )
 
     @classmethod

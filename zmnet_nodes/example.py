@@ -18,15 +18,16 @@ class ExamplePicture(io.ComfyNode):
         return schema(
             node_id="ZMNetExamplePicture",
             display_name="Example Picture",
-            description="A photograph or a painting that comes with the pack, in the public domain: to try styles with "
-            "before loading pictures of your own.",
+            description="Gives a photograph or a painting that comes with the pack, free to use (public domain or "
+            "CC0), so that you can try styles before you load pictures of your own.",
             search_aliases=["sample image", "demo picture", "zmnet example"],
             inputs=[
                 io.Combo.Input(
                     "picture",
                     options=names,
                     default="coffee",
-                    tooltip="Four photographs, then six paintings. For your own pictures take Load Image.",
+                    tooltip="The first four are photographs, the other six are paintings. For your own pictures use "
+                    "Load Image.",
                 )
             ],
             outputs=[io.Image.Output(display_name="image")],

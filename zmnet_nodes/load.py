@@ -22,7 +22,8 @@ class LoadZMNet(io.ComfyNode):
         return schema(
             node_id="ZMNetLoad",
             display_name="Load ZM-Net",
-            description="Loads a style-transfer network of a few MB. The bundled zmnet-base works at once, offline.",
+            description="Loads a style-transfer network of a few MB. The bundled zmnet-base works at once, without a "
+            "download.",
             search_aliases=["style transfer model", "zmnet", "zm-net loader", "neural style"],
             inputs=[
                 io.Combo.Input(
@@ -30,33 +31,37 @@ class LoadZMNet(io.ComfyNode):
                     options=_folders.model_names(),
                     default=_folders.DEFAULT_MODEL,
                     tooltip="zmnet-base, the bolder zmnet-bold and the faster zmnet-mini come with the node pack. "
-                    "Others are folders with config.json, model.safetensors (and attribute.safetensors for words) in "
-                    "ComfyUI's models/zmnet.",
+                    "Other models are folders in ComfyUI's models/zmnet that hold config.json, model.safetensors and, "
+                    "for words, attribute.safetensors.",
                 ),
                 io.String.Input(
                     "hub_id",
                     default="",
                     optional=True,
                     placeholder="Hugging Face id (optional)",
-                    tooltip="A Hugging Face id such as org/zmnet-20k takes the place of the model above. It is "
-                    "downloaded once into the Hugging Face cache. Empty: nothing is downloaded.",
+                    tooltip="If you write a Hugging Face id here, such as org/zmnet-20k, that model is taken instead "
+                    "of the one above. It is downloaded once, into the Hugging Face cache. If this is empty, nothing "
+                    "is downloaded.",
                 ),
                 io.Combo.Input(
                     "precision",
                     options=list(PRECISIONS),
                     default="auto",
                     optional=True,
-                    tooltip="auto: what ComfyUI finds best for the device (float32 on a CPU). Take float32 if "
+                    tooltip="auto takes what ComfyUI finds best for the device (float32 on a CPU). Choose float32 if "
                     "pictures come out black.",
                 ),
             ],
-            outputs=[Model.Output(display_name="model", tooltip="To Encode Style and Apply ZM-Net.")],
+            outputs=[
+                Model.Output(display_name="model", tooltip="The model, for Encode Style, Encode Attribute and others.")
+            ],
         )
 
     @classmethod
     def validate_inputs(cls, model: str | None = None, hub_id: str | None = "") -> bool | str:
-        linked = model is None or hub_id is None  # then they are known only when the node runs
-        return True if linked or hub_id.strip() or model in _folders.model_folders() else _folders.no_model(model)
+        if model is None or hub_id is None:  # linked: known only when the node runs
+            return True
+        return True if hub_id.strip() or model in _folders.model_folders() else _folders.no_model(model)
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None = None, hub_id: str | None = "", **_: object) -> str:

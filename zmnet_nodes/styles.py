@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
@@ -33,8 +33,8 @@ class BlendStyles(io.ComfyNode):
                 max=4.0,
                 step=0.05,
                 optional=number > 2,
-                tooltip=f"Share of style_{number}; of each of its styles, if it is a list. The weights are divided by "
-                "their sum; a negative one leads away.",
+                tooltip=f"The share of style_{number}, or of each of its styles if it is a list. The weights are "
+                "divided by their sum. A negative weight leads away from the style.",
             )
             for number in BLENDED
         ]
@@ -42,24 +42,26 @@ class BlendStyles(io.ComfyNode):
             StyleType.Input(
                 f"style_{number}",
                 optional=number > 1,
-                tooltip="One style, or a list of any length (Encode Style with batch on list). Leave unconnected what "
-                "you do not need.",
+                tooltip="One style, or a list of any length (from Encode Style with batch on list). Leave the sockets "
+                "that you do not need unconnected.",
             )
             for number in BLENDED
         ]
         return schema(
             node_id="ZMNetBlendStyles",
             display_name="Blend Styles",
-            description="The weighted mean of any number of styles of one model: eight sockets, each of which takes "
+            description="Makes the weighted mean of any number of styles of one model. Each of the eight sockets takes "
             "one style or a whole list.",
             search_aliases=["mix styles", "style interpolation", "combine styles", "zmnet blend"],
             inputs=[*sockets, *weights],
-            outputs=[StyleType.Output(display_name="style", tooltip="Carries the model of the styles.")],
+            outputs=[
+                StyleType.Output(display_name="style", tooltip="The blended style, which carries the styles' model.")
+            ],
             is_input_list=True,
         )
 
     @classmethod
-    def execute(cls, **inputs: list) -> io.NodeOutput:
+    def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []
@@ -96,14 +98,15 @@ class SaveStyle(io.ComfyNode):
             description="Writes a style (13 KB) to output/zmnet_styles, where Load Style finds it.",
             search_aliases=["export style", "store style", "zmnet save"],
             inputs=[
-                StyleType.Input("style"),
+                StyleType.Input("style", tooltip="The style to save."),
                 io.String.Input(
                     "filename",
                     default="style",
-                    tooltip="A name such as irises or monet/irises, without ending. If it is taken: irises_2, ...",
+                    tooltip="A name such as irises or monet/irises, without an ending. Nothing is overwritten: if the "
+                    "name is taken, irises_2 is written.",
                 ),
             ],
-            outputs=[StyleType.Output(display_name="style", tooltip="The same style, to go on with.")],
+            outputs=[StyleType.Output(display_name="style", tooltip="The same style, for the next node.")],
             is_output_node=True,
         )
 
@@ -123,18 +126,22 @@ class LoadStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetLoadStyle",
             display_name="Load Style",
-            description="A style that Save Style (or zmnet encode) wrote, from output/zmnet_styles or "
-            "models/zmnet_styles. It fits only the model that made it.",
+            description="Loads a style that Save Style or `zmnet encode` wrote, from output/zmnet_styles or "
+            "models/zmnet_styles. A style fits only the model that made it.",
             search_aliases=["import style", "style file", "zmnet load style"],
             inputs=[
                 io.Combo.Input(
                     "style_file",
                     options=_folders.style_names(),
-                    tooltip="Press R after saving a new style, to refresh the list.",
+                    tooltip="The style file to load. Press R to refresh the list after you have saved a new style.",
                 ),
                 optional_model(),
             ],
-            outputs=[StyleType.Output(display_name="style", tooltip="Carries the model connected here, if any.")],
+            outputs=[
+                StyleType.Output(
+                    display_name="style", tooltip="The style, which carries the model if one is connected here."
+                )
+            ],
         )
 
     @classmethod
@@ -144,8 +151,9 @@ class LoadStyle(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, style_file: str | None = None, **_: object) -> str:
-        known = style_file is not None and style_file in _folders.style_names()
-        return _folders.stamp(_folders.style_file(style_file)) if known else "missing"
+        if style_file is None or style_file not in _folders.style_names():
+            return "missing"
+        return _folders.stamp(_folders.style_file(style_file))
 
     @classmethod
     def execute(cls, style_file: str, model: LoadedModel | None = None) -> io.NodeOutput:
@@ -166,12 +174,16 @@ class StylePreview(io.ComfyNode):
             description="Shows what a style does, on a small sample photograph or on your own picture.",
             search_aliases=["style swatch", "show style", "zmnet preview"],
             inputs=[
-                StyleType.Input("style"),
+                StyleType.Input("style", tooltip="The style to show."),
                 optional_model(),
-                io.Image.Input("image", optional=True, tooltip="Shown with the style, instead of the sample."),
-                io.Int.Input("size", default=256, min=64, max=1024, step=16, tooltip="Long side in pixels."),
+                io.Image.Input(
+                    "image", optional=True, tooltip="A picture of yours to show the style on, instead of the sample."
+                ),
+                io.Int.Input(
+                    "size", default=256, min=64, max=1024, step=16, tooltip="The long side of the preview in pixels."
+                ),
             ],
-            outputs=[io.Image.Output(display_name="image", tooltip="The swatch.")],
+            outputs=[io.Image.Output(display_name="image", tooltip="The preview.")],
             is_output_node=True,
         )
 

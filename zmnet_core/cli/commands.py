@@ -45,7 +45,9 @@ def show_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Restyle photographs with any painting, in real time (ZM-Net)."""
 
@@ -55,10 +57,13 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Bundled name (base, bold, mini), folder, or Hugging Face Hub id (org/name, org/name@revision).",
+        help="The model: the name of a bundled one (base, bold, mini), a folder, or a Hugging Face Hub id "
+        "(org/name or org/name@revision).",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")]
+DeviceOption = Annotated[
+    str, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. auto takes a GPU if there is one.")
+]
 
 
 NAMES = {  # of switches; those behind the first are what they were called before
@@ -70,15 +75,14 @@ NAMES = {  # of switches; those behind the first are what they were called befor
 
 def knob(name: str, of: type = Look) -> Any:
     """The option of one knob: its range and help."""
-    found = knobs_of(of)[name]
+    found, hint = knobs_of(of)[name], typing.get_type_hints(of)[name]
     if name == "layers":
         return Annotated[str | None, typer.Option(help=found.help, metavar="NAMES")]
     if found.least is None:
-        return Annotated[bool, typer.Option(*NAMES[name], help=found.help)]
+        return Annotated[hint, typer.Option(*NAMES[name], help=found.help)]
     number = int if found.whole else float
     least, most = (None if end is None else number(end) for end in (found.least, found.most))
-    option = typer.Option(min=least, max=most, help=found.help)
-    return Annotated[number | None if found.optional else number, option]
+    return Annotated[hint, typer.Option(min=least, max=most, help=found.help)]
 
 
 USUAL, WALK = Look(), Walk()
@@ -127,7 +131,8 @@ AttributeOption = Annotated[
     typer.Option(
         "--attribute",
         "-a",
-        help='Words or colours, e.g. "0.7 night + 0.3 impressionism" or "#d9a441". Repeat to blend.',
+        help='Words or colours, such as "0.7 night + 0.3 impressionism" or "#d9a441". Repeat the option to blend '
+        "several.",
     ),
 ]
 
@@ -216,25 +221,38 @@ def numbers(text: str, flag: str) -> list[float]:
 @readable_errors
 @with_knobs
 def stylize(
-    contents: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="CONTENT...")],
+    contents: Annotated[
+        list[Path], typer.Argument(help="Photographs, or folders of photographs.", metavar="CONTENT...")
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File (.jpg, .png, .webp) for one photograph, else a folder.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several.",
+        ),
     ],
     style: Annotated[
         list[Path] | None,
-        typer.Option("--style", "-s", help="A painting, or a style file of `zmnet encode`. Repeat to blend."),
+        typer.Option(
+            "--style",
+            "-s",
+            help="A painting, or a style file that `zmnet encode` wrote. Repeat the option to blend several.",
+        ),
     ] = None,
     attribute: AttributeOption = None,
     blend: Annotated[
         str | None,
-        typer.Option(help="Weights of several styles, then of attributes, e.g. 0.7,0.3; equal if left out."),
+        typer.Option(
+            help="The weights of the styles and then of the attributes, such as 0.7,0.3. If left out, they are equal."
+        ),
     ] = None,
     look: Look = USUAL,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")] = 92,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Restyle photographs with a painting or with words, or with several blended."""
+    """Restyle photographs after a painting, after words, or after a blend of several."""
     from tqdm import tqdm
 
     from ..errors import PictureError
@@ -335,10 +353,10 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 @readable_errors
 @with_knobs
 def encode(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Style file, .safetensors (13 KB).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 13 KB).")],
     paintings: Annotated[
         list[Path] | None,
-        typer.Argument(help="One painting, or several that are blended equally.", metavar="PAINTING"),
+        typer.Argument(help="One painting, or several, which are blended equally.", metavar="PAINTING"),
     ] = None,
     attribute: AttributeOption = None,
     style_size: int = USUAL.style_size,
@@ -346,7 +364,7 @@ def encode(
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Keep the style of a painting or of words in a file, for `stylize --style FILE.safetensors`."""
+    """Save the style of a painting or of words to a file, which `zmnet stylize --style FILE.safetensors` applies."""
     from ..errors import PictureError
     from ..styling.style import Style
 
@@ -366,19 +384,27 @@ def encode(
 @readable_errors
 @with_knobs
 def animate(
-    photograph: Annotated[Path, typer.Argument(help="A photograph.", metavar="PHOTO")],
+    photograph: Annotated[Path, typer.Argument(help="The photograph to animate.", metavar="PHOTO")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File, .gif or .mp4 (needs the package av; odd sides lose a row).")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write: .gif, or .mp4, which needs the package av and leaves out the last row or column "
+            "of an odd-sized picture.",
+        ),
     ],
-    start: Annotated[str, typer.Option("--from", help="Words, a painting or a style file: the first frame.")],
-    end: Annotated[str, typer.Option("--to", help="Words, a painting or a style file: the last frame.")],
+    start: Annotated[
+        str, typer.Option("--from", help="The style of the first frame: words, a painting or a style file.")
+    ],
+    end: Annotated[str, typer.Option("--to", help="The style of the last frame: words, a painting or a style file.")],
     walk: Walk = WALK,
-    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 24,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second.")] = 24,
     look: Look = USUAL,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """A photograph on the way from one style to another: noon to night, or one painting to the next."""
+    """Animate a photograph from one style to another: from noon to night, or from one painting to the next."""
     from tqdm import tqdm
 
     from ..images.picture import fit_short_side, read_picture, to_pil, to_tensor
@@ -391,9 +417,9 @@ def animate(
     check_attributes(text for text in (start, end) if not is_file(text))
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, look.size, least=MIN_SIDE))[None]
     network = load_model(model, device)
-    ends = [load_signal(network, text, look) for text in (start, end)]
+    first, last = (load_signal(network, text, look) for text in (start, end))
     shares = shares_of(walk.frames, walk.smooth, walk.there_and_back)
-    pictures = painted(network, content, *ends, shares, look)
+    pictures = painted(network, content, first, last, shares, look)
     bar = tqdm(pictures, "animate", total=walk.frames, unit="frame")
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 
@@ -401,13 +427,13 @@ def animate(
 @app.command()
 @readable_errors
 def words(
-    search: Annotated[str, typer.Argument(help="Only words that hold these letters.", metavar="LETTERS")] = "",
+    search: Annotated[str, typer.Argument(help="List only words that contain these letters.", metavar="LETTERS")] = "",
     everything: Annotated[
-        bool, typer.Option("--all", help="All words and phrases that work offline, not only the trained ones.")
+        bool, typer.Option("--all", help="List all words and phrases that work offline, not only the trained ones.")
     ] = False,
     model: ModelOption = "zmnet-base",
 ) -> None:
-    """List the words a model was trained on, for --attribute."""
+    """List the words that a model was trained on, for use with --attribute."""
     from ..errors import WrongModelError
     from ..signals.sentences import sentences
     from ..signals.words import glove
@@ -423,8 +449,8 @@ def words(
             known = (sentences().table if signal == "sentence" else glove()).words
             typer.echo("\n".join(word for word in known if search.lower() in word))
     if not any(pnet.words for pnet in pnets.values()):
-        known = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
-        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{known}")
+        hint = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
+        typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{hint}")
     if "histogram" in pnets and not search:
         typer.echo("colours: any, as #d9a441")
 
@@ -432,13 +458,13 @@ def words(
 @app.command()
 @readable_errors
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The contact sheet, .png or .jpg.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The contact sheet to write (.png or .jpg).")] = Path(
         "zmnet-demo.png"
     ),
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Bundled photographs × bundled paintings on one contact sheet."""
+    """Paint the bundled photographs after the bundled paintings, all on one contact sheet."""
     from ..images.picture import Picture, write_picture
     from .demo import demo_sheet
 
@@ -449,58 +475,99 @@ def demo(
 @app.command()
 @readable_errors
 def evaluate(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")] = Path("zmnet-evaluation"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder that gets the report.")] = Path(
+        "zmnet-evaluation"
+    ),
     data: Annotated[
-        Path | None, typer.Option(help="Folder the pairs' paths start in; $ZMNET_DATA/data if left out.")
+        Path | None,
+        typer.Option(help="The folder in which the paths of the pairs start. If left out, $ZMNET_DATA/data."),
     ] = None,
-    pairs: Annotated[Path | None, typer.Option(help="Own list: photograph TAB painting, a pair a line.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="A list of your own, with a photograph, a tab and a painting on each line.")
+    ] = None,
     training_pairs: Annotated[
-        Path | None, typer.Option(help="The like with training paintings, for the zero-shot gap; else left out.")
+        Path | None,
+        typer.Option(
+            help="A list like --pairs, but with paintings of the training set, to measure the zero-shot gap. The "
+            "bundled pairs have such a list; a list of your own is measured without the gap unless you give one."
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pairs.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first so many pairs.")] = None,
     size: Annotated[
         list[int] | None,
         typer.Option(
             min=64,
-            help="Side of the pictures, px, a multiple of 4; repeat. 256, 512 and 1024 if left out. Pairs of pictures "
-            "smaller than 7/8 of it are left out.",
+            help="The side of the pictures in pixels, a multiple of 4. Repeat the option for several sizes; if left "
+            "out, they are 256, 512 and 1024. Pairs whose pictures are smaller than 7/8 of a size are left out there.",
         ),
     ] = None,
-    enlarge: Annotated[bool, typer.Option("--enlarge", help="Enlarge the pictures of those instead.")] = False,
+    enlarge: Annotated[
+        bool, typer.Option("--enlarge", help="Enlarge pictures that are too small, instead of leaving them out.")
+    ] = False,
     judge: Annotated[
-        list[str] | None, typer.Option(help="Network that judges, vgg16 or vgg19; repeat. Both if left out.")
+        list[str] | None,
+        typer.Option(
+            help="The network that judges the pictures, vgg16 or vgg19. Repeat the option for both, which is also what "
+            "happens if it is left out."
+        ),
     ] = None,
-    beside: Annotated[list[str] | None, typer.Option(help="Another model for a row of its own; repeat.")] = None,
-    ost: Annotated[int, typer.Option(min=0, help="Optimise so many of the pairs; minutes each without a GPU.")] = 20,
-    ost_steps: Annotated[int, typer.Option(min=1, help="Steps of Adam for each of them.")] = 100,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model, which gets a row of its own. Repeat the option for several."),
+    ] = None,
+    ost: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="How many of the pairs are also optimised one by one (OST), which takes minutes each without a GPU.",
+        ),
+    ] = 20,
+    ost_steps: Annotated[int, typer.Option(min=1, help="How many steps of Adam each of these gets.")] = 100,
     ost_coarse_steps: Annotated[
-        int, typer.Option(min=0, help="Steps before these, at half the size and a quarter of the cost.")
+        int, typer.Option(min=0, help="How many steps come before these at half the size, at a quarter of the cost.")
     ] = 100,
     ost_pyramid: Annotated[
-        bool, typer.Option(help="Optimise style at a half and a quarter of the sides as well, as it is measured.")
+        bool,
+        typer.Option(
+            help="Optimise the style at a half and a quarter of the size as well, since it is measured there."
+        ),
     ] = True,
     peers: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with clones of EndyWon/MicroAST and MingSun-Tse/Collaborative-Distillation, for rows of them; "
-            "$ZMNET_PEERS if left out."
+            help="A folder with clones of EndyWon/MicroAST and MingSun-Tse/Collaborative-Distillation, which then get "
+            "rows of their own. If left out, $ZMNET_PEERS."
         ),
     ] = None,
     bold: Annotated[
         list[float] | None,
-        typer.Option(min=0, max=1, help="A row of the model told to paint so boldly, 0..1, if it can be; repeat."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Adds a row in which the model is told to paint this boldly, if it can be told. Repeat the option for "
+            "several rows.",
+        ),
     ] = None,
-    noise: Annotated[int, typer.Option(min=0, help="Stylise a noisy sky with so many of the paintings.")] = 8,
+    noise: Annotated[
+        int, typer.Option(min=0, help="After how many of the paintings a noisy sky is painted, to measure grain.")
+    ] = 8,
     blind: Annotated[
-        int, typer.Option(min=0, help="Sheets of so many pairs in OUTPUT/blind, methods under letters; see tally.")
+        int,
+        typer.Option(
+            min=0,
+            help="For how many pairs a sheet is written to OUTPUT/blind on which the methods stand under letters; "
+            "`zmnet tally` counts the answers.",
+        ),
     ] = 0,
-    blind_seed: Annotated[int, typer.Option(help="Of the order of the letters.")] = 0,
+    blind_seed: Annotated[int, typer.Option(help="The seed of the order of these letters.")] = 0,
     gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
-    cache: Annotated[Path | None, typer.Option(help="What is kept between runs; OUTPUT/cache if left out.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="The folder that keeps results between runs. If left out, OUTPUT/cache.")
+    ] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Score a model on 100 unseen photograph × painting pairs, other methods beside it."""
+    """Score a model on 100 pairs of unseen photographs and paintings, beside other methods."""
     from ..evaluation.comparison import Comparison
 
     comparison = Comparison(
@@ -517,11 +584,14 @@ def evaluate(
 @readable_errors
 def tally(
     answers: Annotated[
-        Path, typer.Argument(help="Text file of what an observer chose, a line a pair: `1: first C, last A`.")
+        Path,
+        typer.Argument(help="A text file with an observer's choices, one line per pair, such as `1: first C, last A`."),
     ],
-    key: Annotated[Path, typer.Option(help="What `evaluate --blind` wrote.")] = Path("zmnet-evaluation/blind-key.json"),
+    key: Annotated[Path, typer.Option(help="The key that `zmnet evaluate --blind` wrote.")] = Path(
+        "zmnet-evaluation/blind-key.json"
+    ),
 ) -> None:
-    """Count first and last choices of each method on blind sheets."""
+    """Count how often each method was chosen first and last on blind sheets."""
     from ..evaluation.blind import tally as count
     from ..evaluation.blind import tally_text
 
@@ -532,18 +602,34 @@ def tally(
 @readable_errors
 def push(
     run: Annotated[
-        str, typer.Argument(help="A run's folder. A README.md in it takes the card's place.", metavar="RUN")
+        str,
+        typer.Argument(
+            help="The folder of a training run. If it holds a README.md, that is used instead of the model card.",
+            metavar="RUN",
+        ),
     ],
-    name: Annotated[str, typer.Argument(help="Hugging Face Hub id; made if it is missing.", metavar="ORG/NAME")],
-    private: Annotated[bool, typer.Option("--private", help="Make it private.")] = False,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The Hugging Face Hub id of the repository, which is made if it does not exist.", metavar="ORG/NAME"
+        ),
+    ],
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
     token: Annotated[
-        str | None, typer.Option(help="One that may write; else that of `hf auth login`, HF_TOKEN.")
+        str | None,
+        typer.Option(
+            help="A Hub token with write access. If left out, the one from `hf auth login` or $HF_TOKEN is used."
+        ),
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch; made if it is missing. main if left out.")] = None,
-    message: Annotated[str, typer.Option(help="First line of the commit.")] = "Upload a ZM-Net",
-    licence: Annotated[str, typer.Option(help="Of the weights, for the card.")] = "apache-2.0",
+    revision: Annotated[
+        str | None,
+        typer.Option(help="The branch to write to, which is made if it does not exist. If left out, main."),
+    ] = None,
+    message: Annotated[str, typer.Option(help="The first line of the commit message.")] = "Upload a ZM-Net",
+    licence: Annotated[str, typer.Option(help="The licence of the weights, for the card.")] = "apache-2.0",
     samples: Annotated[
-        bool, typer.Option("--samples", help="Also the newest validation grid. It shows pictures of your data.")
+        bool,
+        typer.Option("--samples", help="Also upload the newest validation grid, which shows pictures of your data."),
     ] = False,
 ) -> None:
     """Upload a model to the Hugging Face Hub, with a card made from its run."""
@@ -565,27 +651,38 @@ class TrainCommand(TyperCommand):
 
 @app.command(cls=TrainCommand)
 def train() -> None:
-    """Train a model of your own: `zmnet train --help` lists the options. For several devices:
-    `accelerate launch -m zmnet_core.training`, with the same.
+    """Train a model of your own; `zmnet train --help` lists the options. On several devices, start
+    `accelerate launch -m zmnet_core.training` with the same options.
     """
 
 
 @app.command()
 @readable_errors
 def bench(
-    repeat: Annotated[int, typer.Option(min=1, help="Timed runs of each line; the median counts.")] = 5,
-    large: Annotated[bool, typer.Option(help="Also the memory of a 4096 × 4096 picture.")] = True,
-    beside: Annotated[list[str] | None, typer.Option(help="Another model at 384 × 384, or magenta; repeat.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="How many runs of each line are timed; the median counts.")] = 5,
+    large: Annotated[bool, typer.Option(help="Also measure the memory that a picture of 4096 × 4096 takes.")] = True,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model to time at 384 × 384, or magenta. Repeat the option for several."),
+    ] = None,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=16,
+            help="The side of the pictures in pixels. Repeat the option for several; if left out, they are 256, 512 "
+            "and 1024.",
+        ),
+    ] = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Time and memory, beside the bare convolutions of the same shapes and beside other models."""
-    from ..evaluation.bench import race, report
+    """Measure time and memory, beside the bare convolutions of the same shapes and beside other models."""
+    from ..evaluation.bench import SIDES, race, report
 
     network = load_model(model, device)
-    for line in report(network, model, repeat, large):
+    for line in report(network, model, repeat, large, tuple(side or SIDES)):
         typer.echo(line)
     if beside:
         others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
-        for line in race({model: network} | others, repeat):
+        for line in race({model: network, **others}, repeat):
             typer.echo(line)

@@ -39,7 +39,7 @@ class ContentBatch(NamedTuple):
     notes: Notes
 
 
-class ContentBatches(Dataset):
+class ContentBatches(Dataset[ContentBatch]):
     """The photographs of this process, batch after batch.
 
     Batch k belongs to step k // accumulation.

@@ -15,6 +15,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..files import replacing
 from ..images.picture import SUFFIXES
@@ -40,8 +41,8 @@ class Listings:
     def __init__(self, root: str | os.PathLike[str]):
         name = hashlib.sha256(os.path.abspath(root).encode()).hexdigest()[:32]
         self.file = cache_folder() / "listings" / f"{name}.json"
-        self._old: dict[str, list] = {}
-        self._new: dict[str, list] = {}
+        self._old: dict[str, list[Any]] = {}
+        self._new: dict[str, list[Any]] = {}
 
     def __enter__(self) -> Listings:
         try:
@@ -62,7 +63,8 @@ class Listings:
 
     def folder(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the sub-folders and of the pictures in a folder, both sorted; links to folders are not followed."""
-        return self._listing(path, lambda: _list_folder(path))
+        folders, pictures = self._listing(path, lambda: _list_folder(path))
+        return folders, pictures
 
     def tar(self, path: str) -> list[tuple[str, int, int]]:
         """Name, offset and size in bytes of every picture in a tar file, in its order.
@@ -72,7 +74,7 @@ class Listings:
         """
         return self._listing(path, lambda: _list_tar(path))
 
-    def _listing(self, path: str, make: Callable[[], object]) -> object:
+    def _listing(self, path: str, make: Callable[[], list[Any]]) -> list[Any]:  # of what JSON keeps
         key, status, now = os.path.abspath(path), os.stat(path), time.time_ns()
         stamp = [status.st_mtime_ns, status.st_size]
         found = self._old.get(key)
@@ -95,9 +97,11 @@ def _list_folder(path: str) -> list[list[str]]:
     return [folders, sorted(name for name, _, entry in kinds if is_picture(name) and entry.is_file())]
 
 
-def _list_tar(path: str) -> list[list]:
+def _list_tar(path: str) -> list[list[str | int]]:
     with tarfile.open(path, "r:") as tar:
-        members = [[m.name, m.offset_data, m.size] for m in tar if m.isfile() and is_picture(m.name)]
+        members: list[list[str | int]] = [
+            [m.name, m.offset_data, m.size] for m in tar if m.isfile() and is_picture(m.name)
+        ]
         check_end(tar)
     return members
 

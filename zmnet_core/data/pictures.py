@@ -117,7 +117,7 @@ def centre_squares(files: Sequence[PictureFile], size: int) -> Tensor:
 
 def split(
     source: str, held_out: str | None, what: str, column: str = "image"
-) -> tuple[list[PictureFile], list[PictureFile]]:
+) -> tuple[Sequence[PictureFile], Sequence[PictureFile]]:
     """Training and validation files: another source's for validation, or every 20th of this one.
 
     Args:

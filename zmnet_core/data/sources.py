@@ -16,7 +16,7 @@ import glob
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -122,7 +122,7 @@ class Shard:
 # Finding ---------------------------------------------------------------------------------------
 
 
-def find_files(source: str | os.PathLike[str], column: str = "image") -> list[PictureFile]:
+def find_files(source: str | os.PathLike[str], column: str = "image") -> Sequence[PictureFile]:
     """Every picture of a source, at random access, always in the same order.
 
     Args:
@@ -187,7 +187,7 @@ def _walk(folder: str, listings: Listings) -> Iterator[LocalFile]:
             yield LocalFile(prefix + name)
 
 
-def _listed(file: Path) -> list[PictureFile]:
+def _listed(file: Path) -> Sequence[PictureFile]:
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except UnicodeDecodeError:
@@ -254,7 +254,7 @@ def _choices(inside: str) -> list[str]:
     return [str(number).zfill(width) for number in range(int(first), int(last) + 1)]
 
 
-def _tar_members(source: str) -> list[PictureFile]:
+def _tar_members(source: str) -> Sequence[PictureFile]:
     files = tar_files(source)
     far = next((tar for tar in files if "://" in tar), None)
     if far:
@@ -285,9 +285,9 @@ class _TarStream:
                     if member.isfile() and is_picture(member.name):
                         if local:
                             yield TarMember(self.tar, member.name, member.offset_data, member.size)
-                        else:
-                            yield Loaded(f"{self.tar}/{member.name}", tar.extractfile(member).read())
-                    tar.members = []  # else it keeps every header it has seen
+                        elif (content := tar.extractfile(member)) is not None:  # as of every file
+                            yield Loaded(f"{self.tar}/{member.name}", content.read())
+                    tar.members = []  # type: ignore[attr-defined]  # else it keeps every header it has seen
                 if local:
                     check_end(tar)
         # EOFError: a compressed shard is cut off; ImportError, ValueError: fsspec lacks the protocol
@@ -316,7 +316,8 @@ def open_dataset(source: str, column: str, streaming: bool) -> tuple[Any, str]:
         import datasets  # not needed by folders, so not by the package
     except ImportError:
         raise TrainingError(f"'{source}' needs the package datasets: pip install datasets.") from None
-    name, split = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::([\w\[\]%+-]+))?", source).groups()
+    parts = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::([\w\[\]%+-]+))?", source, re.DOTALL)
+    name, split = parts.groups() if parts else (source, None)
     try:
         if is_dataset(name) and not name.startswith(DATASET):
             loaded = datasets.load_from_disk(name)

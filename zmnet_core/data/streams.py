@@ -13,7 +13,7 @@ same number of processes and workers; with others it goes on with the photograph
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, islice
 
@@ -31,7 +31,7 @@ WINDOW_SIZE = 256  # pictures a lane draws from; of remote shards their files' b
 VALIDATION_SIZE = 64  # pictures that are kept for validation where none are named
 
 
-class ContentStream(IterableDataset):
+class ContentStream(IterableDataset[ContentBatch]):
     """The photographs of this process, batch after batch without end.
 
     Args:
@@ -100,7 +100,7 @@ def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterato
 
 def split_shards(
     source: str, held_out: str | None, what: str, column: str = "image"
-) -> tuple[list[Shard], list[PictureFile]]:
+) -> tuple[list[Shard], Sequence[PictureFile]]:
     """As `data.split`, for a source that is read front to back: shards for training, files for validation.
 
     Without a source for validation every 20th picture of every shard is left out of training, and the

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -20,7 +20,10 @@ from torch import Tensor, nn
 from ..markdown import table
 from ..model import ZMNet
 from ..networks.layers import UpsampleConv
+from ..networks.reviser import draft_size
 from ..styling.style import Style
+
+SIDES = 256, 512, 1024
 
 # What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had
 # when it forked; elsewhere there is only that.
@@ -86,7 +89,7 @@ def bare_convolutions(network: nn.Module, run: Callable[[], object]) -> Callable
 
     def note(conv: nn.Conv2d, inputs: tuple[Tensor]) -> None:
         x = F.interpolate(inputs[0], scale_factor=2) if isinstance(conv, UpsampleConv) else inputs[0]
-        padded = F.pad(x, [p for p in reversed(conv.padding) for _ in (0, 1)])
+        padded = F.pad(x, [side // 2 for side in reversed(conv.kernel_size) for _ in (0, 1)])  # as all of these are
         calls.append((torch.rand_like(padded), conv))
 
     hooks = [m.register_forward_pre_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
@@ -120,7 +123,7 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
             runs.append(magenta.transform(content, magenta.encode(painting)))
         else:
             style = model.encode_style(painting)
-            runs.append(lambda model=model, style=style: model.apply(content, style))
+            runs.append(partial(model.apply, content, style))
     times = time_in_turn(runs, repeat, device, warm=True)
     rows = ([name, _ms(taken), _ratio(taken, times[0])] for name, taken in zip(models, times))
     yield ""
@@ -128,14 +131,14 @@ def race(models: dict[str, ZMNet | None], repeat: int, side: int = 384) -> Itera
 
 
 @torch.no_grad()
-def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int, ...]) -> Iterator[str]:
+def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: Sequence[int]) -> Iterator[str]:
     """Large pictures drafted and revised, beside one pass of the same TNet: time, and on a CPU memory."""
     device = next(model.parameters()).device
 
     def rows() -> Iterator[list[str]]:
         for side in sides:
             content = torch.rand(1, 3, side, side, device=device)
-            runs = [partial(model.apply, content, style, draft=draft) for draft in (None, 0)]
+            runs: list[Callable[[], object]] = [partial(model.apply, content, style, draft=each) for each in (None, 0)]
             taken, whole = time_in_turn(runs, repeat, device)
             row = [f"{side} × {side}", _ms(taken), _ms(whole), _ratio(taken, whole)]
             if device.type == "cpu":
@@ -149,8 +152,8 @@ def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: tuple[int,
 
 
 @torch.no_grad()
-def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
-    """The lines of the table, as they are measured."""
+def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, ...] = SIDES) -> Iterator[str]:
+    """The lines of the table, as they are measured; `sides` of the pictures in px, `large` ones besides."""
     parameter = next(model.parameters())
     device = parameter.device
     yield f"{name}, {device}, {parameter.dtype}, {torch.get_num_threads()} threads, torch {torch.__version__}"
@@ -159,9 +162,9 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
     painting = torch.rand(1, 3, 256, 256, device=device)
     style = model.encode_style(painting)
     jobs: list[tuple[str, nn.Module, Callable[[], object]]] = []
-    for side in (256, 512, 1024):
+    for side in sides:
         content = torch.rand(1, 3, side, side, device=device)
-        jobs.append((f"apply {side} × {side}", model, lambda content=content: model.apply(content, style)))
+        jobs.append((f"apply {side} × {side}", model, partial(model.apply, content, style)))
     if model.pnet.signal == "image":
         jobs.append(("encode_style 256 × 256", model.pnet, lambda: model.encode_style(painting)))
 
@@ -175,7 +178,8 @@ def report(model: ZMNet, name: str, repeat: int, large: bool) -> Iterator[str]:
 
     yield from table(["", "ms", "floor ms", "ratio"], rows(), (LABEL, 8, 8, 5))
     if model.reviser is not None:
-        yield from drafts(model, name, style, repeat, (1024, 2048) if large else (1024,))
+        drafted = [side for side in (*sides, *[2048] * large) if draft_size(model.reviser, side, side)]
+        yield from drafts(model, name, style, repeat, drafted)
     if large and device.type == "cpu":
         yield ""
         yield f"peak memory of the process at 4096 × 4096: {_printed(_PEAK_OF_LARGE, name) / 2**30:.1f} GiB"

@@ -24,7 +24,7 @@ from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
 from ..model import ZMNet
 from ..networks.constants import AS_IT_IS
-from ..networks.vgg import VGG, load_vgg16
+from ..networks.vgg import VGG16, load_vgg16
 from ..networks.vgg19 import load_vgg19
 from .baselines.colour_transfer import colour_transfer
 from .baselines.magenta import Magenta
@@ -157,11 +157,11 @@ def peer_rows(peers: Path, device: torch.device | str = "cpu") -> list[Row]:
     Raises:
         WeightsNotFoundError: one of them is not there, or is not what its name says.
     """
-    networks = MicroAST(peers).to(device), WCT16x(peers).to(device)
-    return [Row(name, network, network.key) for name, network in zip(PEERS, networks)]
+    microast, wct16x = MicroAST(peers).to(device), WCT16x(peers).to(device)
+    return [Row(PEERS[0], microast, microast.key), Row(PEERS[1], wct16x, wct16x.key)]
 
 
-def ost_row(vgg: VGG, pairs: int, cache: Path, config: OSTConfig) -> Row:
+def ost_row(vgg: VGG16, pairs: int, cache: Path, config: OSTConfig) -> Row:
     """Optimisation, picture by picture, on the first `pairs`; its pictures are kept in `cache`."""
     bar = tqdm(desc=OPTIMISED, unit="step", leave=False)
     key = f"OST {config!r} {vgg.fingerprint}"
@@ -292,7 +292,8 @@ def timed(method: Method, content: Tensor, painting: Tensor) -> tuple[Tensor, fl
 @torch.no_grad()
 def noise(rows: list[Row], paintings: list[Path], device: torch.device | str = "cpu") -> dict[str, list[NoiseGain]]:
     """What every row makes of a smooth sky with a sensor's noise, in the style of each painting: {row: gains}."""
-    sky, found = noisy_sky().to(device), {row.name: [] for row in rows}
+    sky = noisy_sky().to(device)
+    found: dict[str, list[NoiseGain]] = {row.name: [] for row in rows}
     for file in tqdm(paintings, "noise", unit="painting"):
         painting = load_square(file, sky.shape[-1]).to(device)
         for row in rows:

@@ -6,14 +6,19 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from typing_extensions import Unpack
 
 from ..assets import BUNDLED
 from ..errors import WeightsNotFoundError, WrongModelError
 from ..version import __version__
-from .repository import Repository
+from .repository import Access, Repository
 
 SCHEMA = 1  # version of config.json; raised whenever an older zmnet would read a new file wrongly
-UPGRADES: dict[int, Callable[[dict], dict]] = {}  # N: a config of schema N as one of N + 1; without, N is not read
+UPGRADES: dict[
+    int, Callable[[dict[str, Any]], dict[str, Any]]
+] = {}  # N: a config of schema N as one of N + 1; without, N is not read
 CONFIG, WEIGHTS, ATTRIBUTE_WEIGHTS = "config.json", "model.safetensors", "attribute.safetensors"
 
 
@@ -22,7 +27,7 @@ def bundled_models() -> list[str]:
     return sorted(folder.name for folder in BUNDLED.glob("*") if (folder / WEIGHTS).is_file())
 
 
-def find(name: str, revision: str | None = None, **options: object) -> Callable[[str], Path]:
+def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> Callable[[str], Path]:
     """What gives the path of each file of a saved model.
 
     Args:
@@ -62,8 +67,8 @@ def _in_folder(folder: Path, file: str) -> Path:
     raise WeightsNotFoundError(f"the folder '{folder}' has no {file}: it is not a saved ZM-Net.")
 
 
-def read_config(file: Path) -> dict[str, object]:
-    """The description of a model, of this version's schema: older ones are brought up to it.
+def read_config(file: Path) -> dict[str, Any]:
+    """The description of a model as it is written, of this version's schema: older ones are brought up to it.
 
     Raises:
         WrongModelError: it is no ZM-Net's, or of a schema that cannot be read.

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from huggingface_hub import (
     CommitOperationAdd,
@@ -45,6 +46,15 @@ LOG_IN = "log in by `hf auth login` (or set HF_TOKEN)"
 
 class _Unreachable(Exception):
     """Nothing answers, or not the Hub."""
+
+
+class Access(TypedDict, total=False):
+    """How a `Repository` is read: its arguments but name and revision."""
+
+    cache_dir: str | os.PathLike[str] | None
+    token: str | bool | None
+    local_files_only: bool
+    force_download: bool
 
 
 @dataclass
@@ -88,15 +98,16 @@ class Repository:
                 self.name,
                 name,
                 revision=revision,
-                cache_dir=self.cache_dir,
+                cache_dir=self._cache,
                 token=self.token,
                 force_download=self.force_download,
                 local_files_only=self.local_files_only or trouble is not None,
             )
         except Exception as error:  # huggingface_hub passes on those of httpx or requests, and of the disk
+            reason: BaseException = error
             if isinstance(error, LocalEntryNotFoundError):
-                error = trouble or error.__cause__ or error
-            raise WeightsNotFoundError(self._explained(error, name)) from error
+                reason = trouble or error.__cause__ or error
+            raise WeightsNotFoundError(self._explained(reason, name)) from reason
         if trouble and not self._trouble:
             logger.warning("'%s' is taken from the cache: asking the Hub failed (%s)", self.name, _short(trouble))
         self._trouble = trouble
@@ -155,11 +166,15 @@ class Repository:
             return _Unreachable(f"{type(error).__name__}: {_short(error)}")
         return None
 
+    @property
+    def _cache(self) -> str | None:
+        return None if self.cache_dir is None else os.fspath(self.cache_dir)
+
     def _is_pinned(self, name: str) -> bool:
         """A commit never changes: for what the cache has of it the Hub is not asked."""
         if self.force_download or not COMMIT.fullmatch(self.revision or ""):
             return False
-        return isinstance(try_to_load_from_cache(self.name, name, self.cache_dir, self.revision), str)
+        return isinstance(try_to_load_from_cache(self.name, name, self._cache, self.revision), str)
 
     def _explained(self, error: BaseException, file: str | None = None) -> str:
         """What went wrong and what to do; file: what was to be read, None: the model was to be written."""

@@ -160,7 +160,7 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
         else:
             image = image.copy()
             image.putalpha(picture.alpha)
-    options = {} if kind == "PNG" else {"quality": quality}
+    options: dict[str, int | bytes] = {} if kind == "PNG" else {"quality": quality}
     if kind == "JPEG":
         options["subsampling"] = 0
     if picture.icc_profile:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+def resized(images: Tensor, size: Sequence[int]) -> Tensor:
     """[B, C, H, W] → [B, C, *size], bicubic, with antialiasing where it shrinks; may leave 0..1 a little."""
     if tuple(images.shape[-2:]) == tuple(size):
         return images
     return F.interpolate(images.float(), size, mode="bicubic", antialias=True, align_corners=False).to(images.dtype)
 
 
-def looked_at(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+def looked_at(pictures: Tensor, size: Sequence[int]) -> Tensor:
     """[N, 3, H, W] in 0..1 → [N, 3, *size], float32, 0..1: how a PNet sees paintings.
 
     A triangle of the width of two pixels of the smaller picture: PIL's BILINEAR, but not rounded to 8 bits. Not sharper

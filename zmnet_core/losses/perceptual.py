@@ -241,6 +241,9 @@ class PerceptualLoss(nn.Module):
     Usage: `targets = loss.style_targets(paintings)`, then `loss(stylised, contents, targets)`.
     """
 
+    axes: Tensor
+    directions: Tensor
+
     def __init__(self, vgg: VGG16, config: LossConfig = LossConfig(), checkpointing: bool = False):
         super().__init__()
         self.vgg, self.config, self.checkpointing = vgg, config, checkpointing
@@ -256,7 +259,7 @@ class PerceptualLoss(nn.Module):
             return {}
         layers = tuple(self.config.style_layers)
         statistic, _ = STATISTICS[self.config.statistic]
-        targets = {}
+        targets: dict[str, Tensor] = {}
         for scale in self.config.scales:
             features = self.vgg(reduced(paintings, scale), layers)
             targets |= {term(layer, scale): statistic(features[layer]) for layer in layers}
@@ -297,7 +300,8 @@ class PerceptualLoss(nn.Module):
                 content = content + error / squared_norm(targets[layer]).clamp_min(1e-8)
 
         statistic, relative_error = STATISTICS[config.statistic]
-        style, weighted = {}, 0.0
+        style: dict[str, Tensor] = {}
+        weighted: Tensor | float = 0.0
         for scale in config.scales:
             if scale > 1:
                 features = self._features(reduced(stylised, scale), tuple(config.style_layers))
@@ -315,8 +319,8 @@ class PerceptualLoss(nn.Module):
         if config.colour_weight:
             style[COLOURS] = colour_error(colour_quantiles(stylised, self.directions), style_targets[COLOURS])
             weighted = weighted + config.colour_weight * compress(style[COLOURS], config.compression)
-        weight = config.content_weight if faithful is None else config.content_weight * faithful
-        each = config.style_weight * weighted + weight * content
+        faith = config.content_weight if faithful is None else config.content_weight * faithful
+        each = config.style_weight * weighted + faith * content
         return PerceptualTerms(each.mean(), content, style, each)
 
     def _features(self, pictures: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:

@@ -65,8 +65,9 @@ def normalise_colours(
 
 def _float32(axes: Tensor | None, images: Tensor) -> Tensor:
     """The axes unrounded: a model in half precision has rounded its own."""
-    unrounded = axes is not None and axes.dtype == torch.float32
-    return axes if unrounded else images.new_tensor(AXES, dtype=torch.float32)
+    if axes is not None and axes.dtype == torch.float32:
+        return axes
+    return images.new_tensor(AXES, dtype=torch.float32)
 
 
 def _moments(images: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:

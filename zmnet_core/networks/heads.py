@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .colour_norm import AXES, palette_values
 from .tnet import PALETTE_SITE, Site
+from .typed import Modules
 
 
 class StyleHeads(nn.Module):
@@ -24,8 +25,8 @@ class StyleHeads(nn.Module):
         channels = [sum(s.channels for s in layer) for _, layer in groupby(sites, key=lambda s: s.layer)]
         if len(channels) != len(psi_sizes):
             raise ValueError(f"{len(psi_sizes)} vectors ψ for {len(channels)} DIN layers.")
-        self.gamma = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
-        self.beta = nn.ModuleList(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
+        self.gamma = Modules(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
+        self.beta = Modules(nn.Linear(d, c) for d, c in zip(psi_sizes, channels))
         for bias, heads in ((1.0, self.gamma), (0.0, self.beta)):
             for head in heads:
                 nn.init.normal_(head.weight, std=0.1 / head.in_features**0.5)
@@ -62,12 +63,14 @@ class PNet(nn.Module):
     """
 
     signal = "image"
+    heads: StyleHeads
+    axes: Tensor
 
     def __init__(self, sites: tuple[Site, ...]):
         super().__init__()
         self.din_sites = tuple(site for site in sites if site != PALETTE_SITE)
         self.palette = PALETTE_SITE in sites
-        self.bold: nn.Module | None = None
+        self.bold: nn.Linear | None = None
         if self.palette and self.signal == "image":
             self.register_buffer("axes", torch.tensor(AXES), persistent=False)
 

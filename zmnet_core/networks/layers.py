@@ -6,9 +6,12 @@ Manipulation Network", 2017.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from .colour_norm import NUMBERS, normalise_colours
 
@@ -25,7 +28,7 @@ class TrainingNorm(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[1, C, H, W] → its normalised form, μ [C], 1/σ [C]."""
         y, mu, rstd = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, EPS)
         ctx.save_for_backward(x, weight, mu, rstd)
@@ -33,7 +36,7 @@ class TrainingNorm(torch.autograd.Function):
         return y, mu, rstd
 
     @staticmethod
-    def backward(ctx, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # torch: one tensor is saved
         x, weight, mu, rstd = ctx.saved_tensors
         kept = (1 - EPS * rstd.float().square()).clamp(0, 1)  # σ² / (σ² + ε)
         return torch.ops.aten.native_batch_norm_backward(
@@ -199,6 +202,7 @@ class UpsampleConv(Conv):
     """
 
     # [place, tap, row of the 3 × 3 kernel]; the odd row of a window comes before the even one of the next.
+    fold: Tensor
     _FOLD = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True):
@@ -207,8 +211,7 @@ class UpsampleConv(Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → [N, outputs, 2H, 2W]."""
-        fold = self.fold
-        kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, fold, fold).flatten(0, 2)
+        kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, self.fold, self.fold).flatten(0, 2)
         return in_blocks(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, self.bias)[..., 1:-1, 1:-1]
 
 
@@ -224,4 +227,4 @@ class PictureConv(Conv):
         """[N, C, H, W], H and W even → [N, outputs, H, W]."""
         places = [F.pad(self.weight, (q, 1 - q, p, 1 - p)) for p in (0, 1) for q in (0, 1)]
         kernel = torch.stack(places, 1).flatten(0, 1)
-        return in_blocks(F.pad(x, [self.padding[0]] * 4, mode="reflect"), kernel, self.bias, stride=2)
+        return in_blocks(F.pad(x, [self.kernel_size[0] // 2] * 4, mode="reflect"), kernel, self.bias, stride=2)

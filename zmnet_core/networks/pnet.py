@@ -20,18 +20,20 @@ PNet would be blind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from .colour_norm import NUMBERS, palette_values
 from .constants import RESIDUAL_BLOCKS
 from .heads import PNet, ResidualLayer, StyleHeads
 from .layers import Conv
 from .tnet import Site
-from .vector_pnet import GRUPNet, MLPPNet, ParallelMLPPNet
+from .typed import Modules
+from .vector_pnet import Compression, GRUPNet, MLPPNet, ParallelMLPPNet, VectorOptions
 from .vgg import LAYER_CHANNELS, VGG16
 
 
@@ -50,8 +52,8 @@ class ConvBlock(nn.Module):
         super().__init__()
         self.conv1 = Conv(channels, channels, 3)
         self.conv2 = Conv(channels, channels, 3)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.conv2(F.relu(self.conv1(x))))
@@ -68,7 +70,7 @@ class ConvPNet(PNet):
     def __init__(self, sites: tuple[Site, ...], width: int = 32):
         super().__init__(sites)
         w = width
-        self.layers = nn.ModuleList(
+        self.layers = Modules(
             [
                 nn.Sequential(Conv(3, w, 9), nn.ReLU()),
                 nn.Sequential(Conv(w, 2 * w, 3, stride=2), nn.ReLU()),
@@ -96,7 +98,7 @@ class ParallelConvPNet(PNet):
     def __init__(self, sites: tuple[Site, ...], width: int = 32):
         super().__init__(sites)
         w, layers = width, self.din_sites[-1].layer
-        self.branches = nn.ModuleList(
+        self.branches = Modules(
             nn.Sequential(Conv(3, w, 5, stride=2), nn.ReLU(), Conv(w, 2 * w, 3, stride=2), nn.ReLU())
             for _ in range(layers)
         )
@@ -120,11 +122,14 @@ class VGGPNet(PNet):
         bold: the network is told as well how boldly to paint.
     """
 
+    offset: Tensor
+    spread: Tensor
+
     def __init__(
         self,
         sites: tuple[Site, ...],
         width: int = 256,
-        taps: tuple[str, ...] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
+        taps: Sequence[str] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
         bold: bool = False,
     ):
         super().__init__(sites)
@@ -138,7 +143,7 @@ class VGGPNet(PNet):
         if bold:
             self.bold = nn.Linear(1, width, bias=False)
             nn.init.zeros_(self.bold.weight)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(self.din_sites[-1].layer))
+        self.layers = Modules(ResidualLayer(width) for _ in range(self.din_sites[-1].layer))
         self.heads = StyleHeads(self.din_sites, [width] * self.din_sites[-1].layer)
 
     @torch.no_grad()
@@ -164,6 +169,8 @@ class VGGPNet(PNet):
         normalised = (features[:, : len(self.offset)] - self.offset) / self.spread
         psi, psis = self.enter(normalised.to(self.enter.weight.dtype)), []
         if bold is not None:  # λ_s / λ_c that the pictures were trained for, as in Babaeizadeh and Ghiasi 2018
+            if self.bold is None:
+                raise TypeError("this PNet cannot be told how boldly to paint.")
             psi = psi + self.bold((2 * bold[:, None] - 1).to(psi.dtype))  # so that 0.5 is what there is without
         for layer in self.layers:
             psi = layer(psi)
@@ -183,11 +190,33 @@ KINDS: dict[str, type[PNet]] = {
 IMAGE_KINDS = tuple(kind for kind, pnet in KINDS.items() if pnet.signal == "image")
 
 
-def build_pnet(kind: str, sites: tuple[Site, ...], **options: object) -> PNet:
+class PNetOptions(VectorOptions, total=False):
+    """The options of all PNets; each takes its own of them."""
+
+    width: int
+    taps: Sequence[str]
+    bold: bool
+
+
+class PNetConfig(PNetOptions, total=False):
+    """A PNet as config.json describes it."""
+
+    kind: str
+
+
+class AttributePNetConfig(Compression, total=False):
+    """A PNet for words or colours beside an image PNet; its signal is the name it goes by."""
+
+    kind: str
+    width: int
+
+
+def build_pnet(kind: str, sites: tuple[Site, ...], **options: Unpack[PNetOptions]) -> PNet:
     """A PNet by its config word; `options` are its class's keyword arguments."""
     if kind not in KINDS:
         raise ValueError(f"there is no PNet of kind '{kind}'; choose one of {', '.join(KINDS)}.")
-    return KINDS[kind](sites, **options)
+    make: Callable[..., PNet] = KINDS[kind]  # which refuses the options that are another's
+    return make(sites, **options)
 
 
 def trainable(module: nn.Module) -> Iterator[nn.Parameter]:

@@ -20,7 +20,7 @@ full contrast.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -31,12 +31,23 @@ from ..images.resize import resized
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
+from .typed import Modules
 
 EDGE, BLOCKS = 24, 4  # of a reviser of which nothing else is said
 DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
 DRAFT_GAIN, DETAIL_GAIN = 4.0, 12.0
 LEAK = 0.2
 LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a picture may be
+
+
+class ReviserOptions(TypedDict, total=False):
+    """The options of a `Reviser`, as config.json has them."""
+
+    width: int
+    edge: int
+    blocks: int
+    hidden: int
+    draft: int
 
 
 class Reviser(nn.Module):
@@ -50,6 +61,9 @@ class Reviser(nn.Module):
         hidden: size of ψ, from which γ_r, β_r are written.
         draft: short side of the draft, px.
     """
+
+    offset: Tensor
+    spread: Tensor
 
     def __init__(
         self,
@@ -75,16 +89,15 @@ class Reviser(nn.Module):
         )
         self.down1 = Conv(6, edge, 3, stride=2)
         self.down2 = Conv(edge, width, 3, stride=2)
-        self.blocks = nn.ModuleList(
-            nn.ModuleList((Conv(width, width, 3), Conv(width, width, 3))) for _ in range(blocks)
-        )
+        self.blocks = Modules(Modules((Conv(width, width, 3), Conv(width, width, 3))) for _ in range(blocks))
         self.up = UpsampleConv(width, edge)
         self.fine = Conv(edge, edge, 3)
         self.out = Conv(edge, 3 * 4, 3)  # a block of 2 × 2 pixels
         for conv in (each for each in self.modules() if isinstance(each, nn.Conv2d)):
             # Without norms planes keep their size only by such weights (He et al. 2015); torch's own are a third.
             nn.init.kaiming_normal_(conv.weight, LEAK)
-            nn.init.zeros_(conv.bias)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
         for _, second in self.blocks:
             with torch.no_grad():
                 second.weight.mul_(0.1)  # a block starts near identity
@@ -93,7 +106,7 @@ class Reviser(nn.Module):
         self.register_buffer("offset", torch.zeros(2 * numbers))
         self.register_buffer("spread", torch.ones(2 * numbers))
         self.enter = nn.Linear(2 * numbers, hidden)
-        self.layers = nn.ModuleList(ResidualLayer(hidden) for _ in range(2))
+        self.layers = Modules(ResidualLayer(hidden) for _ in range(2))
         self.heads = StyleHeads(self.sites, [hidden] * len(self.sites))
 
     @property
@@ -104,7 +117,7 @@ class Reviser(nn.Module):
     @property
     def calibrated(self) -> bool:
         """Whether `calibrate` was called, now or before the weights were saved."""
-        return bool((self.spread != 1).any())
+        return bool(self.spread.ne(1).any())
 
     @torch.no_grad()
     def calibrate(self, styles: Tensor) -> None:
@@ -186,7 +199,8 @@ class Scales:
         if len(gamma) > 1:
             return torch.addcmul(beta[..., None, None], conv(x), gamma[..., None, None])
         # One style for all: the scale is part of the weights, which are far fewer than pixels.
-        weight, bias = gamma[0, :, None, None, None] * conv.weight, gamma[0] * conv.bias + beta[0]
+        weight = gamma[0, :, None, None, None] * conv.weight
+        bias = beta[0] if conv.bias is None else gamma[0] * conv.bias + beta[0]
         return torch.func.functional_call(conv, {"weight": weight, "bias": bias}, x)
 
 
@@ -222,7 +236,8 @@ def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | No
             f"a draft with a short side of {draft} px does not suit a picture of {width} × {height} px: {room}; 0 "
             "paints it at full size."
         )
-    return tuple(max(MIN_SIDE, round(side * draft / short)) for side in (height, width))
+    height, width = (max(MIN_SIDE, round(side * draft / short)) for side in (height, width))
+    return height, width
 
 
 def can_revise(reviser: Reviser | None, canvas: tuple[int, int], size: tuple[int, int]) -> bool:

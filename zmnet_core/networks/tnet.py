@@ -16,7 +16,7 @@ the picture itself are normalised together and get the painting's (colour_norm.p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from .colour_norm import AXES, NUMBERS
 from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
+from .typed import Modules
 
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
@@ -60,6 +61,16 @@ class Trace(NamedTuple):
     peaks: Tensor  # [sites], largest normalised value in σ
 
 
+class TNetOptions(TypedDict, total=False):
+    """The options of a `TNet`, as config.json has them."""
+
+    width: int
+    edge: int | None
+    kernel: int
+    separable: bool
+    palette: bool
+
+
 class TNet(nn.Module):
     """X_c, (γ, β) → Y.
 
@@ -70,6 +81,8 @@ class TNet(nn.Module):
         separable: 3 × 3 + 1 × 1 in the residual blocks' convolutions (`SeparableConv`), an eighth of their cost.
         palette: the picture gets the painting's colours at the end (`normalise_colours`).
     """
+
+    axes: Tensor
 
     def __init__(
         self,
@@ -92,7 +105,7 @@ class TNet(nn.Module):
         self.c9 = Conv(3, e, kernel, bias=False)
         self.d2w = Conv(e, 2 * w, 3, stride=2, bias=False)
         self.d4w = Conv(2 * w, 4 * w, 3, stride=2, bias=False)
-        self.residual = nn.ModuleList(ResidualConvs(4 * w, separable) for _ in range(RESIDUAL_BLOCKS))
+        self.residual = Modules(ResidualConvs(4 * w, separable) for _ in range(RESIDUAL_BLOCKS))
         self.u2w = UpsampleConv(4 * w, 2 * w, bias=False)
         self.uw = UpsampleConv(2 * w, e)
         self.out = PictureConv(e, 3, kernel)

@@ -13,14 +13,31 @@ principal component analysis of vectors like those it will see, taken by `fit` b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
+from typing_extensions import Unpack
 
 from ..signals.words import SIGNALS
 from .heads import PNet, ResidualLayer, StyleHeads
 from .tnet import Site
+from .typed import Modules
+
+
+class Compression(TypedDict, total=False):
+    """The options of a `VectorPNet` but its signal."""
+
+    size: int
+    inputs: int | None
+    words: Mapping[str, Sequence[str]] | None
+
+
+class VectorOptions(Compression, total=False):
+    """The options of a `VectorPNet`."""
+
+    signal: str
 
 
 class VectorPNet(PNet):
@@ -36,6 +53,8 @@ class VectorPNet(PNet):
 
     signal = "vector"
     sequence = False
+    offset: Tensor
+    components: Tensor
 
     def __init__(
         self,
@@ -89,11 +108,11 @@ class MLPPNet(VectorPNet):
         options: of `VectorPNet`.
     """
 
-    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: Unpack[VectorOptions]):
         super().__init__(sites, **options)
         layers = len({site.layer for site in sites})
         self.enter = nn.Linear(self.size, width)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.layers = Modules(ResidualLayer(width) for _ in range(layers))
         self.heads = StyleHeads(sites, [width] * layers)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -107,10 +126,10 @@ class MLPPNet(VectorPNet):
 class ParallelMLPPNet(VectorPNet):
     """The paper's parallel PNet for words: a shallow net for every DIN layer, none sees another's ψ."""
 
-    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: Unpack[VectorOptions]):
         super().__init__(sites, **options)
         layers = len({site.layer for site in sites})
-        self.branches = nn.ModuleList(
+        self.branches = Modules(
             nn.Sequential(nn.Linear(self.size, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
             for _ in range(layers)
         )
@@ -130,11 +149,11 @@ class GRUPNet(VectorPNet):
 
     sequence = True
 
-    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: object):
+    def __init__(self, sites: tuple[Site, ...], width: int = 128, **options: Unpack[VectorOptions]):
         super().__init__(sites, **options)
         layers = len({site.layer for site in sites})
         self.reader = nn.GRU(self.size, width, batch_first=True)
-        self.layers = nn.ModuleList(ResidualLayer(width) for _ in range(layers))
+        self.layers = Modules(ResidualLayer(width) for _ in range(layers))
         self.heads = StyleHeads(sites, [width] * layers)
 
     def features(self, signal: Tensor) -> Tensor:
@@ -144,7 +163,7 @@ class GRUPNet(VectorPNet):
 
     def forward(self, features: Tensor) -> Tensor:
         lengths = features[..., -1].sum(1).round().long().cpu()
-        vectors = features[..., :-1].to(self.reader.weight_ih_l0.dtype)
+        vectors = features[..., :-1].to(self.heads.gamma[0].weight.dtype)
         packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
         psi, psis = self.reader(packed)[1][0], []
         for layer in self.layers:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..assets import data_root
 from ..errors import WeightsNotFoundError
+from .typed import NamedModules, channels_last
 
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
 
@@ -43,6 +44,8 @@ class VGG(nn.Module):
     plan: Plan
     mean_rgb: tuple[float, float, float]  # subtracted from pictures in 0..1
     std_rgb: tuple[float, float, float]  # and divided by
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, last: str = "relu4_3"):
         super().__init__()
@@ -50,7 +53,7 @@ class VGG(nn.Module):
         if last not in names:
             raise ValueError(f"{self.name} has no layer '{last}' here; choose one of {', '.join(names)}.")
         self.last = last
-        self.features = nn.ModuleDict()
+        self.features: NamedModules[nn.Conv2d] = NamedModules()
         inputs = 3
         for entry in self.plan:
             if entry is None:
@@ -63,7 +66,7 @@ class VGG(nn.Module):
         self.register_buffer("mean", torch.tensor(self.mean_rgb).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.std_rgb).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, and what tensor cores want
+        channels_last(self)
 
     @cached_property
     def fingerprint(self) -> float:

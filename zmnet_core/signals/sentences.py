@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -89,7 +90,7 @@ def encoder_folder(own: str | None = None) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _encoder(own: str | None) -> tuple[object, object]:
+def _encoder(own: str | None) -> tuple[Any, Any]:  # transformers has no types
     from transformers import AutoModel, AutoTokenizer
 
     try:

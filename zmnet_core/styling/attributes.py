@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]],
     return encode_vectors(pnet, shares @ torch.stack(vectors))
 
 
-def is_palette(attribute: object) -> bool:
+def is_palette(attribute: object) -> TypeGuard[Sequence[str]]:
     """Is it a list of colours?"""
     return isinstance(attribute, (list, tuple)) and bool(attribute) and all(isinstance(c, str) for c in attribute)
 

@@ -13,4 +13,5 @@ from .look import KNOBS
 def canvas_size(height: int, width: int, brush: float) -> tuple[int, int]:
     """Height and width at which a picture is painted, px: no side below `MIN_SIDE` unless it was so."""
     KNOBS["brush"].check("brush", brush)
-    return tuple(max(min(side, MIN_SIDE), round(side / brush)) for side in (height, width))
+    height, width = (max(min(side, MIN_SIDE), round(side / brush)) for side in (height, width))
+    return height, width

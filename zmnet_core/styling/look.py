@@ -1,8 +1,8 @@
-"""`Look`: everything that says how a picture is painted, each knob with its default, range and words, once.
+"""`Look`: everything that says how a picture is painted. Each knob, with its default, range and help, is defined once.
 
 The library, the command line, the nodes and animations read defaults, ranges, steps, help and checks from here. To add
-a knob, add a field, and the code that obeys it. Nothing heavy is imported: the command line and ComfyUI ask for these
-words at their start.
+a knob, add a field and the code that obeys it. Nothing heavy is imported, because the command line and ComfyUI read
+these texts when they start.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
 
 LAYERS = tuple(LAYER_GROUPS)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,12 @@ class Knob:
     """What a person is told of one knob, and what it takes.
 
     Attributes:
-        help: one text for the command line, the nodes and the API.
-        least, most: of a number; None: no end.
-        step: by which a slider moves.
-        multiple: of a whole number: what it has to be a multiple of.
-        optional: None is a value as well.
+        help: the text that the command line, the nodes and the API show.
+        least, most: the ends of a number's range; None if it has no end.
+        step: how far one step of a slider moves.
+        multiple: what a whole number has to be a multiple of.
+        optional: whether None is a value as well.
+        whole: whether it is a whole number.
     """
 
     help: str
@@ -42,21 +45,33 @@ class Knob:
         """ValueError, saying what is wrong and what is right, if the knob does not take the value."""
         if value is None and self.optional:
             return
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if self.least is None:
             if not isinstance(value, bool):
                 raise ValueError(f"{name} is {value!r}: yes or no (True, False) is expected.")
             return
-        fits = number and self.least <= value <= (math.inf if self.most is None else self.most)
-        if not fits or (self.whole and value != int(value)) or (self.multiple > 1 and value % self.multiple):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self._holds(self.least, value):
             kind = "a whole number" if self.whole else "a number"
             kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
             span = f"from {self.least:g} to {self.most:g}" if self.most is not None else f"of {self.least:g} or more"
             raise ValueError(f"{name} is {value}: {kind} {span} is expected. {self.help}")
 
+    def _holds(self, least: float, value: float) -> bool:
+        most = math.inf if self.most is None else self.most
+        return least <= value <= most and not (self.whole and value % self.multiple)  # ∞ % 1 is NaN
 
-def _knob(default: object, help: str, **knob: Any) -> Any:
-    return field(default=default, metadata={"knob": Knob(help, **knob)})
+
+def _knob(
+    default: T,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    step: float | None = None,
+    multiple: int = 1,
+    optional: bool = False,
+    whole: bool = False,
+) -> T:
+    return field(default=default, metadata={"knob": Knob(help, least, most, step, multiple, optional, whole)})
 
 
 @dataclass(frozen=True)
@@ -72,58 +87,64 @@ class Look:
 
     strength: float = _knob(
         1.0,
-        "How far the pictures go towards the style. 0: nearly the photograph, 1: the style, above 1: more than it. "
-        "Another value than 1 costs a little time, as the photograph's own style is encoded too.",
+        "How far the picture goes towards the style: 0 stays close to the photograph, 1 is the style, and more than 1 "
+        "exaggerates it. Any value other than 1 takes a little longer, because the photograph's own style has to be "
+        "read as well.",
         least=0, most=1.5, step=0.05,
     )  # fmt: skip
     layers: tuple[str, ...] = field(
         default=LAYERS,
-        metadata={"knob": Knob("Only these groups of layers (Fig. 7 of the paper): detail, colour, texture.")},
+        metadata={
+            "knob": Knob(
+                "The groups of layers that take the style: detail, colour, texture (Fig. 7 of the paper). If left out, "
+                "all three do."
+            )
+        },
     )
     size: int | None = _knob(
         None,
-        "Short side of the result in pixels. Left out: the photograph's.",
+        "The short side of the result in pixels. If left out, the result is as large as the photograph.",
         least=1, step=8, whole=True, optional=True,
     )  # fmt: skip
     style_size: int = _knob(
         STYLE_SIZE,
-        "Short side in pixels at which a painting is looked at. Larger: wider strokes, paler colours. The bundled "
-        "models were trained at 256.",
+        "The short side, in pixels, at which the painting is looked at. A larger number gives wider strokes and paler "
+        "colours. The bundled models were trained at 256.",
         least=16, most=4096, step=16, whole=True,
     )  # fmt: skip
     bold: float = _knob(
         AS_IT_IS,
-        "How boldly to paint, of a model that was trained to be told (none that ships yet). 0: faithful to the "
-        "photograph, 1: the painting's manner before all. Other models are used at 0.5.",
+        "How boldly to paint: 0 stays faithful to the photograph, 1 puts the painting's manner first. This works only "
+        "with a model that was trained for it, which none of the bundled ones was; leave the others at 0.5.",
         least=0, most=1, step=0.05,
     )  # fmt: skip
     keep_colour: bool = _knob(
-        False, "Take only light, dark and texture from the style; the colours stay the photograph's."
+        False, "Take only light, dark and texture from the style, and keep the photograph's colours."
     )
     calm: float = _knob(
         0.0,
-        "Takes grain and weave out of skies, walls and what else is flat in the photograph. 0: as the network paints "
-        "them, 1: smooth.",
+        "How much grain and weave is taken out of skies, walls and whatever else is flat in the photograph: 0 leaves "
+        "them as the network paints them, 1 makes them smooth.",
         least=0, most=1, step=0.05,
     )  # fmt: skip
     brush: float = _knob(
         1.0,
-        "Strokes so many times as large: the picture is painted at 1 / brush of its size and enlarged, which is "
-        "faster too. 2 suits pictures from 1024 px on. Fine detail of the photograph is lost unless the model has a "
-        "reviser.",
+        "How many times as large the strokes are. The picture is painted at 1 / brush of its size and then enlarged, "
+        "which is also faster. 2 suits pictures of 1024 px and more. Fine detail of the photograph is lost, unless the "
+        "model has a reviser.",
         least=1, most=4, step=0.25,
     )  # fmt: skip
     draft: int | None = _knob(
         None,
-        "Short side in pixels of the draft that a model with a reviser paints large pictures from. 0: no draft. Left "
-        "out: as suits the picture.",
+        "The short side, in pixels, of the small draft from which a model with a reviser (such as zmnet-bold) paints a "
+        "large picture. 0 paints without a draft. If left out, the draft is made to suit the picture.",
         least=0, whole=True, optional=True,
     )  # fmt: skip
     tile: int | None = _knob(
         None,
-        "Side in pixels of the tiles that large pictures go through in, without seams. 0: always in one piece. Left "
-        "out: in one piece up to 2048 × 2048 pixels, else 1024. Smaller tiles need less memory and more time; when "
-        "memory runs out, they are tried by themselves.",
+        "The side, in pixels, of the tiles in which a large picture is painted, without visible seams. 0 paints it in "
+        "one piece. If left out, pictures of up to 2048 × 2048 pixels are painted in one piece and larger ones in "
+        "tiles of 1024. Smaller tiles need less memory and more time; they are tried when memory runs out.",
         least=0, whole=True, multiple=4, optional=True,
     )  # fmt: skip
 
@@ -144,12 +165,29 @@ class Look:
         return cls(**known(function, knobs, KNOBS))
 
 
+class Knobs(TypedDict, total=False):
+    """The fields of a `Look` for functions that take them by name (`**look: Unpack[Knobs]`): names and types, as there,
+    for type checkers; whatever else a knob is stands in `Look`.
+    """
+
+    strength: float
+    layers: tuple[str, ...]
+    size: int | None
+    style_size: int
+    bold: float
+    keep_colour: bool
+    calm: float
+    brush: float
+    draft: int | None
+    tile: int | None
+
+
 @dataclass(frozen=True)
 class Walk:
     """How an animation goes from one style to another."""
 
-    frames: int = _knob(48, "Number of frames.", least=2, most=4096, step=1, whole=True)
-    smooth: bool = _knob(True, "Start and end slowly. Off: the same change from frame to frame.")
+    frames: int = _knob(48, "The number of frames.", least=2, most=4096, step=1, whole=True)
+    smooth: bool = _knob(True, "Start and end slowly. Without it, every frame changes by the same amount.")
     there_and_back: bool = _knob(False, "Come back to the first style, for an endless loop.")
 
     def __post_init__(self) -> None:
@@ -164,7 +202,7 @@ def knobs_of(cls: type) -> dict[str, Knob]:
 
 def default_of(cls: type, name: str) -> Any:
     """The default of one of its knobs."""
-    found: Field = next(each for each in fields(cls) if each.name == name)
+    found: Field[Any] = next(each for each in fields(cls) if each.name == name)
     return found.default
 
 

@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
 from ..images.resize import looked_at, resized
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
-from ..networks.pnet import build_pnet
-from ..networks.reviser import Revised, Reviser, Window, draft_size, enlarged
-from ..networks.tnet import MIN_SIDE, TNet, Trace
+from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
+from ..networks.reviser import Revised, Reviser, ReviserOptions, Window, draft_size, enlarged
+from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
+from ..networks.typed import NamedModules
 from ..networks.vector_pnet import VectorPNet
 from ..signals.words import WordTable
 from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .look import KNOBS
 from .style import Style
+
+
+class Parts(TypedDict, total=False):
+    """What a `StyleTransfer` is made of: its keyword arguments but the schema."""
+
+    tnet: TNetOptions | None
+    pnet: PNetConfig | None
+    attribute_pnets: Mapping[str, AttributePNetConfig] | None
+    reviser: ReviserOptions | None
+
+
+class _Whole(TypedDict):
+    schema: int
+    tnet: TNetOptions
+    pnet: PNetConfig
+
+
+class Description(_Whole, total=False):
+    """What config.json says of a model."""
+
+    reviser: ReviserOptions
+    attribute_pnets: dict[str, AttributePNetConfig]
 
 
 class StyleTransfer(nn.Module):
@@ -38,30 +63,29 @@ class StyleTransfer(nn.Module):
 
     def __init__(
         self,
-        tnet: dict | None = None,
-        pnet: dict | None = None,
-        attribute_pnets: dict[str, dict] | None = None,
+        tnet: TNetOptions | None = None,
+        pnet: PNetConfig | None = None,
+        attribute_pnets: Mapping[str, AttributePNetConfig] | None = None,
         schema: int = SCHEMA,
-        reviser: dict | None = None,
+        reviser: ReviserOptions | None = None,
     ):
         super().__init__()
         check_schema(schema)
-        tnet, pnet = dict(tnet or {}), {"kind": "vgg", **(pnet or {})}
-        self.config = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
+        tnet, pnet = {**(tnet or {})}, {"kind": "vgg", **(pnet or {})}
+        self.config: Description = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
         self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
-        self.reviser = None
+        self.reviser: Reviser | None = None
         if reviser is not None:
-            self.config["reviser"] = dict(reviser)
+            self.config["reviser"] = {**reviser}
             self.reviser = Reviser(self.tnet.channels, **reviser)
         if attribute_pnets:
-            self.config["attribute_pnets"] = {signal: dict(options) for signal, options in attribute_pnets.items()}
-        self.attribute_pnets = nn.ModuleDict(
-            {
-                signal: build_pnet(sites=self.tnet.sites, signal=signal, **options)
-                for signal, options in (attribute_pnets or {}).items()
-            }
-        )
+            self.config["attribute_pnets"] = {signal: {**options} for signal, options in attribute_pnets.items()}
+        self.attribute_pnets: NamedModules[VectorPNet] = NamedModules()
+        for signal, options in (attribute_pnets or {}).items():
+            vector_pnet = build_pnet(sites=self.tnet.sites, signal=signal, **options)
+            assert isinstance(vector_pnet, VectorPNet)  # the others refuse a signal
+            self.attribute_pnets[signal] = vector_pnet
         self._fingerprint: tuple[object, str] | None = None
 
     @torch.no_grad()
@@ -101,7 +125,7 @@ class StyleTransfer(nn.Module):
     @torch.no_grad()
     def encode_attribute(
         self,
-        attribute: str | Tensor | np.ndarray | Sequence,
+        attribute: str | Tensor | np.ndarray | Sequence[object],
         signal: str | None = None,
         table: WordTable | None = None,
         name: str | None = None,
@@ -144,17 +168,28 @@ class StyleTransfer(nn.Module):
     def vector_pnets(self) -> Mapping[str, VectorPNet]:
         """The PNets that read words, vectors or colours, by signal."""
         own = {self.pnet.signal: self.pnet} if isinstance(self.pnet, VectorPNet) else {}
-        return own | dict(self.attribute_pnets)
+        return own | dict(self.attribute_pnets.items())
 
-    @torch.no_grad()
+    @overload
+    def apply(self, contents: Callable[[nn.Module], None]) -> Self: ...
+    @overload
     def apply(
         self,
         contents: Tensor,
+        style: Style,
+        strength: float = ...,
+        statistics: Tensor | None = ...,
+        draft: int | None = ...,
+    ) -> Tensor: ...
+    @torch.no_grad()
+    def apply(
+        self,
+        contents: Tensor | Callable[[nn.Module], None],
         style: Style | None = None,
         strength: float = 1.0,
         statistics: Tensor | None = None,
         draft: int | None = None,
-    ) -> Tensor:
+    ) -> Tensor | Self:
         """Stylise photographs.
 
         A model with a reviser paints large ones small, as a draft, which is enlarged and revised.
@@ -176,7 +211,7 @@ class StyleTransfer(nn.Module):
             PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
         """
         if style is None:
-            if callable(contents) and not isinstance(contents, Tensor):
+            if not isinstance(contents, Tensor) and callable(contents):
                 return super().apply(contents)
             raise TypeError("apply needs a style: model.apply(photographs, model.encode_style(painting)).")
         contents = self._checked(contents)
@@ -191,7 +226,7 @@ class StyleTransfer(nn.Module):
     def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: Style) -> Tensor:
         """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
         parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
-        return self.reviser(*parts, style.values).clamp_(0, 1).to(contents.dtype)
+        return self.require_reviser()(*parts, style.values).clamp_(0, 1).to(contents.dtype)
 
     @torch.no_grad()
     def measure(self, contents: Tensor, style: Style, strength: float = 1.0, draft: int | None = None) -> Tensor:
@@ -216,7 +251,7 @@ class StyleTransfer(nn.Module):
             style = self._values(features, bold)
             seen = resized(contents, (window.draft, window.draft))
             draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
-        return Revised(self.reviser(draft, detail, style), draft)
+        return Revised(self.require_reviser()(draft, detail, style), draft)
 
     # Identity ----------------------------------------------------------------------------------
 
@@ -251,15 +286,22 @@ class StyleTransfer(nn.Module):
                 'one whose PNet is made for it ("bold": true in config.json; --pnet_bold in training).'
             )
 
+    def require_reviser(self) -> Reviser:
+        """The reviser; refuse a model that has none."""
+        if self.reviser is None:
+            raise WrongModelError("this model has no reviser to bring drafts to the picture's size (zmnet-bold has).")
+        return self.reviser
+
     def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
         return self.pnet(features) if bold is None else self.pnet(features, bold)
 
     def _seen(self, contents: Tensor, draft: int | None) -> Tensor:
         """What the TNet paints of these photographs: smaller copies if there are drafts."""
-        size = draft_size(self.reviser, *contents.shape[-2:], draft)
+        height, width = contents.shape[-2:]
+        size = draft_size(self.reviser, height, width, draft)
         return contents if size is None else resized(contents, size)
 
-    def _checked(self, images: Tensor) -> Tensor:
+    def _checked(self, images: object) -> Tensor:
         if not isinstance(images, Tensor):
             raise TypeError(
                 f"tensors [B, 3, H, W] in 0..1 are expected, not {type(images).__name__}: zmnet_core.images.to_tensor "

@@ -55,7 +55,8 @@ def stylize_tensor(
         PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
-    way = plan(model.reviser, *contents.shape[-2:], look.brush, look.tile, look.draft)
+    height, width = contents.shape[-2:]
+    way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
     stylised = _within_memory(model, contents, style, look.strength, way, step)
@@ -111,7 +112,8 @@ def _in_tiles(
     step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """`model.apply` without drafts."""
-    if tile == 0 or count_tiles(*contents.shape[-2:], tile) == 1:
+    height, width = contents.shape[-2:]
+    if tile == 0 or count_tiles(height, width, tile) == 1:
         stylised = model.apply(contents, style, strength, draft=0)
         step()
         return stylised
@@ -132,7 +134,7 @@ def revise_tiles(
     step: Callable[[], None],
 ) -> Tensor:
     """`model.revise` in tiles, as if in one piece: a reviser does not depend on the rest of the picture."""
-    reviser = model.reviser
+    reviser = model.require_reviser()
     y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
 
     def revised(*parts: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -120,7 +121,19 @@ class Style:
         plain[:, 0] = 1
         return replace(self, values=torch.where(on.to(self.values.device), self.values, plain))
 
-    def to(self, *args: object, **kwargs: object) -> Style:
+    @overload
+    def to(
+        self,
+        device: str | torch.device | int | None = ...,
+        dtype: torch.dtype | None = ...,
+        non_blocking: bool = ...,
+        copy: bool = ...,
+    ) -> Style: ...
+    @overload
+    def to(self, dtype: torch.dtype, non_blocking: bool = ..., copy: bool = ...) -> Style: ...
+    @overload
+    def to(self, other: Tensor, non_blocking: bool = ..., copy: bool = ...) -> Style: ...
+    def to(self, *args: Any, **kwargs: Any) -> Style:
         """On another device or in another type, as `torch.Tensor.to`."""
         return replace(self, values=self.values.to(*args, **kwargs))
 

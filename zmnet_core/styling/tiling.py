@@ -28,14 +28,11 @@ def tiles(height: int, width: int, size: int, overlap: int = OVERLAP) -> Iterato
     for top in range(0, height, size):
         for left in range(0, width, size):
             keep_y, keep_x = slice(top, min(top + size, height)), slice(left, min(left + size, width))
-            yield (
-                *(
-                    slice(max(0, k.start - overlap), min(end, k.stop + overlap))
-                    for k, end in ((keep_y, height), (keep_x, width))
-                ),
-                keep_y,
-                keep_x,
+            read_y, read_x = (
+                slice(max(0, k.start - overlap), min(end, k.stop + overlap))
+                for k, end in ((keep_y, height), (keep_x, width))
             )
+            yield read_y, read_x, keep_y, keep_x
 
 
 def automatic_tile(height: int, width: int) -> int:
@@ -78,7 +75,8 @@ def paint_tiles(
     if size < DOWNSAMPLING or size % DOWNSAMPLING:
         raise ValueError(f"the tile size is a multiple of {DOWNSAMPLING}, not {size}.")
     joined = torch.empty_like(contents)
-    for read_y, read_x, keep_y, keep_x in tiles(*contents.shape[-2:], size, overlap):
+    height, width = contents.shape[-2:]
+    for read_y, read_x, keep_y, keep_x in tiles(height, width, size, overlap):
         painted = paint(*(picture[..., read_y, read_x] for picture in (contents, *beside)))
         inner_y = slice(keep_y.start - read_y.start, keep_y.stop - read_y.start)
         inner_x = slice(keep_x.start - read_x.start, keep_x.stop - read_x.start)

@@ -41,7 +41,8 @@ def checkpoints(run: Path) -> list[Path]:
 
 def latest_checkpoint(run: Path) -> Path | None:
     """The newest whole checkpoint, if there is one."""
-    return (checkpoints(run) or [None])[-1]
+    found = checkpoints(run)
+    return found[-1] if found else None
 
 
 def last_good(run: Path) -> str:
@@ -95,7 +96,8 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    return (cause.strerror if cause else None) or (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return said or (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:

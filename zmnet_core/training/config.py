@@ -23,9 +23,9 @@ import yaml
 from ..data.sources import FORMS
 from ..errors import TrainingError
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
-from ..networks.pnet import IMAGE_KINDS
-from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser
-from ..networks.tnet import KERNELS, MIN_SIDE
+from ..networks.pnet import IMAGE_KINDS, PNetConfig
+from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser, ReviserOptions
+from ..networks.tnet import KERNELS, MIN_SIDE, TNetOptions
 from ..networks.vgg import LAYER_ORDER
 from ..options import command_line, declare
 
@@ -37,9 +37,13 @@ AT_LEAST_ONE = (
 )  # fmt: skip
 
 
-def option(default: object, text: str, **metadata: object) -> typing.Any:
-    """A field with its help text; `group` begins a part of the help, which goes on to the next."""
-    return field(default=default, metadata={"help": text, **metadata})
+T = typing.TypeVar("T")
+
+
+def option(default: T, text: str, *, choices: tuple[str, ...] = (), group: str = "") -> T:
+    """A field with its help text, and the only values that it takes; `group` begins a part of the help."""
+    given = {"help": text, "choices": choices, "group": group}
+    return field(default=default, metadata={name: value for name, value in given.items() if value})
 
 
 @dataclass
@@ -48,109 +52,148 @@ class TrainingConfig:
 
     content_dir: str = option("", f"photographs: {FORMS}", group="Data")
     style_dir: str = option("", f"paintings: {FORMS}")
-    output_dir: str = option("runs/zmnet", "run folder: checkpoints, log, samples, final model")
-    validation_content_dir: str | None = option(None, "photographs for validation (else every 20th is held out)")
-    validation_style_dir: str | None = option(None, "paintings for validation (else every 20th is held out)")
-    image_column: str = option("image", "of a data set, the column that holds the pictures")
-    streaming: bool = option(False, "read photographs (tar files, a data set) front to back instead of at random")
-    resolution: int = option(256, "side of the photographs' square crops, px")
-    content_noise: float = option(
-        0.0, "the network sees photographs with noise of σ up to this (of 0..1), the loss looks at the clean ones"
+    output_dir: str = option("runs/zmnet", "the run folder: checkpoints, the log, samples and the final model")
+    validation_content_dir: str | None = option(
+        None, "photographs for validation; if left out, every 20th photograph is held out"
     )
-    style_resolution: int = option(256, "side at which paintings are looked at, px")
+    validation_style_dir: str | None = option(
+        None, "paintings for validation; if left out, every 20th painting is held out"
+    )
+    image_column: str = option("image", "the column of a data set that holds the pictures")
+    streaming: bool = option(
+        False, "read photographs (from tar files or a data set) from front to back instead of at random"
+    )
+    resolution: int = option(256, "the side of the photographs' square crops in pixels")
+    content_noise: float = option(
+        0.0,
+        "the most noise that is added to the photographs, as a standard deviation in 0..1; the network sees the noise, "
+        "the loss looks at the clean photographs",
+    )
+    style_resolution: int = option(256, "the side in pixels at which paintings are looked at")
     style_resolution_max: int | None = option(
-        None, "look at each with a side between style_resolution and this, at random; smaller ones are not enlarged"
+        None,
+        "if given, each look at a painting has a side drawn at random between style_resolution and this; smaller "
+        "paintings are not enlarged",
     )
     style_loss_resolution: int | None = option(
-        None, "side at which the loss looks at them, px; style_resolution if left out; smaller ones are not enlarged"
+        None,
+        "the side in pixels at which the loss looks at paintings; if left out, style_resolution; smaller paintings are "
+        "not enlarged",
     )
-    style_variants: int = option(0, "looks kept of every painting (computed once); 0: a fresh crop every time")
-    style_cache: str | None = option(None, "folder that keeps the looks between runs")
-    pictures_in_memory: bool = option(False, "decode every picture once and keep it, on the training device")
-    dataloader_num_workers: int = option(0, "worker processes that read photographs")
-    train_batch_size: int = option(4, "photographs a step and process", group="Length")
-    styles_per_batch: int = option(1, "paintings a step and process; divides the batch size")
-    max_train_steps: int = option(40_000, "steps in all")
+    style_variants: int = option(
+        0, "how many looks at every painting are computed once and kept; 0 takes a fresh crop every time"
+    )
+    style_cache: str | None = option(None, "a folder that keeps these looks between runs")
+    pictures_in_memory: bool = option(False, "decode every picture once and keep it on the training device")
+    dataloader_num_workers: int = option(0, "how many worker processes read photographs")
+    train_batch_size: int = option(4, "photographs per step and process", group="Length")
+    styles_per_batch: int = option(1, "paintings per step and process; has to divide the batch size")
+    max_train_steps: int = option(40_000, "how many steps to train in all")
     time_budget: float | None = option(
         None,
-        "minutes from the start of the process to its end, loading, the last validation and saving included; the "
-        "learning rate comes down by then; 0: none",
+        "how many minutes the process may take from its start to its end, with loading, the last validation and "
+        "saving; the learning rate has come down by then; 0 sets no limit",
     )
-    max_minutes: float | None = option(None, "old name of --time_budget")
-    identity_steps: int = option(0, "first steps that only learn to reproduce the photograph")
-    identity_every: int = option(0, "every so many steps the photograph is its own style; 0: never")
+    max_minutes: float | None = option(None, "the old name of --time_budget")
+    identity_steps: int = option(0, "how many steps at the start only learn to reproduce the photograph")
+    identity_every: int = option(0, "the photograph is its own style in every so many-th step; 0 is never")
     learning_rate: float = option(1e-3, "Adam's learning rate", group="Optimiser")
-    lr_scheduler: str = option("step", "how it falls", choices=("constant", "cosine", "step"))
-    lr_warmup_steps: int = option(100, "linear warm-up")
-    lr_decay_steps: int = option(40_000, "of `step`: × 0.1 every so many steps")
-    weight_decay: float = option(0.1, "AdamW decay of the TNet's convolutions before a norm")
+    lr_scheduler: str = option("step", "how the learning rate falls", choices=("constant", "cosine", "step"))
+    lr_warmup_steps: int = option(100, "for how many steps the learning rate rises at the start")
+    lr_decay_steps: int = option(40_000, "with `step`: after every so many steps the learning rate falls to a tenth")
+    weight_decay: float = option(0.1, "AdamW's decay of those convolutions of the TNet that a norm follows")
     max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
-    ema_decay: float = option(0.999, "moving average of the weights; the average is what is saved")
+    ema_decay: float = option(0.999, "the decay of the moving average of the weights, which is what is saved")
     max_bad_steps: int = option(20, "stop after so many steps in a row without a finite gradient")
-    loss: str = option("normalised", "`paper` is Eq. 2 as printed", choices=("normalised", "paper"), group="Loss")
-    style_weight: float = option(5.0, "λ_s")
-    content_weight: float = option(1.0, "λ_c")
+    loss: str = option(
+        "normalised", "which loss to use; `paper` is Eq. 2 as printed", choices=("normalised", "paper"), group="Loss"
+    )
+    style_weight: float = option(5.0, "the weight of the style terms, λ_s")
+    content_weight: float = option(1.0, "the weight of the content term, λ_c")
     style_statistic: str = option(
         "gram",
-        "what is matched of a painting's layers: Gram matrices, mean and centred covariance apart, or the mean of both",
+        "what is matched in a painting's layers: Gram matrices, means and centred covariances apart, or the mean of "
+        "both",
         choices=tuple(STATISTICS),
     )
-    style_scales: str = option("1", "scales of the style terms: 1,2,4 also compares copies of half and quarter size")
-    style_layers: str = option(",".join(STYLE_LAYERS), "VGG-16 layers of the style terms")
-    content_layers: str = option(",".join(CONTENT_LAYERS), "VGG-16 layers of the content term")
-    relu4_3_weight: float = option(1.0, "weight of relu4_3 among the style layers")
-    compression: float = option(0.0, "ε of ε·log(1 + e/ε) on style errors e, for the objective only; 0: off")
-    palette_weight: float = option(0.0, "weight, within λ_s, of the colours of areas of 4 and 16 px; 0: off")
-    colour_weight: float = option(0.0, "weight, within λ_s, of how the colours of areas of 4 px are spread; 0: off")
-    tv_weight: float = option(0.0, "weight of total variation")
-    flat_weight: float = option(0.0, "weight of variation where the photograph is flat: weave, rims, blotches in skies")
+    style_scales: str = option(
+        "1", "the scales of the style terms; 1,2,4 compares copies of half and quarter size as well"
+    )
+    style_layers: str = option(",".join(STYLE_LAYERS), "the VGG-16 layers of the style terms")
+    content_layers: str = option(",".join(CONTENT_LAYERS), "the VGG-16 layers of the content term")
+    relu4_3_weight: float = option(1.0, "the weight of relu4_3 among the style layers")
+    compression: float = option(
+        0.0,
+        "bounds the say of single paintings: ε in ε·log(1 + e/ε) of a style error e, in the objective only; 0 is off",
+    )
+    palette_weight: float = option(0.0, "the weight, within λ_s, of the colours of areas of 4 and 16 px; 0 is off")
+    colour_weight: float = option(
+        0.0, "the weight, within λ_s, of how the colours of areas of 4 px are spread; 0 is off"
+    )
+    tv_weight: float = option(0.0, "the weight of total variation")
+    flat_weight: float = option(
+        0.0, "the weight of variation where the photograph is flat: weave, rims and blotches in skies"
+    )
     teacher: str | None = option(
-        None, "a trained model whose pictures are an aim as well (folder, bundled name or Hub id)"
+        None, "a trained model whose pictures are an aim as well (a folder, a bundled name or a Hub id)"
     )
-    teacher_weight: float = option(10.0, "weight of the teacher's pixels; with λ_s = λ_c = 0 they are the only aim")
-    pixel_weight: float = option(10.0, "weight of pixels where the photograph is its own style")
-    peak_weight: float = option(1.0, "weight of activations beyond 5 σ")
-    saturation_weight: float = option(1.0, "weight of output logits beyond ±3.5")
-    tnet_width: int = option(32, "w of the TNet: w, 2w, 4w channels", group="Network")
-    tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; w if left out")
-    tnet_kernel: int = option(9, "side of the TNet's first and last convolution")
-    tnet_separable: bool = option(False, "separable convolutions in the TNet's residual blocks")
-    tnet_palette: bool = option(False, "the picture gets the painting's colours at the end, by construction")
-    pnet: str = option("conv", "kind of PNet", choices=IMAGE_KINDS)
-    pnet_width: int = option(0, "width of the PNet; 0: its own default")
-    pnet_taps: str | None = option(None, "VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
+    teacher_weight: float = option(
+        10.0, "the weight of the teacher's pixels; if λ_s and λ_c are both 0, they are the only aim"
+    )
+    pixel_weight: float = option(10.0, "the weight of the pixels where the photograph is its own style")
+    peak_weight: float = option(1.0, "the weight of activations beyond 5 σ")
+    saturation_weight: float = option(1.0, "the weight of output logits beyond ±3.5")
+    tnet_width: int = option(32, "the width w of the TNet, which has w, 2w and 4w channels", group="Network")
+    tnet_edge: int | None = option(None, "channels of the TNet's first and last planes; if left out, tnet_width")
+    tnet_kernel: int = option(9, "the side of the TNet's first and last convolution")
+    tnet_separable: bool = option(False, "use separable convolutions in the TNet's residual blocks")
+    tnet_palette: bool = option(False, "give the picture the painting's colours at the end, by construction")
+    pnet: str = option("conv", "the kind of PNet", choices=IMAGE_KINDS)
+    pnet_width: int = option(0, "the width of the PNet; 0 takes its own default")
+    pnet_taps: str | None = option(None, "the VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
     pnet_bold: bool = option(
-        False, "the PNet (vgg) is told how boldly to paint, 0..1: λ_c is drawn from a third of it to three times it"
+        False,
+        "tell a vgg PNet how boldly to paint, from 0 to 1: λ_c is then drawn between a third and three times its value",
     )
-    calibration_paintings: int = option(256, "paintings whose statistics normalise a vgg PNet's input")
+    calibration_paintings: int = option(256, "how many paintings' statistics normalise the input of a vgg PNet")
     reviser_width: int = option(
-        0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0: none"
+        0, "train a reviser of this width for --init_from, whose other weights stay as they are; 0 trains none"
     )
-    reviser_edge: int = option(EDGE, "channels of its planes of half the picture's size")
-    reviser_blocks: int = option(BLOCKS, "its residual blocks")
-    draft: int = option(DRAFT_SIDE, "short side of the drafts in use, px; training draws smaller ones")
-    window: int = option(256, "side of the window of the --resolution that a step revises, px, a multiple of 4")
-    draft_weight: float = option(10.0, "weight of the draft's forms, the means of blocks of 4 px")
-    init_from: str | None = option(None, "start from this model (folder, bundled name or Hub id)")
-    checkpointing_steps: int = option(500, "steps between checkpoints", group="Run")
-    checkpoints_total_limit: int = option(2, "checkpoints kept")
+    reviser_edge: int = option(EDGE, "channels of the reviser's planes of half the picture's size")
+    reviser_blocks: int = option(BLOCKS, "how many residual blocks the reviser has")
+    draft: int = option(
+        DRAFT_SIDE, "the short side in pixels of the drafts when the model is used; training draws smaller ones"
+    )
+    window: int = option(
+        256, "the side in pixels of the window that a step revises within --resolution, a multiple of 4"
+    )
+    draft_weight: float = option(10.0, "the weight of the draft's forms, which are the means of blocks of 4 px")
+    init_from: str | None = option(None, "the model to start from (a folder, a bundled name or a Hub id)")
+    checkpointing_steps: int = option(500, "a checkpoint is written after every so many steps", group="Run")
+    checkpoints_total_limit: int = option(2, "how many checkpoints are kept")
     export_every: float = option(
         300.0,
-        "seconds between exports of the averaged model, the log and the newest samples, the first of them before the "
-        "first step; 0: none on the way",
+        "after how many seconds the averaged model, the log and the newest samples are exported again; the first "
+        "export is made before the first step; 0 makes none until the end",
     )
-    export_dir: str | None = option(None, "folder for them; output_dir if left out")
-    resume_from_checkpoint: str | None = option(None, "`latest`, or a checkpoint's path")
-    validation_steps: int = option(500, "steps between validations")
-    validation_pairs: int = option(16, "photograph × unseen painting pairs")
-    validation_resolution: int = option(256, "their side, px")
-    logging_steps: int = option(20, "steps between lines of log.jsonl")
-    mixed_precision: str = option("no", "autocast", choices=("no", "bf16", "fp16"))
-    gradient_accumulation_steps: int = option(1, "batches a step and process, their gradients averaged")
-    gradient_checkpointing: bool = option(False, "compute the loss network twice instead of keeping its activations")
-    compile: bool = option(False, "torch.compile the objective: networks, loss network and penalties in one graph")
-    seed: int = option(0, "of every random choice")
-    report_to: str = option("none", "accelerate's tracker: tensorboard, wandb, trackio, …, all, none")
+    export_dir: str | None = option(None, "the folder for these exports; if left out, output_dir")
+    resume_from_checkpoint: str | None = option(None, "the checkpoint to go on from: `latest`, or a path")
+    validation_steps: int = option(500, "the model is validated after every so many steps")
+    validation_pairs: int = option(16, "how many pairs of a photograph and an unseen painting validate it")
+    validation_resolution: int = option(256, "the side of these pictures in pixels")
+    logging_steps: int = option(20, "a line is written to log.jsonl after every so many steps")
+    mixed_precision: str = option("no", "the precision of autocast", choices=("no", "bf16", "fp16"))
+    gradient_accumulation_steps: int = option(
+        1, "over how many batches per step and process the gradients are averaged"
+    )
+    gradient_checkpointing: bool = option(
+        False, "compute the loss network twice instead of keeping its activations, to save memory"
+    )
+    compile: bool = option(
+        False, "compile the objective with torch.compile: networks, loss network and penalties in one graph"
+    )
+    seed: int = option(0, "the seed of every random choice")
+    report_to: str = option("none", "the tracker of accelerate: tensorboard, wandb, trackio, …, all or none")
 
     @property
     def style_sides(self) -> tuple[int, int]:
@@ -181,9 +224,9 @@ class TrainingConfig:
             scales=tuple(int(scale) for scale in self.style_scales.split(",")),
         )
 
-    def networks(self) -> tuple[dict[str, object], dict[str, object]]:
+    def networks(self) -> tuple[TNetOptions, PNetConfig]:
         """The TNet's and the PNet's keyword arguments: what config.json will say, without what is the default."""
-        tnet: dict[str, object] = {"width": self.tnet_width}
+        tnet: TNetOptions = {"width": self.tnet_width}
         if self.tnet_edge:
             tnet["edge"] = self.tnet_edge
         if self.tnet_kernel != 9:
@@ -192,7 +235,7 @@ class TrainingConfig:
             tnet["separable"] = True
         if self.tnet_palette:
             tnet["palette"] = True
-        pnet: dict[str, object] = {"kind": self.pnet}
+        pnet: PNetConfig = {"kind": self.pnet}
         if self.pnet_width:
             pnet["width"] = self.pnet_width
         if self.pnet_taps:
@@ -201,12 +244,16 @@ class TrainingConfig:
             pnet["bold"] = True
         return tnet, pnet
 
-    def reviser_options(self) -> dict[str, object] | None:
+    def reviser_options(self) -> ReviserOptions | None:
         """The reviser's keyword arguments; None: no reviser is trained."""
         if self.reviser_width == 0:
             return None
-        sizes = {"width": self.reviser_width, "edge": self.reviser_edge, "blocks": self.reviser_blocks}
-        return sizes | {"draft": self.draft}
+        return {
+            "width": self.reviser_width,
+            "edge": self.reviser_edge,
+            "blocks": self.reviser_blocks,
+            "draft": self.draft,
+        }
 
     def check(self) -> None:
         """Refuse what cannot be trained.
@@ -312,7 +359,7 @@ def training_command(use: Callable[[TrainingConfig], object]) -> Callable[..., o
             options |= {name: value for name, value in _read(config, hints).items() if name not in given}
         return use(TrainingConfig(**options))
 
-    file = typer.Option("--config", metavar="FILE.yaml", help="options from a YAML file")
+    file = typer.Option("--config", metavar="FILE.yaml", help="a YAML file with options; flags win over it")
     parameters: dict[str, tuple[typing.Any, typing.Any]] = {
         "context": (typer.Context, inspect.Parameter.empty),
         "config": (Annotated[Path | None, file], None),
@@ -372,7 +419,7 @@ def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
     return options
 
 
-def _converted(value: object, kind: type) -> object:
+def _converted(value: typing.Any, kind: type) -> object:
     """A YAML value in an option's type; PyYAML takes `1e-4` for text."""
     if isinstance(value, bool) != (kind is bool):
         raise TypeError(f"{'true or false' if kind is bool else 'a value'} is expected")

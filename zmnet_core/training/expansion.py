@@ -158,7 +158,8 @@ class Expansion:
             for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else ():
                 fields = line.rstrip("\n").split("\t")
                 if line.endswith("\n") and len(fields) == len(COLUMNS) and tuple(fields) != COLUMNS:
-                    found.append(Made(*fields[:3], int(fields[3]), float(fields[4])))
+                    name, content, painting, seed, loss = fields
+                    found.append(Made(name, content, painting, int(seed), float(loss)))
         return found
 
     @staticmethod

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import sys
 from pathlib import Path
 
 from ..errors import TrainingError
 
-try:
-    import fcntl
-except ImportError:  # Windows: its locks are the C library's, of one byte
-    fcntl = None
+if sys.platform == "win32":  # whose locks are the C library's, of one byte
     import msvcrt
+else:
+    import fcntl
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class FolderLock:
         try:
             self._take()
         except (BlockingIOError, PermissionError) as error:
-            owner = path.read_text(encoding="utf-8").strip() if fcntl else ""  # Windows lets no other read it
+            # Windows lets no other read it.
+            owner = "" if sys.platform == "win32" else path.read_text(encoding="utf-8").strip()
             self._file.close()
             raise TrainingError(
                 f"another process ({owner or 'of unknown number'}) is training in '{folder}': wait for its end or stop "
@@ -60,11 +61,11 @@ class FolderLock:
         self._file.flush()
 
     def _take(self) -> None:
-        if fcntl:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        else:
+        if sys.platform == "win32":
             self._file.seek(0)
             msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let the next one in; the file stays, since removing it would race with one who opens it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from .stopwatch import Stopwatch
 from .style_bank import StyleTargets
 
 BOLD_RANGE = 3.0  # λ_c is up to so many times as large, or as small, where the PNet is told how boldly to paint
+
+
+Step = Callable[..., tuple[Tensor, dict[str, Tensor]]]  # what an objective is called as, compiled or not
 
 
 class Drawn(NamedTuple):
@@ -87,7 +91,7 @@ class Objective:
         if config.identity_steps or config.identity_every:
             log["pixels"] = pixel_loss(trace.image, contents)
             loss = loss + identity * config.pixel_weight * log["pixels"]
-        if targets.taught is not None:
+        if self.teacher is not None and targets.taught is not None:
             with part("teacher"), torch.no_grad():
                 aim = self.teacher.tnet(contents, targets.taught)
             log["teacher"] = pixel_loss(trace.image, aim)

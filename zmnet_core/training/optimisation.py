@@ -32,7 +32,8 @@ def learning_rate(config: TrainingConfig, step: int, time_spent: float | None = 
             of the time at the latest.
     """
     warmup = (step + 1) / max(1, config.lr_warmup_steps)
-    at, left = step, 1.0
+    at: float = step
+    left = 1.0
     if time_spent is not None:
         warmup = max(warmup, time_spent / WARM_UP)
         at = max(step, time_spent * config.max_train_steps)
@@ -59,8 +60,9 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     before_norm = [
         m.weight for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n not in ("uw", "out")
     ]
-    readers = [model.pnet] * isinstance(model.pnet, VGGPNet) + [model.reviser] * (model.reviser is not None)
-    entrance = [reader.enter.weight for reader in readers]
+    entrance = [model.pnet.enter.weight] if isinstance(model.pnet, VGGPNet) else []
+    if model.reviser is not None:
+        entrance.append(model.reviser.enter.weight)
     before_norm, entrance = ([p for p in group if p.requires_grad] for group in (before_norm, entrance))
     told = list(model.pnet.bold.parameters()) if model.pnet.bold is not None else []
     told = [p for p in told if p.requires_grad]
@@ -84,7 +86,9 @@ class MovingAverage(AveragedModel):
     The rest is as it was when the average began.
     """
 
-    def __init__(self, model: nn.Module, decay: float):
+    module: ZMNet
+
+    def __init__(self, model: ZMNet, decay: float):
         super().__init__(model)
         self.decay = decay
         self.requires_grad_(False)
@@ -138,7 +142,8 @@ class Update:
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * rate
         if self.accelerator.scaler is None:  # float16's scaler finds out for itself, and learns from it
-            self.optimizer.found_inf = (~finite).to(torch.float32)  # the kernel knows no other type
+            inf = (~finite).to(torch.float32)  # the kernel knows no other type
+            self.optimizer.found_inf = inf  # type: ignore[attr-defined]  # where fused optimisers look
         self.wrapped.step()
         self.wrapped.zero_grad(set_to_none=True)
         self.average.update_parameters(self.model, finite)

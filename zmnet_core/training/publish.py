@@ -41,8 +41,9 @@ def push_run(
     model = ZMNet.from_pretrained(run)  # what does not load is not uploaded
     file = find(run)
     wanted = [CONFIG, WEIGHTS] + ([ATTRIBUTE_WEIGHTS] if model.attribute_pnets else [])
-    files: dict[str, Path | bytes] = {path: file(path) for path in wanted}
-    folder = Path(files[CONFIG]).parent
+    found = {path: file(path) for path in wanted}
+    files: dict[str, Path | bytes] = {**found}
+    folder = found[CONFIG].parent
     if samples:
         grids = sorted((folder / "samples").glob("*.png"))
         if not grids:

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -114,7 +115,7 @@ def _commit(folder: Path) -> str | None:
         return None
 
 
-def record(accelerator: Accelerator, run: Path, step: int, values: dict[str, object]) -> None:
+def record(accelerator: Accelerator, run: Path, step: int, values: Mapping[str, object]) -> None:
     """Append to the run's log.jsonl and to accelerate's trackers, on the main process."""
     if accelerator.is_main_process:
         with open(run / "log.jsonl", "a", encoding="utf-8") as file:
@@ -136,7 +137,7 @@ def record_picture(accelerator: Accelerator, file: Path, step: int, name: str = 
             tracker.log_images({name: [pixels]}, step)
 
 
-def _rounded(values: dict[str, object]) -> dict[str, object]:
+def _rounded(values: Mapping[str, object]) -> dict[str, object]:
     def short(value: object) -> object:
         if isinstance(value, list):
             return [short(v) for v in value]

@@ -7,7 +7,6 @@ that the loss has, where the draft has decided the large forms, which the revise
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -55,7 +54,7 @@ class RevisionObjective:
         watch: Stopwatch | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and what to log of it; arguments as of `Objective`."""
-        part: AbstractContextManager[None] = watch.part if watch else untimed
+        part = watch.part if watch else untimed
         config, window = self.config, drawn.window
         targets = targets.repeated(contents.shape[0] // targets.features.shape[0])
         seen = contents if drawn.noise is None else contents + drawn.noise

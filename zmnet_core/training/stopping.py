@@ -6,10 +6,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
+from types import FrameType
 
 import torch
 from accelerate import Accelerator
+
+Handler = Callable[[int, FrameType | None], object] | int | None  # of a signal
 
 ECHO = 5.0  # seconds within which a second signal is taken for the first: launchers pass on a Ctrl-C they share
 # SIGUSR1 is what SLURM sends before a job's time is over (--signal=USR1@60); Windows has none.
@@ -26,7 +30,7 @@ class StopSignal:
         self.wanted = False
         self.name = ""  # of the signal, such as SIGTERM
         self._since = 0.0
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():  # no other may handle signals

@@ -21,7 +21,7 @@ from ..files import write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
-from ..networks.pnet import PNet
+from ..networks.heads import PNet
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class StyleBank:
         return StyleTargets(
             torch.cat([look.features for look in looks]),
             {term: torch.cat([look.style[term] for look in looks]).float() for term in looks[0].style},
-            torch.cat([look.taught for look in looks]) if self.teacher else None,
+            torch.cat([look.taught for look in looks if look.taught is not None]) if self.teacher else None,
         )
 
     def look(self, index: int, variant: int) -> StyleTargets:
@@ -132,7 +132,8 @@ class StyleBank:
         """Read looks from the cache, or make them: those whose squares have the same sides together."""
         drawn: dict[tuple[int, int], list[tuple[tuple[int, int], Tensor]]] = {}  # squares by sides
         for index, variant in keys:
-            found = self._read(self._cache_file(index, variant)) if self.cache else None
+            file = self._cache_file(index, variant)
+            found = self._read(file) if file else None
             if found is not None:
                 self._kept[index, variant] = found
                 continue
@@ -152,9 +153,9 @@ class StyleBank:
                     {term: values[this].to(torch.bfloat16) for term, values in looks.style.items()},
                     None if looks.taught is None else looks.taught[this].clone(),
                 )
-                if self.cache:
+                if file := self._cache_file(*key):
                     taught = {} if kept.taught is None else {"taught": kept.taught}
-                    write_tensors(self._cache_file(*key), {"features": kept.features, **taught, **kept.style})
+                    write_tensors(file, {"features": kept.features, **taught, **kept.style})
 
     def _sides(self, picture: Tensor, random: np.random.Generator) -> tuple[int, int]:
         """The sides at which the PNet and the loss look at a picture. The PNet's: in the range, every ratio as likely,
@@ -176,7 +177,10 @@ class StyleBank:
             logger.warning("'%s' is damaged and made anew: %s", file, error)
             return None
 
-    def _cache_file(self, index: int, variant: int) -> Path:
+    def _cache_file(self, index: int, variant: int) -> Path | None:
+        """Where a look is kept; None: in memory only."""
+        if self.cache is None:
+            return None
         drawn = variant > 0 or self.sides[0] < self.sides[1]
         recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
         recipe += [

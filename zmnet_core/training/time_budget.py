@@ -143,12 +143,13 @@ class TimeBudget:
 
         Every file is whole, since all are written under another name and renamed. The exit code is 0.
         """
-        if self.seconds is None or not self.owns_process:
+        seconds = self.seconds
+        if seconds is None or not self.owns_process:
             yield
             return
 
         def end() -> None:
-            if self._over.wait(max(0.0, self.seconds - self.spent - LAST_MOMENT)):
+            if self._over.wait(max(0.0, seconds - self.spent - LAST_MOMENT)):
                 return
             self._secured.wait()
             if self.doing != ENDING:  # then everything is done, and said

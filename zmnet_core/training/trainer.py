@@ -11,11 +11,12 @@ import copy
 import errno
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from accelerate.utils import set_seed
@@ -27,19 +28,23 @@ from ..data.contents import ContentBatch, ContentBatches
 from ..data.decoding import SKIPPED, Tally
 from ..data.pictures import Pictures, split
 from ..data.sampling import Share
+from ..data.sources import PictureFile, Shard
 from ..data.streams import ContentStream, split_shards
 from ..errors import TrainingError
 from ..evaluation.judge import Judge
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.pnet import VGGPNet
+from ..networks.typed import channels_last
 from ..networks.vgg import load_vgg16
+from ..styling.network import Description
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
 from .config import TrainingConfig
 from .export import Export
+from .group import leave
 from .locking import FolderLock
-from .objective import Objective
+from .objective import Objective, Step
 from .optimisation import MovingAverage, Update, learning_rate, make_optimizer
 from .records import begin_records, begin_trackers, make_accelerator, record, record_picture
 from .revision import RevisionObjective
@@ -59,13 +64,13 @@ def build_model(config: TrainingConfig) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names."""
     if config.init_from:
         model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None)  # they were made for the old TNet
-        wanted = dict(model.config)
+        wanted = model.config.copy()
         if config.tnet_palette:  # it has no weights of its own
-            wanted["tnet"] = wanted["tnet"] | {"palette": True}
+            wanted["tnet"] = {**wanted["tnet"], "palette": True}
         if config.pnet_bold and not isinstance(model.pnet, VGGPNet):
             raise TrainingError(f"--pnet_bold is of a vgg PNet, and '{config.init_from}' has none: it cannot be told.")
         if config.pnet_bold:  # its weights are zero at first: nothing changes
-            wanted["pnet"] = wanted["pnet"] | {"bold": True}
+            wanted["pnet"] = {**wanted["pnet"], "bold": True}
         if (reviser := config.reviser_options()) is not None:
             wanted["reviser"] = reviser
         if wanted != model.config:
@@ -77,7 +82,7 @@ def build_model(config: TrainingConfig) -> ZMNet:
     return model
 
 
-def _with_parts(model: ZMNet, config: dict) -> ZMNet:
+def _with_parts(model: ZMNet, config: Description) -> ZMNet:
     """A model of another description with the weights of this one; what this one has not is fresh."""
     other = ZMNet(**config)
     has = model.state_dict()
@@ -110,7 +115,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     with StopSignal() as stop, budget.enforced(f"'{config.export_folder}' holds what was exported before."):
         trainer = Trainer(config, budget)
         try:
-            return trainer.run(stop)
+            trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
             raise TrainingError(str(error).rpartition(f"{TrainingError.__name__}: ")[2].strip()) from error
         except OSError as error:
@@ -119,6 +124,11 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
             raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
         finally:
             trainer.close()
+        accelerator, folder = trainer.accelerator, trainer.folder
+        del trainer
+        leave(accelerator)
+        budget.doing = ENDING
+        return folder
 
 
 class Trainer:
@@ -134,14 +144,17 @@ class Trainer:
             torch.set_float32_matmul_precision("high")  # TF32
         self.budget.doing = "listing pictures"
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
-            find = split_shards if config.streaming else split
-            contents, held_out_contents = find(
-                config.content_dir, config.validation_content_dir, "--content_dir", config.image_column
-            )
+            source = config.content_dir, config.validation_content_dir, "--content_dir", config.image_column
+            shards: list[Shard] = []
+            contents: Sequence[PictureFile] = []
+            if config.streaming:
+                shards, held_out_contents = split_shards(*source)
+            else:
+                contents, held_out_contents = split(*source)
             paintings, held_out_paintings = split(
                 config.style_dir, config.validation_style_dir, "--style_dir", config.image_column
             )
-        self.pictures = contents, paintings
+        self.shards, self.photographs, self.paintings = shards, contents, paintings
         self.held_out = held_out_contents, held_out_paintings
 
         if checkpoints(self.folder) and not config.resume_from_checkpoint:
@@ -200,24 +213,25 @@ class Trainer:
         )
         self.bank = self._bank(teacher)
         if teacher and half:
-            teacher.tnet.to(half, memory_format=torch.channels_last)
+            channels_last(teacher.tnet, half)
         if self.start == 0:
-            if revising and not self.model.reviser.calibrated:
-                self._calibrate(lambda looks: self.model.reviser.calibrate(self.model.pnet(looks)))
+            if revising and not (reviser := self.model.require_reviser()).calibrated:
+                self._calibrate(lambda looks: reviser.calibrate(self.model.pnet(looks)))
             elif isinstance(self.model.pnet, VGGPNet) and not config.init_from:
                 self._calibrate(self.model.pnet.calibrate)
         self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
         begin_trackers(accelerator, config)
         if config.pictures_in_memory:
             budget.doing = "decoding pictures"
-            for pictures in (self.bank.pictures, *([] if config.streaming else [self.contents])):
-                pictures.keep_all(lambda: not budget.started_in_time)
+            for pictures in (self.bank.pictures, self.contents):
+                if pictures is not None:
+                    pictures.keep_all(lambda: not budget.started_in_time)
         if accelerator.device.type != "cpu":
             budget.doing = "looking at paintings"
             with accelerator.autocast():
                 self.bank.keep_all(enough=lambda: not budget.started_in_time)
         self.watch = Stopwatch(accelerator.device)
-        self.loss_of_step: Callable[..., tuple[Tensor, dict[str, Tensor]]] = self.objective
+        self.loss_of_step: Step = self.objective
         if config.compile:
             budget.doing = "compiling (without --compile the steps begin at once)"
             self.loss_of_step = compiled(self.objective, self.wrapped, self._examples(), accelerator)
@@ -234,7 +248,7 @@ class Trainer:
 
     def _bank(self, teacher: ZMNet | None) -> StyleBank:
         """The paintings; and, beside them, the photographs."""
-        config, (contents, paintings) = self.config, self.pictures
+        config = self.config
         memory = (config.pictures_in_memory, self.accelerator.device if config.pictures_in_memory else "cpu")
         if config.style_cache and not config.style_variants and self.accelerator.is_main_process:
             logger.warning(
@@ -242,10 +256,10 @@ class Trainer:
                 "fresh crop, and nothing is kept. Give --style_variants 1 or more.",
                 config.style_cache,
             )
-        self.contents = contents if config.streaming else Pictures(contents, None, *memory)
+        self.contents = None if config.streaming else Pictures(self.photographs, None, *memory)  # None: from shards
         least, most = config.style_sides
         return StyleBank(
-            Pictures(paintings, (least, max(most, config.style_loss_resolution or 0)), *memory),
+            Pictures(self.paintings, (least, max(most, config.style_loss_resolution or 0)), *memory),
             self.model.pnet,
             self.perceptual,
             config.style_sides,
@@ -256,7 +270,7 @@ class Trainer:
             config.style_loss_resolution,
         )
 
-    def run(self, stop: StopSignal) -> Path:
+    def run(self, stop: StopSignal) -> None:
         """All steps that are left or that there is time for, then the model."""
         late, _ = agreed(self.accelerator, not self.budget.allows("export", self.end), 0.0)
         if late:
@@ -269,14 +283,10 @@ class Trainer:
                 self._loop(stop, self._photographs(over))
             finally:
                 over.set()  # after an error, too: a process that ends waits for its workers
-        self.accelerator.wait_for_everyone()
-        self.accelerator.end_training()  # closes trackers and the process group
-        self.budget.doing = ENDING
-        return self.folder
 
     def close(self) -> None:
         """Let other runs have the folders."""
-        if self.accelerator.is_main_process:
+        if self.lock is not None:
             self.lock.release()
             self.export.close()
 
@@ -395,12 +405,14 @@ class Trainer:
     def _photographs(self, over: Event) -> Iterator[ContentBatch]:
         """This process's batches of photographs from the first step on; `over` tells the workers of the loop's end."""
         config, parts = self.config, self.share.accumulation
-        options = (self.contents, config.train_batch_size, config.resolution, config.seed, self.share)
+        options = (config.train_batch_size, config.resolution, config.seed, self.share)
         first, workers = self.start * parts, config.dataloader_num_workers
         if config.pictures_in_memory and self.accelerator.device.type != "cpu":
             workers = 0  # nothing is left to read, and the pictures are where only this process can cut them
         loader = DataLoader(
-            ContentStream(*options, first) if config.streaming else ContentBatches(*options),
+            ContentStream(self.shards, *options, first)
+            if self.contents is None
+            else ContentBatches(self.contents, *options),
             batch_size=None,
             sampler=None if config.streaming else range(first, config.max_train_steps * parts),
             num_workers=workers,
@@ -437,7 +449,7 @@ class Trainer:
         unlike = {"content", *targets.style} if identity else {"pixels"}  # of the other sort of step
         return {name: value for name, value in log.items() if name not in unlike}
 
-    def _validate(self, done: int, progress: tqdm, before: tuple[str, ...] = ()) -> None:
+    def _validate(self, done: int, progress: tqdm[NoReturn], before: tuple[str, ...] = ()) -> None:
         """Score the averaged weights and say where the time went, on the main process; if there is time for it, and
         for what has to be done `before` the end.
         """

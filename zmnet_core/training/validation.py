@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..data.pictures import centre_squares
 from ..data.sources import PictureFile
-from ..evaluation.judge import Judge, summarise
+from ..evaluation.judge import Judge, Score, summarise
 from ..files import replacing
 from ..images.resize import looked_at
 from ..images.sheet import contact_sheet
@@ -31,12 +31,12 @@ class Validation:
     def __init__(
         self,
         config: TrainingConfig,
-        contents: list[PictureFile],
-        paintings: list[PictureFile],
+        contents: Sequence[PictureFile],
+        paintings: Sequence[PictureFile],
         judge: Judge,
         budget: TimeBudget,
     ):
-        def squares(files: list[PictureFile], step: int) -> Sequence[Tensor]:
+        def squares(files: Sequence[PictureFile], step: int) -> Sequence[Tensor]:
             chosen = [files[(i * step) % len(files)] for i in range(config.validation_pairs)]
             return centre_squares(chosen, config.validation_resolution).split(1)
 
@@ -58,7 +58,8 @@ class Validation:
         None, and nothing is written, if on the way there is no longer time for the rest and, `before` the run's end,
         these.
         """
-        rows, scores = [], []
+        rows: list[list[Tensor]] = []
+        scores: list[Score] = []
         with self.budget.measure("validation"):
             for pair in self.pairs:
                 if not self.budget.allows("one pair", before):
@@ -71,7 +72,9 @@ class Validation:
                     )
                     scores.append(self.judge(stylised, pair))
                 rows.append([pair.content, pair.painting, stylised])
-            sheet = contact_sheet([a + b for a, b in zip_longest(rows[::2], rows[1::2], fillvalue=[])])
+            lines = [[*left, *(right or [])] for left, right in zip_longest(rows[::2], rows[1::2])]
+            sheet = contact_sheet(lines)
             with replacing(grid) as temporary:
                 sheet.save(temporary)
-        return {f"val_{key}": value["median"] for key, value in summarise(scores).items()}
+        medians = {key: value["median"] for key, value in summarise(scores).items()}
+        return {f"val_{key}": median for key, median in medians.items() if median is not None}  # none is

@@ -74,6 +74,11 @@ class _Encoder(nn.Module):
 class _Modulator(nn.Module):
     """A painting's features → for f₁ and f₂ a weight and a bias [N, C, 1, 1]."""
 
+    weight1: nn.Sequential
+    bias1: nn.Sequential
+    weight2: nn.Sequential
+    bias2: nn.Sequential
+
     def __init__(self) -> None:
         super().__init__()
         channels = WIDTHS[-1]

@@ -60,7 +60,7 @@ class OST:
         report: called after every step.
     """
 
-    def __init__(self, vgg: VGG16, config: OSTConfig | None = None, report: Callable[[], None] = lambda: None):
+    def __init__(self, vgg: VGG16, config: OSTConfig | None = None, report: Callable[[], object] = lambda: None):
         self.config, self.report = config or OSTConfig(), report
         self.perceptual = PerceptualLoss(vgg, self.config.loss)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from ...hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS
 from ...images.picture import find_pictures
 from ...losses.perceptual import PerceptualLoss
 from ...model import ZMNet
+from ...networks.pnet import AttributePNetConfig, PNetConfig
 from ...signals.palettes import palette_histogram
 from ...signals.sentences import sentences
 from ..config import TrainingConfig
@@ -65,10 +67,9 @@ def of_pictures(looks: Looks, share: float) -> Lessons:
     return Lessons(signals.flatten(0, 1), styles.flatten(0, 1), torch.full((count,), share / count))
 
 
-def fresh(model: ZMNet, options: dict[str, dict]) -> ZMNet:
+def fresh(model: ZMNet, options: Mapping[str, AttributePNetConfig]) -> ZMNet:
     """The model with new PNets for vectors beside its own."""
-    config = {key: value for key, value in model.config.items() if key != "attribute_pnets"}
-    wider = ZMNet(**config, attribute_pnets=options)
+    wider = ZMNet(**model.config | {"attribute_pnets": dict(options)})
     wider.tnet.load_state_dict(model.tnet.state_dict())
     wider.pnet.load_state_dict(model.pnet.state_dict())
     return wider.eval().requires_grad_(False)
@@ -117,7 +118,7 @@ class Course:
     def read_words(self, words: dict[str, list[int]]) -> ZMNet:
         """A model taught these words by regression."""
         single = {family: ws for family, ws in families(words, self.painters).items() if family != "phrases"}
-        options = {"kind": "mlp", "size": self.size, "width": self.width, "words": single}
+        options: AttributePNetConfig = {"kind": "mlp", "size": self.size, "width": self.width, "words": single}
         model = fresh(self.model, {"sentence": options})
         lessons = lessons_of(words, self.looks, self.painters)
         pnet = model.attribute_pnets["sentence"]
@@ -127,8 +128,8 @@ class Course:
 
     def read_palettes(self, model: ZMNet) -> ZMNet:
         """The same model with a PNet for colours, too."""
-        options = {"histogram": {"kind": "mlp", "size": self.size, "width": self.width}}
-        wider = fresh(self.model, model.config["attribute_pnets"] | options)
+        options: AttributePNetConfig = {"kind": "mlp", "size": self.size, "width": self.width}
+        wider = fresh(self.model, model.config["attribute_pnets"] | {"histogram": options})
         wider.attribute_pnets["sentence"].load_state_dict(model.attribute_pnets["sentence"].state_dict())
         lessons = palette_lessons(self.words, self.looks, self.recoloured)
         pnet = wider.attribute_pnets["histogram"]
@@ -141,21 +142,22 @@ class Course:
         config = TrainingConfig(
             train_batch_size=4, resolution=96, style_resolution=192, compression=0.5, learning_rate=2e-3
         )
-        options = {"kind": "mlp", "signal": "sentence", "size": self.size, "width": self.width}
+        options: PNetConfig = {"kind": "mlp", "signal": "sentence", "size": self.size, "width": self.width}
         model = ZMNet(self.model.config["tnet"], options)
         model.tnet.load_state_dict(self.model.tnet.state_dict())
-        model.pnet.fit(torch.stack([sentences()[word] for word in words]))
+        model.vector_pnets["sentence"].fit(torch.stack([sentences()[word] for word in words]))
         model.pnet.heads.start_from(self.mean)
         contents = Pictures(find_pictures(self.data / "content/train"))
         teacher = DirectTeacher(perceptual, Pictures(self.looks.files), contents, config)
-        steps = teacher.teach(model, [Word(sentences()[w], rows) for w, rows in words.items()], budget(None, minutes))
+        steps = teacher.teach(model, [Word(sentences()[w], rows) for w, rows in words.items()], budget(minutes=minutes))
         return model, steps
 
     def test(
         self, test: WordTest, models: dict[str, ZMNet], words: list[str], taught: dict[str, list[int]], size: int
     ) -> Table:
         """Errors of these words by the models and by what they are held against."""
-        errors, members = {}, families(taught, self.painters)
+        errors: dict[str, dict[str, float]] = {}
+        members = families(taught, self.painters)
         singles = [word for family, ws in members.items() if family != "phrases" for word in ws]
         mean, unchanged = test.painted(self.mean), test.grams(test.contents)
         for word in words:
@@ -172,7 +174,7 @@ class Course:
 
     def test_palettes(self, model: ZMNet, test: WordTest, count: int, size: int) -> Table:
         """Errors of unseen pictures, by their own style and by their colours alone."""
-        errors = {}
+        errors: dict[str, dict[str, float]] = {}
         rows = [index * (len(self.unseen) // count) for index in range(count)]
         palettes = palettes_of(self.unseen[rows].patches, (5,))[:, 0]
         mean, unchanged = test.painted(self.mean), test.grams(test.contents)

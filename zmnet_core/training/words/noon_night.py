@@ -111,7 +111,7 @@ class NoonAndNight:
         torch.manual_seed(0)
         model = ZMNet(self.base.config["tnet"], {"kind": kind, "signal": "glove", "size": 2, "width": self.width})
         model.tnet.load_state_dict(self.base.tnet.state_dict())
-        model.pnet.fit(compression(self.table))
+        model.vector_pnets["glove"].fit(compression(self.table))
         model.pnet.heads.start_from(self.mean)
         first, words = 0, []
         for word, files in self.files.items():

@@ -112,7 +112,7 @@ class Word:
     pictures: Sequence[int]
 
 
-def budget(steps: int | None = None, minutes: float | None = None) -> Iterator[float]:
+def budget(steps: int | None = None, minutes: float = 0) -> Iterator[float]:
     """The share of a run that is over, before each of its steps; a run is so many steps, or so many minutes."""
     start, step = time.monotonic(), 0
     while (used := step / steps if steps else (time.monotonic() - start) / (60 * minutes)) < 1:
@@ -168,7 +168,7 @@ class DirectTeacher:
             looks = [self.grams(index) for index in seen]
             grams = {layer: torch.cat([look[layer] for look in looks]).float() for layer in looks[0]}
             targets = StyleTargets(model.pnet.features(signals), grams)
-            loss, log = self.objective(model, self.contents[step].crops, targets, identity=False, watch=watch)
+            loss, log = self.objective(model, self.contents[step].crops, targets, torch.tensor(0.0), watch=watch)
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * group["scale"] * rate(share)
             optimizer.zero_grad()

@@ -32,7 +32,7 @@ NEAR = 22.0  # ΔE*ab
 
 # Weights of the statistics, each standardised over the pictures: L mean lightness, S its deviation, C mean chroma,
 # a and b mean a* and b*, H entropy of the hues. (Chroma is in a and b too: a "warm" picture has a hue.)
-TONES = {
+TONES: dict[str, dict[str, float]] = {
     "dark": {"L": -1}, "bright": {"L": 1}, "black and dark": {"L": -1, "C": -0.5}, "light": {"L": 1, "S": -0.3},
     "pale": {"L": 1, "C": -0.7}, "muted": {"C": -1}, "vivid": {"C": 1}, "saturated": {"C": 1, "L": -0.2},
     "colourful": {"C": 1, "H": 1}, "monochrome": {"C": -0.7, "H": -0.7}, "warm": {"b": 1, "a": 0.4},
@@ -49,7 +49,7 @@ TONES = {
     "dull": {"C": -0.9, "S": -0.5}, "rosy": {"a": 1, "L": 0.6}, "bluish": {"b": -1}, "reddish": {"a": 1},
     "greenish": {"a": -1}, "yellowish": {"b": 1},
 }  # fmt: skip
-LIGHTS = {
+LIGHTS: dict[str, dict[str, float]] = {
     "moonlit": {"L": -1, "b": -0.9}, "candlelit": {"L": -1, "b": 0.6, "a": 0.4},
     "sunlit": {"L": 0.7, "b": 0.7, "S": 0.4},
     "misty": {"S": -1, "C": -0.7, "L": 0.5}, "foggy": {"S": -1, "C": -0.9, "L": 0.4}, "hazy": {"S": -1, "L": 0.5},

@@ -1,0 +1,278 @@
+"""The documentation: it builds, its links arrive, and what it says of the code is so."""
+
+import ast
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import yaml
+from PIL import Image
+
+from zmnet_core.assets import DEMO_PICTURES
+from zmnet_core.version import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+CODE = ("zmnet_core", "zmnet_nodes", "train", "tests", "docs")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def modules(*folders: str) -> dict[Path, ast.Module]:
+    files = (file for folder in folders for file in sorted((ROOT / folder).rglob("*.py")))
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """Functions and classes of a module."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {each.name for each in tree.body if isinstance(each, kinds)}
+
+
+# The pages as they are written -----------------------------------------------------------------
+
+
+def variables() -> set[str]:
+    """The environment variables that code and scripts read."""
+    found = set()
+    for file in (file for folder in CODE for file in (ROOT / folder).rglob("*.py") if file != Path(__file__)):
+        text = file.read_text(encoding="utf-8")
+        found |= set(re.findall(r"(?:environ\.get\(|environ\[|getenv\()\s*\"([A-Z][A-Z0-9_]+)\"", text))
+        found |= set(re.findall(r"\"([A-Z][A-Z0-9_]+)\" (?:not )?in os\.environ", text))
+    for file in (ROOT / "train").glob("*.sh"):
+        found |= set(re.findall(r"\$\{([A-Z][A-Z0-9_]+):?-", file.read_text(encoding="utf-8")))
+    return found - {"PATH"}
+
+
+def test_every_environment_variable_has_a_line_and_no_line_is_left_over():
+    listed = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", page("environment.md"), re.M))
+    assert len(listed) > 20 and not variables() - listed
+    ours = {name for name in listed if name.startswith(("ZMNET", "COMFYUI", "LOAN"))}
+    assert not ours - variables()
+
+
+def test_what_the_paper_page_names_exists():
+    named = re.findall(r"`((?:zmnet_core|train)/[\w/.-]+)(?:::(\w+))?`", page("paper.md"))
+    assert len(named) > 30
+    for file, name in named:
+        assert (ROOT / file).is_file(), file
+        if name:
+            assert name in defined(ast.parse((ROOT / file).read_text(encoding="utf-8"))), f"{file}::{name}"
+
+
+def text_of(node: ast.AST) -> str:
+    """A string with … for what is put in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part) for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "…"
+
+
+def test_messages_on_the_troubleshooting_page_are_those_of_the_code():
+    trees = modules("zmnet_core", "zmnet_nodes", "train").values()
+    trees = [*trees, ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))]
+    said = {
+        text_of(node) for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.Constant, ast.JoinedStr))
+    }
+    text = page("troubleshooting.md")
+    shown = [message for _, message in re.findall(r"^(`+)(.+?)\1$", text, re.M)]
+    assert len(shown) > 40
+    for message in shown:
+        parts = [re.escape(part) for part in re.split("…+", message) if part]
+        assert any(re.search(".*".join(parts), each, re.S) for each in said), message
+
+
+def test_every_room_of_the_library_is_in_the_reference():
+    asked = {
+        name
+        for file in (DOCS / "api").glob("*.md")
+        for name in re.findall("generated: api ([\\w/]+)", file.read_text())
+    }
+    rooms = {file.stem for file in (ROOT / "zmnet_core").glob("*.py") if file.stem[0] != "_"}
+    rooms |= {file.parent.name for file in (ROOT / "zmnet_core").glob("*/__init__.py")}
+    assert asked == rooms
+
+
+def test_no_page_links_to_what_is_not_there():
+    for file in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", file.read_text(encoding="utf-8")):
+            assert (file.parent / target).exists(), f"{file.relative_to(ROOT)}: {target}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["first-pictures", "blending", "animation"])
+def test_python_of_the_guide_runs_as_it_stands(name, tmp_path, monkeypatch):
+    pictures = {
+        "photo": "contents/chelsea",
+        "painting": "styles/irises-van-gogh",
+        "monet": "styles/red-boats-monet",
+        "hiroshige": "styles/autumn-flowers-hiroshige",
+    }
+    for target, source in pictures.items():
+        with Image.open(DEMO_PICTURES / f"{source}.jpg") as image:
+            image.thumbnail((96, 96))
+            image.save(tmp_path / f"{target}.jpg")
+    monkeypatch.chdir(tmp_path)
+    blocks, namespace = re.findall(r"```python\n(.*?)```", page(f"guide/{name}.md"), re.S), {}
+    assert blocks
+    for block in blocks:
+        exec(block, namespace)  # noqa: S102 - the guide's own code
+
+
+def test_examples_of_the_command_line_have_options_that_exist():
+    import typer
+
+    from zmnet_core.cli import app
+
+    commands = typer.main.get_command(app).commands
+    lines = [
+        line for file in [*(DOCS / "guide").glob("*.md"), *DOCS.glob("*.md")] for line in file.read_text().splitlines()
+    ]
+    lines = [part for line in lines if re.match("zmnet [a-z]", line) for part in line.split(" && ")]
+    assert len(lines) > 15
+    for line in lines:
+        name, *words = line.removeprefix("zmnet ").split()
+        known = {option for each in commands[name].params for option in (*each.opts, *each.secondary_opts)}
+        if name != "train":  # whose options are those of TrainingConfig
+            assert {word for word in words if re.match("--?[a-z]", word)} <= known, line
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) < 1200
+
+
+def test_the_citation_is_whole():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["cff-version"] == "1.2.0" and cited["message"] and cited["title"]
+    assert cited["authors"] == [{"name": "The ZM-Net for ComfyUI developers"}]
+    assert str(cited["version"]) == __version__ and cited["license"] == "Apache-2.0"
+    assert not {"url", "repository-code"} & cited.keys()  # no address is known before a release
+    (paper,) = cited["references"]
+    assert paper["type"] == "article" and paper["year"] == 2017 and "1703.07255" in paper["url"]
+    assert paper["title"] == "ZM-Net: Real-time Zero-shot Image Manipulation Network"
+    assert [author["family-names"] for author in paper["authors"]] == ["Wang", "Liang", "Zhang", "Yeung", "Xing"]
+    assert all(author["given-names"] for author in paper["authors"])
+
+
+# The site --------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page of the site has and asks for: ids, links, files that a browser fetches; its text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.ids, self.links, self.fetched = set(), [], []
+        self.feed(text)
+        self.text = unescape(re.sub(r"<[^>]+>", "", text))
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.ids |= {given[name] for name in ("id", "name") if given.get(name)}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag in ("img", "script", "source", "iframe") and given.get("src"):
+            self.fetched.append(given["src"])
+        if tag == "link" and "href" in given and given.get("rel") != "canonical":
+            self.fetched.append(given["href"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> dict[Path, Page]:
+    """Every page of the built site."""
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return {file: Page(file.read_text(encoding="utf-8")) for file in folder.rglob("*.html")}
+
+
+def named(site: dict[Path, Page], name: str) -> Page:
+    return next(page for file, page in site.items() if file.as_posix().endswith(f"/{name}"))
+
+
+@pytest.mark.slow
+def test_links_within_the_site_arrive(site):
+    pages = {file: page for file, page in site.items() if file.name != "404.html"}  # which may be shown anywhere
+    assert len(pages) > 30
+    for file, given in pages.items():
+        for link in given.links + given.fetched:
+            if re.match("[a-z]+:", link):
+                continue
+            target, _, anchor = link.partition("#")
+            place = (file.parent / unquote(target)).resolve() if target else file
+            assert place.exists(), f"{file}: {link}"
+            assert not anchor or place.suffix != ".html" or unquote(anchor) in site[place].ids, f"{file}: {link}"
+
+
+@pytest.mark.slow
+def test_the_site_fetches_nothing_from_elsewhere_and_claims_no_address(site):
+    for file, given in site.items():
+        assert not [link for link in given.fetched if re.match("(https?:)?//", link)], file
+        assert not [link for link in given.links if "github.com/zmnet" in link], file
+
+
+@pytest.mark.slow
+def test_every_command_and_option_is_in_the_reference(site):
+    import typer
+
+    from zmnet_core.cli import app
+
+    shown = named(site, "cli.html")
+    for name, command in typer.main.get_command(app).commands.items():
+        section = shown.text.partition(f"zmnet {name} [OPTIONS]")[2].partition("[OPTIONS]")[0]
+        assert section, name
+        for option in (option for each in command.params for option in (*each.opts, *each.secondary_opts)):
+            assert option == "--help" or option in section or not option.startswith("-"), f"{name} {option}"
+            if name == "stylize" and option.startswith("--"):
+                assert re.search(rf"{option}\b", section), option
+
+
+@pytest.mark.slow
+def test_every_training_option_and_ready_set_is_shown(site):
+    from zmnet_core.training.config import TrainingConfig
+
+    shown = named(site, "training-options.html").text
+    for field in dataclasses.fields(TrainingConfig):
+        assert f"--{field.name}" in shown and field.metadata["help"].replace("`", "") in shown, field.name
+    for file in (ROOT / "train" / "configs").glob("*.yaml"):
+        assert file.stem in named(site, "configs.html").ids
+    for file in (ROOT / "train").glob("*.py"):
+        if "__main__" in file.read_text(encoding="utf-8") and file.name != "train.py":
+            assert f"train/{file.name}" in named(site, "scripts.html").text
+
+
+@pytest.mark.slow
+def test_every_node_and_its_inputs_are_shown(site):
+    shown = named(site, "nodes.html").text
+    for file in (ROOT / "web" / "docs").glob("*/en.md"):
+        assert file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") in shown
+    for word in ("strength", "there_and_back", "style_8", "from 0 to 1.5", "ZM-Net anwenden", "应用 ZM-Net"):
+        assert word in shown, word
+
+
+@pytest.mark.slow
+def test_every_public_name_has_its_place_in_the_reference(site):
+    ids = set().union(*(given.ids for file, given in site.items() if file.parent.name == "api"))
+    for file, tree in modules("zmnet_core").items():
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name in sorted(defined(tree)) if file.stem != "__main__" else ():
+            assert name.startswith("_") or f"{module}.{name}" in ids, f"{module}.{name}"
+    for name in ("encode_style", "encode_attribute", "apply", "stylize", "from_pretrained", "push_to_hub"):
+        assert f"zmnet_core.model.ZMNet.{name}" in ids, name
+
+
+def test_the_extra_docs_builds_it_and_the_tests_have_it():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'docs = ["mkdocs-material", "mkdocstrings[python]"]' in text and '"zmnet[data,docs,' in text
