@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 
 from tests.comfyui.comfy_standin import Interrupted, StandIn, install
+from tests.conftest import picture_of
 from zmnet_core.errors import WrongModelError
+from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
 from zmnet_core.styling.look import KNOBS, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
@@ -223,6 +225,15 @@ def test_mask_mixes_softly_at_any_size(nodes, carried, photo):
         result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried, mask=torch.ones(2, 8, 8))
 
 
+def test_palette_is_that_of_the_library(nodes, carried):
+    picture = picture_of(64, 80, 4).movedim(1, -1)
+    plain, vivid = (result(nodes, "ZMNetApply", picture, carried, palette=amount).movedim(-1, 1) for amount in (0, 0.7))
+    torch.testing.assert_close(vivid, transported(plain, carried.style.colours, 0.7))
+    assert (vivid - plain).abs().mean() > 1e-3
+    frames = result(nodes, "ZMNetAnimateStyles", picture, carried, carried, frames=2, palette=0.7)
+    torch.testing.assert_close(frames[:1].movedim(-1, 1), vivid)
+
+
 def test_calm_evens_out_what_is_flat(nodes, carried):
     slope = torch.linspace(0.2, 0.8, 64)[:, None, None].expand(1, 64, 64, 3)
     plain, calm = (result(nodes, "ZMNetApply", slope, carried, calm=amount).movedim(-1, 1) for amount in (0.0, 0.5))
@@ -248,7 +259,7 @@ def test_defaults_and_ranges_of_nodes_are_those_of_the_library(nodes):
                     assert options["tooltip"] == knob.help
                     if knob.least is not None:
                         assert (options["min"], options["max"]) == (knob.least, knob.most)
-    assert seen == {"strength", "keep_colour", "calm", "brush", "bold", "style_size", *knobs_of(Walk)}
+    assert seen == {"strength", "keep_colour", "palette", "calm", "brush", "bold", "style_size", *knobs_of(Walk)}
     assert KNOBS["tile"].help in inputs["ZMNetApply"]["tile"].options["tooltip"]
 
 

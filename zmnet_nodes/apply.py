@@ -25,7 +25,10 @@ def plan_of(model: LoadedModel, contents: Tensor, look: Look) -> Plan:
 
 def shared_knobs() -> list[io.Input]:
     """The last inputs of both nodes."""
-    return [knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()]
+    return [
+        *(knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()),
+        knob("palette", optional=True),
+    ]
 
 
 def look_of(tile: str, draft: str, **knobs: object) -> Look:
@@ -97,6 +100,7 @@ class ApplyZMNet(io.ComfyNode):
         calm: float = USUAL.calm,
         brush: float = USUAL.brush,
         draft: str = AUTO,
+        palette: float = USUAL.palette,
     ) -> io.NodeOutput:
         groups = {"detail": detail, "colour": colour, "texture": texture}
         look = look_of(
@@ -107,6 +111,7 @@ class ApplyZMNet(io.ComfyNode):
             keep_colour=keep_colour,
             calm=calm,
             brush=brush,
+            palette=palette,
         )
         contents, alpha = pictures(image)
         model = style.model_or(model)
@@ -171,8 +176,9 @@ class AnimateStyles(io.ComfyNode):
         calm: float = USUAL.calm,
         brush: float = USUAL.brush,
         draft: str = AUTO,
+        palette: float = USUAL.palette,
     ) -> io.NodeOutput:
-        look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush)
+        look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush, palette=palette)
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)

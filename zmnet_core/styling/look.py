@@ -121,6 +121,12 @@ class Look:
     keep_colour: bool = _knob(
         False, "Take only light, dark and texture from the style, and keep the photograph's colours."
     )
+    palette: float = _knob(
+        0.0,
+        "How far the colours of the finished picture are brought to the painting's own, which makes it more vivid. "
+        "0: as the network paints them, 1: the painting's palette.",
+        least=0, most=1, step=0.05,
+    )  # fmt: skip
     calm: float = _knob(
         0.0,
         "How much grain and weave is taken out of skies, walls and whatever else is flat in the photograph: 0 leaves "
@@ -176,6 +182,7 @@ class Knobs(TypedDict, total=False):
     style_size: int
     bold: float
     keep_colour: bool
+    palette: float
     calm: float
     brush: float
     draft: int | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from typing_extensions import Self
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
 from ..images.resize import looked_at, resized
+from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
 from ..networks.reviser import Revised, Reviser, ReviserOptions, Window, draft_size, enlarged
@@ -118,9 +120,10 @@ class StyleTransfer(nn.Module):
             scale = size / min(images.shape[-2:])
             shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
             images = looked_at(images, shape)
+        colours = colour_quantiles(images)
         images = images.to(self._parameter.dtype)
         told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
-        return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name)
+        return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name, colours)
 
     @torch.no_grad()
     def encode_attribute(
@@ -335,8 +338,7 @@ class StyleTransfer(nn.Module):
         style = style.to(contents.device)
         if strength != 1.0:
             own = self.encode_style(contents)
-            values = style.values.expand_as(own.values)
-            style = Style(values, style.sites, style.fingerprint, style.name).walk(own, strength)
+            style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength)
         return style
 
 

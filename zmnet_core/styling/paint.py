@@ -1,8 +1,8 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
 The straight way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
-draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → calm → keep colour →
-`Picture`.
+draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → palette → calm → keep
+colour → `Picture`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError
+from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
 from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
 from ..images.resize import resized
+from ..images.transport import colour_quantiles, transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
@@ -52,7 +53,8 @@ def stylize_tensor(
         step: called after every tile (once if there are none). What it raises ends the work.
 
     Raises:
-        PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser.
+        PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser; a
+            palette of a style without colours.
         torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
     """
     height, width = contents.shape[-2:]
@@ -60,10 +62,24 @@ def stylize_tensor(
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
     stylised = _within_memory(model, contents, style, look.strength, way, step)
+    if look.palette and "colour" in look.layers:
+        stylised = transported(stylised, _colours(contents, style, look.strength), look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)
+
+
+def _colours(contents: Tensor, style: Style, strength: float) -> Tensor:
+    """The quantiles that the picture's colours are brought to: between the photograph's own and the style's."""
+    if style.colours is None:
+        raise WrongModelError(
+            f"palette goes by a painting's colours, and {style!r} has none: it was made of words, mixed with such a "
+            "style, or encoded by an older version. Encode the painting again, or leave palette at 0."
+        )
+    if strength >= 1:  # beyond the style there are no colours to go to
+        return style.colours
+    return torch.lerp(colour_quantiles(contents).to(style.colours), style.colours, strength)
 
 
 def _within_memory(
@@ -243,13 +259,14 @@ def frames(
     if not all(math.isfinite(share) for share in shares):
         raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
     if set(look.layers) != set(LAYERS):
-        start, end, look = start.only(*look.layers), end.only(*look.layers), replace(look, layers=LAYERS)
+        start, end = start.only(*look.layers), end.only(*look.layers)
+        look = replace(look, layers=LAYERS, palette=look.palette if "colour" in look.layers else 0)
     if look.strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
         start, end = (model.style_for(small_copy(contents), style, look.strength) for style in (start, end))
         look = replace(look, strength=1.0)
     start.require(end.fingerprint, "there is no way between the two styles")
     for index, share in enumerate(shares):
-        style = replace(start, values=torch.lerp(start.values, end.values.to(start.values), share))
+        style = start.towards(end, share)
         yield stylize_tensor(model, contents[index % len(contents)][None], style, look, step=step)[0]
 
 

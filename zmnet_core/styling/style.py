@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import WrongModelError
 from ..files import write_tensors
+from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
 from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
@@ -33,12 +34,15 @@ class Style:
         sites: name, layer and channels of every DIN site.
         fingerprint: of the TNet the style was made for; any other refuses it.
         name: what the style was made of, for people.
+        colours: [N, PASSES, 3, KNOTS], `images.transport.colour_quantiles` of the paintings, for the knob `palette`;
+            None of words, and where one of the styles that it was mixed of has none.
     """
 
     values: Tensor
     sites: tuple[Site, ...]
     fingerprint: str
     name: str = ""
+    colours: Tensor | None = None
 
     def __post_init__(self) -> None:
         channels = sum(site.channels for site in self.sites)
@@ -46,14 +50,18 @@ class Style:
             raise ValueError(
                 f"a style of {channels} channels has shape [N, 2, {channels}], not {list(self.values.shape)}."
             )
+        if self.colours is not None and self.colours.shape[1:] != (PASSES, 3, KNOTS):
+            raise ValueError(f"a style's colours have shape [N, {PASSES}, 3, {KNOTS}], not {list(self.colours.shape)}.")
 
     def __len__(self) -> int:
         return self.values.shape[0]
 
     def __getitem__(self, index: int | slice) -> Style:
         """The index-th style of several, still as a `Style`."""
-        chosen = self.values[index]
-        return replace(self, values=chosen if chosen.dim() == 3 else chosen[None])
+        chosen, colours = self.values[index], None if self.colours is None else self.colours[index]
+        if chosen.dim() == 2:
+            chosen, colours = chosen[None], None if colours is None else colours[None]
+        return replace(self, values=chosen, colours=colours)
 
     def __repr__(self) -> str:
         name = f"'{self.name}', " if self.name else ""
@@ -64,18 +72,32 @@ class Style:
             return NotImplemented
         self.require(other.fingerprint, "the two styles cannot be added")
         name = " + ".join(n for n in (self.name, other.name) if n)
-        return replace(self, values=self.values + other.values.to(self.values), name=name)
+        return replace(self, values=self.values + other.values.to(self.values), name=name, colours=self._with(other))
 
     def __mul__(self, weight: float) -> Style:
         if not isinstance(weight, (int, float)):
             return NotImplemented
         name = f"{weight:g} {self.name}" if self.name and weight != 1 else self.name
-        return replace(self, values=self.values * weight, name=name)
+        colours = None if self.colours is None else self.colours * weight
+        return replace(self, values=self.values * weight, name=name, colours=colours)
 
     __rmul__ = __mul__
 
     def __sub__(self, other: Style) -> Style:
         return self + (-1.0) * other
+
+    def _with(self, other: Style) -> Tensor | None:
+        """The sum of the colours of two styles, if both have any."""
+        if self.colours is None or other.colours is None:
+            return None
+        return self.colours + other.colours.to(self.colours)
+
+    def towards(self, other: Style, share: float) -> Style:
+        """The style at `share` (0..1) of the way to another one of the same model, under this one's name."""
+        colours = None
+        if self.colours is not None and other.colours is not None:
+            colours = torch.lerp(self.colours, other.colours.to(self.colours), share)
+        return replace(self, values=torch.lerp(self.values, other.values.to(self.values), share), colours=colours)
 
     @staticmethod
     def blend(styles: Sequence[Style], weights: Iterable[float] | None = None) -> Style:
@@ -119,7 +141,8 @@ class Style:
         on = torch.cat([torch.full((site.channels,), site.layer in kept) for site in self.sites])
         plain = torch.zeros_like(self.values)
         plain[:, 0] = 1
-        return replace(self, values=torch.where(on.to(self.values.device), self.values, plain))
+        colours = self.colours if "colour" in groups else None
+        return replace(self, values=torch.where(on.to(self.values.device), self.values, plain), colours=colours)
 
     @overload
     def to(
@@ -135,7 +158,8 @@ class Style:
     def to(self, other: Tensor, non_blocking: bool = ..., copy: bool = ...) -> Style: ...
     def to(self, *args: Any, **kwargs: Any) -> Style:
         """On another device or in another type, as `torch.Tensor.to`."""
-        return replace(self, values=self.values.to(*args, **kwargs))
+        colours = None if self.colours is None else self.colours.to(*args, **kwargs)
+        return replace(self, values=self.values.to(*args, **kwargs), colours=colours)
 
     def require(self, fingerprint: str, problem: str = "this model cannot use the style") -> None:
         """Refuse a fingerprint that is not this style's."""
@@ -146,7 +170,7 @@ class Style:
             )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a safetensors file (12.5 KB a style for the paper's TNet), whole or not at all."""
+        """Write to a safetensors file (14 KB a style for the paper's TNet), whole or not at all."""
         path = Path(path)
         metadata = {
             "kind": FORMAT,
@@ -155,7 +179,10 @@ class Style:
             "name": self.name,
             "sites": json.dumps([list(site) for site in self.sites]),
         }
-        write_tensors(path, {"values": self.values.float()}, metadata)
+        tensors = {"values": self.values.float()}
+        if self.colours is not None:
+            tensors["colours"] = self.colours.float()
+        write_tensors(path, tensors, metadata)
         return path
 
     @classmethod
@@ -179,7 +206,8 @@ class Style:
                         f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update."
                     )
                 sites = tuple(Site(*entry) for entry in json.loads(metadata["sites"]))
-                return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""))
+                colours = file.get_tensor("colours") if "colours" in file.keys() else None
+                return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""), colours)
         except SafetensorError as error:
             raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
         except (KeyError, TypeError, ValueError) as error:
