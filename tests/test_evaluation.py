@@ -29,6 +29,8 @@ from zmnet_core.evaluation.methods import (
 )
 from zmnet_core.images.picture import to_pil
 from zmnet_core.losses.perceptual import LossConfig
+from zmnet_core.styling.look import Look
+from zmnet_core.styling.paint import stylize_tensor
 
 
 @pytest.fixture
@@ -181,16 +183,19 @@ def test_the_report_has_every_column_and_the_json_every_figure(run):
 
 
 @pytest.mark.slow
-def test_a_model_has_rows_for_boldness_and_for_one_pass(run, told, pairs):
-    said, folder = run(first=told, bold=[0, 1])
+def test_a_model_has_rows_for_its_knobs_and_for_one_pass(run, told, pairs):
+    said, folder = run(first=told, bold=[0, 1], palette=[0.5])
     size = json.loads((folder / "evaluation.json").read_text())["sizes"]["64"]
-    rows = ["zm-net", "zm-net, one pass", "zm-net, bold 0", "zm-net, bold 1", "twin"]
+    rows = ["zm-net", "zm-net, one pass", "zm-net, bold 0", "zm-net, bold 1", "zm-net, palette 0.5", "twin"]
     assert list(size["figures"])[-len(rows) :] == rows and all(row in said for row in rows)
     for row, options in (("zm-net, bold 1", {"bold": 1.0}), ("zm-net, one pass", {"draft": 0})):
         draft = options.pop("draft", None)
         photograph, painting = (load_square(file, 64) for file in pairs[0])
         picture = told.apply(photograph, told.encode_style(painting, **options), draft=draft)
         assert size["figures"][row][0]["palette"] == pytest.approx(palette_distance(picture, painting), rel=1e-4)
+    moved = stylize_tensor(told, photograph, told.encode_style(painting), Look(palette=0.5))
+    expected = pytest.approx(palette_distance(moved, painting), rel=1e-4)
+    assert size["figures"]["zm-net, palette 0.5"][0]["palette"] == expected
     with pytest.raises(WrongModelError, match="cannot be told"):
         run(bold=[0.5, 1])
 

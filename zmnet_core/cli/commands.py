@@ -548,6 +548,15 @@ def evaluate(
             "several rows.",
         ),
     ] = None,
+    palette: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Adds a row in which the colours are brought to the painting's so far. Repeat the option for several "
+            "rows.",
+        ),
+    ] = None,
     noise: Annotated[
         int, typer.Option(min=0, help="After how many of the paintings a noisy sky is painted, to measure grain.")
     ] = 8,
@@ -573,7 +582,7 @@ def evaluate(
     comparison = Comparison(
         cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
         judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
-        noise=noise, peers=peers, bold=bold or [], blind=blind, blind_seed=blind_seed,
+        noise=noise, peers=peers, bold=bold or [], palette=palette or [], blind=blind, blind_seed=blind_seed,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):

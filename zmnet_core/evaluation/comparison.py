@@ -65,6 +65,7 @@ class Comparison:
         noise: with so many paintings a noisy sky is stylised.
         peers: folder of clones for MicroAST and WCT-16x; None: `$ZMNET_PEERS`; without either they are left out.
         bold: how boldly the model is told to paint in further rows.
+        palette: how far the colours are brought to the painting's in further rows.
         blind: of so many pairs a sheet for eyes that do not know which is which, at the largest size.
         blind_seed: of the order of their letters.
     """
@@ -85,6 +86,7 @@ class Comparison:
     noise: int = 8
     peers: Path | None = None
     bold: list[float] = field(default_factory=list)
+    palette: list[float] = field(default_factory=list)
     blind: int = 0
     blind_seed: int = 0
 
@@ -111,7 +113,10 @@ class Comparison:
         yield from notes
         ours = [model_row(model, name) for name, model in models.items()]
         first, theirs, cache = models[MODEL], [*plain_rows(), *others], ScoreCache(self.cache)
-        ours[1:1] = [model_row(first, f"{MODEL}, bold {bold:g}", bold) for bold in self.bold]
+        ours[1:1] = [
+            *(model_row(first, f"{MODEL}, bold {bold:g}", bold) for bold in self.bold),
+            *(model_row(first, f"{MODEL}, palette {amount:g}", palette=amount) for amount in self.palette),
+        ]
         if any(draft_size(first.reviser, size, size) for size in at_size):
             ours.insert(1, model_row(first, f"{MODEL}, one pass", draft=0))
         rows = [*theirs, *ours]

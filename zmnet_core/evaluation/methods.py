@@ -26,6 +26,8 @@ from ..model import ZMNet
 from ..networks.constants import AS_IT_IS
 from ..networks.vgg import VGG16, load_vgg16
 from ..networks.vgg19 import load_vgg19
+from ..styling.look import Look
+from ..styling.paint import stylize_tensor
 from .baselines.colour_transfer import colour_transfer
 from .baselines.magenta import Magenta
 from .baselines.microast import MicroAST
@@ -168,8 +170,10 @@ def ost_row(vgg: VGG16, pairs: int, cache: Path, config: OSTConfig) -> Row:
     return Row(OPTIMISED, KeptPictures(OST(vgg, config, bar.update), cache / "ost", key), key, pairs)
 
 
-def model_row(model: ZMNet, name: str = MODEL, bold: float = AS_IT_IS, draft: int | None = None) -> Row:
-    """A ZM-Net, told to paint so boldly; `draft` as in `ZMNet.apply`.
+def model_row(
+    model: ZMNet, name: str = MODEL, bold: float = AS_IT_IS, draft: int | None = None, palette: float = 0.0
+) -> Row:
+    """A ZM-Net, told to paint so boldly; `draft` as in `ZMNet.apply`, `palette` the knob of a `Look`.
 
     Raises:
         WrongModelError: it is guided by words or vectors, not by paintings, or cannot be told.
@@ -180,9 +184,12 @@ def model_row(model: ZMNet, name: str = MODEL, bold: float = AS_IT_IS, draft: in
         )
     if bold != AS_IT_IS:
         model.require_bold(bold)  # now, not after minutes
-    return Row(
-        name, lambda content, painting: model.apply(content, model.encode_style(painting, bold=bold), draft=draft)
-    )
+    look = Look(palette=palette, draft=draft, tile=0)
+
+    def method(content: Tensor, painting: Tensor) -> Tensor:
+        return stylize_tensor(model, content, model.encode_style(painting, bold=bold), look)
+
+    return Row(name, method)
 
 
 @torch.no_grad()
