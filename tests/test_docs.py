@@ -276,3 +276,47 @@ def test_every_public_name_has_its_place_in_the_reference(site):
 def test_the_extra_docs_builds_it_and_the_tests_have_it():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'docs = ["mkdocs-material", "mkdocstrings[python]"]' in text and '"zmnet[data,docs,' in text
+
+
+# Measured ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_what_is_measured_is_written_into_its_block_and_a_failure_leaves_the_page(tmp_path):
+    text = "before\n<!-- measured: zmnet {} -->\nold\n<!-- /measured -->\nafter\n"
+    page = tmp_path / "page.md"
+
+    def measured(command: str, *options: str) -> tuple[int, str]:
+        page.write_text(text.format(command), encoding="utf-8")
+        done = subprocess.run([sys.executable, DOCS / "measure.py", page, *options], capture_output=True, text=True)
+        return done.returncode, page.read_text(encoding="utf-8")
+
+    code, found = measured("tally --help")
+    head, _, rest = found.partition("-->\n")
+    assert (
+        code == 0
+        and head == "before\n<!-- measured: zmnet tally --help "
+        and rest.endswith("<!-- /measured -->\nafter\n")
+    )
+    assert "Usage" in rest and "old" not in rest
+    assert measured("tally --nonsense") == (1, text.format("tally --nonsense"))
+    assert measured("tally --help", "--only", "bench") == (0, text.format("tally --help"))
+    page.write_text("nothing to measure\n")
+    assert subprocess.run([sys.executable, DOCS / "measure.py", page]).returncode == 1
+
+
+def test_every_measured_block_names_a_command_that_exists_and_has_its_end():
+    from typer.testing import CliRunner
+
+    from zmnet_core.cli import app
+
+    blocks = 0
+    for file in DOCS.rglob("*.md"):
+        marks = re.findall(r"^<!-- (measured: zmnet (.*)|/measured) -->$", file.read_text(encoding="utf-8"), re.M)
+        assert [mark.startswith("measured") for mark, _ in marks] == [True, False] * (len(marks) // 2), file
+        for _, command in marks[::2]:
+            shown = CliRunner().invoke(app, [command.split()[0], "--help"], env={"COLUMNS": "200"})
+            assert shown.exit_code == 0, command
+            assert all(option in shown.output for option in re.findall(r"--[\w-]+", command)), command
+            blocks += 1
+    assert blocks >= 2
