@@ -85,6 +85,15 @@ def knob(name: str, of: type = Look) -> Any:
     return Annotated[hint, typer.Option(min=least, max=most, help=found.help)]
 
 
+def rows_of(name: str, what: str) -> Any:
+    """The option of `evaluate` for rows with several values of a knob: its range."""
+    found = KNOBS[name]
+    text = f"Adds a row in which {what}. Repeat the option for several rows."
+    return typer.Option(min=found.least, max=found.most, help=text)
+
+
+BoldRows = Annotated[list[float] | None, rows_of("bold", "the model is told to paint this boldly, if it can be told")]
+PaletteRows = Annotated[list[float] | None, rows_of("palette", "the colours are brought to the painting's so far")]
 USUAL, WALK = Look(), Walk()
 
 
@@ -539,24 +548,8 @@ def evaluate(
             "rows of their own. If left out, $ZMNET_PEERS."
         ),
     ] = None,
-    bold: Annotated[
-        list[float] | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Adds a row in which the model is told to paint this boldly, if it can be told. Repeat the option for "
-            "several rows.",
-        ),
-    ] = None,
-    palette: Annotated[
-        list[float] | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Adds a row in which the colours are brought to the painting's so far. Repeat the option for several "
-            "rows.",
-        ),
-    ] = None,
+    bold: BoldRows = None,
+    palette: PaletteRows = None,
     noise: Annotated[
         int, typer.Option(min=0, help="After how many of the paintings a noisy sky is painted, to measure grain.")
     ] = 8,
