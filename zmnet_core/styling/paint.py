@@ -61,9 +61,11 @@ def stylize_tensor(
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
+    recoloured = look.palette and "colour" in look.layers
+    colours = _colours(contents, style, look.strength) if recoloured else None  # refused before anything is painted
     stylised = _within_memory(model, contents, style, look.strength, way, step)
-    if look.palette and "colour" in look.layers:
-        stylised = transported(stylised, _colours(contents, style, look.strength), look.palette)
+    if colours is not None:
+        stylised = transported(stylised, colours, look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -58,10 +58,7 @@ class Style:
 
     def __getitem__(self, index: int | slice) -> Style:
         """The index-th style of several, still as a `Style`."""
-        chosen, colours = self.values[index], None if self.colours is None else self.colours[index]
-        if chosen.dim() == 2:
-            chosen, colours = chosen[None], None if colours is None else colours[None]
-        return replace(self, values=chosen, colours=colours)
+        return self._each(lambda own: own[index] if isinstance(index, slice) else own[index][None])
 
     def __repr__(self) -> str:
         name = f"'{self.name}', " if self.name else ""
@@ -72,32 +69,31 @@ class Style:
             return NotImplemented
         self.require(other.fingerprint, "the two styles cannot be added")
         name = " + ".join(n for n in (self.name, other.name) if n)
-        return replace(self, values=self.values + other.values.to(self.values), name=name, colours=self._with(other))
+        return replace(self._each(torch.add, other), name=name)
 
     def __mul__(self, weight: float) -> Style:
         if not isinstance(weight, (int, float)):
             return NotImplemented
         name = f"{weight:g} {self.name}" if self.name and weight != 1 else self.name
-        colours = None if self.colours is None else self.colours * weight
-        return replace(self, values=self.values * weight, name=name, colours=colours)
+        return replace(self._each(lambda own: own * weight), name=name)
 
     __rmul__ = __mul__
 
     def __sub__(self, other: Style) -> Style:
         return self + (-1.0) * other
 
-    def _with(self, other: Style) -> Tensor | None:
-        """The sum of the colours of two styles, if both have any."""
-        if self.colours is None or other.colours is None:
-            return None
-        return self.colours + other.colours.to(self.colours)
+    def _each(self, change: Callable[..., Tensor], *others: Style) -> Style:
+        """Values and colours changed in one way, with those of other styles; no colours where one has none."""
+        values = change(self.values, *(other.values.to(self.values) for other in others))
+        colours = None
+        if self.colours is not None:
+            theirs = [other.colours.to(self.colours) for other in others if other.colours is not None]
+            colours = change(self.colours, *theirs) if len(theirs) == len(others) else None
+        return replace(self, values=values, colours=colours)
 
     def towards(self, other: Style, share: float) -> Style:
         """The style at `share` (0..1) of the way to another one of the same model, under this one's name."""
-        colours = None
-        if self.colours is not None and other.colours is not None:
-            colours = torch.lerp(self.colours, other.colours.to(self.colours), share)
-        return replace(self, values=torch.lerp(self.values, other.values.to(self.values), share), colours=colours)
+        return self._each(lambda own, theirs: torch.lerp(own, theirs, share), other)
 
     @staticmethod
     def blend(styles: Sequence[Style], weights: Iterable[float] | None = None) -> Style:
@@ -158,8 +154,7 @@ class Style:
     def to(self, other: Tensor, non_blocking: bool = ..., copy: bool = ...) -> Style: ...
     def to(self, *args: Any, **kwargs: Any) -> Style:
         """On another device or in another type, as `torch.Tensor.to`."""
-        colours = None if self.colours is None else self.colours.to(*args, **kwargs)
-        return replace(self, values=self.values.to(*args, **kwargs), colours=colours)
+        return self._each(lambda own: own.to(*args, **kwargs))
 
     def require(self, fingerprint: str, problem: str = "this model cannot use the style") -> None:
         """Refuse a fingerprint that is not this style's."""
