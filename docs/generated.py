@@ -198,7 +198,8 @@ def nodes() -> str:
         language: json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
         for language in LANGUAGES
     }
-    with comfyui_stand_in():
+    # MkDocs takes back what its hooks put on the path, once they are loaded.
+    with patch.object(sys, "path", [str(ROOT), *sys.path]), comfyui_stand_in():
         from zmnet_nodes import NODES
 
         return "\n\n".join(node(each.define_schema(), labels) for each in NODES)
