@@ -105,7 +105,7 @@ def model_of(kind: str = "conv", seed: int = 0) -> ZMNet:
 def told_model(random_vgg: VGG16, **parts: object) -> ZMNet:
     """A tiny model whose PNet is told how boldly to paint, and has learned something of it."""
     torch.manual_seed(5)
-    model = ZMNet({"width": 8}, {"kind": "vgg", "width": 8, "bold": True}, **parts)
+    model = ZMNet({"width": 8}, {"kind": "vgg", "width": 8, "bold": True, "vgg_width": random_vgg.width}, **parts)
     wanted = model.pnet.vgg.state_dict()
     model.pnet.vgg.load_state_dict({name: tensor for name, tensor in random_vgg.state_dict().items() if name in wanted})
     model.pnet.calibrate(model.pnet.features(picture_of(64, 64, seed=1, count=4)))
@@ -163,15 +163,20 @@ def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # VGG-16 ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def random_vgg() -> VGG16:
-    """VGG-16 with random weights that keep the size of activations: for what needs no training."""
+def random_vgg_of(width: int) -> VGG16:
+    """VGG-16 with random weights that keep the size of activations."""
     torch.manual_seed(3)
-    network = VGG16()
+    network = VGG16(width=width)
     for layer in network.features.values():
         torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         torch.nn.init.normal_(layer.bias, std=0.1)
     return network
+
+
+@pytest.fixture(scope="session")
+def random_vgg() -> VGG16:
+    """A VGG-16 for what needs no training, an eighth as wide: most of a training step is spent in it."""
+    return random_vgg_of(8)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def make_bank(picture_folder, random_vgg):
     loss = PerceptualLoss(random_vgg, LossConfig(style_layers={"relu1_2": 1.0, "relu2_2": 1.0}))
 
     def bank(variants: int, kind: str = "conv", seed: int = 4, sides=(64, 64), **options: object) -> StyleBank:
-        pnet = build_pnet(kind, din_sites(8), width=8)
+        pnet = build_pnet(kind, din_sites(8), width=8, **({"vgg_width": random_vgg.width} if kind == "vgg" else {}))
         if kind == "vgg":
             pnet.vgg.load_state_dict({k: v for k, v in random_vgg.state_dict().items() if k in pnet.vgg.state_dict()})
         paths = options.pop("paths", find_pictures(picture_folder))

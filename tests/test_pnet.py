@@ -1,10 +1,12 @@
 """The parameter networks: not blind, not chained where they should not be, and near a plain norm at the start."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
 
-from zmnet_core.networks.pnet import IMAGE_KINDS, KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
+from zmnet_core.networks.pnet import IMAGE_KINDS, PNet, StyleHeads, VGGPNet, build_pnet, mean_and_std, trainable
 from zmnet_core.networks.tnet import din_sites
 from zmnet_core.networks.vgg import VGG16
 
@@ -14,7 +16,7 @@ SITES = din_sites(8)
 def untrained(kind: str, vgg: VGG16, calibration: Tensor) -> PNet:
     """A PNet as a training run starts with it; a `vgg` one calibrated on these paintings."""
     torch.manual_seed(0)
-    pnet = build_pnet(kind, SITES, width=16)
+    pnet = build_pnet(kind, SITES, width=16, **({"vgg_width": vgg.width} if kind == "vgg" else {}))
     if isinstance(pnet, VGGPNet):
         pnet.vgg.load_state_dict(
             {name: weight for name, weight in vgg.state_dict().items() if name in pnet.vgg.state_dict()}
@@ -63,8 +65,7 @@ def test_paintings_of_a_batch_do_not_see_each_other(pnet, make_picture):
 def test_gradients_reach_every_trainable_parameter(pnet, make_picture):
     features = pnet.features(make_picture(48, 48, 0, count=2))
     # The branches of residual layers start at zero; move them, or what lies before them gets none.
-    twin = build_pnet(next(k for k in IMAGE_KINDS if type(pnet) is KINDS[k]), SITES, width=16)
-    twin.load_state_dict(pnet.state_dict())
+    twin = copy.deepcopy(pnet)
     for parameter in trainable(twin):
         parameter.data.add_(0.02 * torch.randn_like(parameter))
     twin(features).square().sum().backward()

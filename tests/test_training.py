@@ -748,10 +748,10 @@ def test_decay_acts_on_the_convolutions_before_a_norm_and_on_nothing_else(model)
     assert len(decayed["params"]) + len(others["params"]) == len(list(trainable(model))) == len(names)
 
 
-def test_first_layer_of_a_vgg_pnet_learns_slower_in_proportion_to_its_inputs(make_config, tmp_path):
+def test_first_layer_of_a_vgg_pnet_learns_slower_in_proportion_to_its_inputs(make_config, tmp_path, random_vgg):
     train(make_config(tmp_path, max_train_steps=2, pnet="vgg", calibration_paintings=2, lr_warmup_steps=0))
     groups = state_of(tmp_path / "checkpoint-2")["optimiser"]["param_groups"]
-    inputs = 2 * (64 + 128 + 256 + 512)  # means and deviations at the four taps
+    inputs = 2 * (1 + 2 + 4 + 8) * random_vgg.width  # means and deviations at the four taps
     assert [group["lr"] for group in groups] == pytest.approx([1e-3, 1e-3, 1e-3 * 8 / inputs])
     assert [len(group["params"]) for group in groups][2] == 1
 
@@ -987,7 +987,7 @@ def test_flat_photograph_or_painting_gives_a_gradient_like_any_other(
         paintings[0] = painting
     step(contents if identity else paintings, contents, identity)[0].backward()
     norm = torch.stack([parameter.grad.norm() for parameter in model.parameters()]).norm().item()
-    assert 0 < norm < 1e4
+    assert 0 < norm < 1e5  # an ordinary pair's is in the hundreds; a Gram matrix near zero would make it 1e8
 
 
 def test_total_variation_has_its_weight(step):

@@ -5,6 +5,7 @@ import torch
 from huggingface_hub import constants
 from torch import nn
 
+from tests.conftest import random_vgg_of
 from zmnet_core.errors import WeightsNotFoundError
 from zmnet_core.files import write_tensors
 from zmnet_core.networks.vgg import LAYER_CHANNELS, LAYER_ORDER, VGG16, load_vgg16
@@ -17,7 +18,9 @@ def picture(make_picture):
     return make_picture(48, 64, 0)
 
 
-def test_activations_are_those_of_configuration_d(random_vgg, picture):
+@pytest.mark.parametrize("width", [64, 8])
+def test_activations_are_those_of_configuration_d(width, picture):
+    network = random_vgg_of(width)
     stack, names, inputs = nn.Sequential(), {}, 3
     block = convolution = 1
     for outputs in CONFIGURATION_D:
@@ -25,23 +28,24 @@ def test_activations_are_those_of_configuration_d(random_vgg, picture):
             stack.append(nn.MaxPool2d(2))
             block, convolution = block + 1, 1
             continue
+        outputs = outputs * width // 64
         stack.append(nn.Conv2d(inputs, outputs, 3, padding=1)).append(nn.ReLU())
         names[f"relu{block}_{convolution}"] = len(stack)
         inputs, convolution = outputs, convolution + 1
-    stack.load_state_dict({key.removeprefix("features."): w for key, w in random_vgg.state_dict().items()})
+    stack.load_state_dict({key.removeprefix("features."): w for key, w in network.state_dict().items()})
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     x = (picture - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
 
     assert tuple(names) == LAYER_ORDER
-    activations = random_vgg(picture, LAYER_ORDER)
+    activations = network(picture, LAYER_ORDER)
     for name, depth in names.items():
         expected = stack[:depth](x)
-        assert expected.shape[1] == LAYER_CHANNELS[name]
+        assert expected.shape[1] == LAYER_CHANNELS[name] * width // 64
         torch.testing.assert_close(activations[name], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_shorter_network_gives_the_same_activations(random_vgg, picture):
-    short = VGG16("relu2_2")
+    short = VGG16("relu2_2", random_vgg.width)
     short.load_state_dict({key: random_vgg.state_dict()[key] for key in short.state_dict()})
     torch.testing.assert_close(short(picture, ("relu2_2",)), random_vgg(picture, ("relu2_2",)))
     assert len(short.features) == 4
@@ -89,12 +93,19 @@ def test_missing_file_named_by_the_environment_is_an_error_and_no_fallback(tmp_p
         load_vgg16()
 
 
-def test_file_of_another_network_is_refused_naming_the_key(tmp_path, monkeypatch):
-    write_tensors(tmp_path / "other.safetensors", {"features.0.weight": torch.zeros(8, 3, 3, 3)})
+@pytest.mark.parametrize(
+    "tensors, lacks",
+    [
+        ({"classifier.weight": (8, 8)}, r"'features\.0\.weight' with shape \(64, 3, 3, 3\)"),
+        ({"features.0.weight": (8, 3, 5, 5)}, r"'features\.0\.weight' with shape \(8, 3, 3, 3\)"),
+        ({"features.0.weight": (8,)}, r"'features\.0\.weight' with shape \(64, 3, 3, 3\)"),
+        ({"features.0.weight": (8, 3, 3, 3)}, r"'features\.0\.bias' with shape \(8,\)"),
+    ],
+)
+def test_file_of_another_network_is_refused_naming_the_key(tmp_path, monkeypatch, tensors, lacks):
+    write_tensors(tmp_path / "other.safetensors", {name: torch.zeros(shape) for name, shape in tensors.items()})
     monkeypatch.setenv("ZMNET_VGG", str(tmp_path / "other.safetensors"))
-    with pytest.raises(
-        WeightsNotFoundError, match=r"not a VGG-16: it lacks 'features\.0\.weight' with shape \(64, 3, 3, 3\)"
-    ):
+    with pytest.raises(WeightsNotFoundError, match=f"not a VGG-16: it lacks {lacks}"):
         load_vgg16()
 
 

@@ -34,7 +34,7 @@ from .layers import Conv
 from .tnet import Site
 from .typed import Modules
 from .vector_pnet import Compression, GRUPNet, MLPPNet, ParallelMLPPNet, VectorOptions
-from .vgg import LAYER_CHANNELS, VGG16
+from .vgg import LAYER_CHANNELS, VGG16, WIDTH
 
 
 def mean_and_std(features: Tensor) -> Tensor:
@@ -120,6 +120,7 @@ class VGGPNet(PNet):
         width: size of every ψ_l.
         taps: VGG-16 layers whose means and standard deviations are read.
         bold: the network is told as well how boldly to paint.
+        vgg_width: as `width` of `VGG16`.
     """
 
     offset: Tensor
@@ -131,11 +132,12 @@ class VGGPNet(PNet):
         width: int = 256,
         taps: Sequence[str] = ("relu1_2", "relu2_2", "relu3_3", "relu4_1"),
         bold: bool = False,
+        vgg_width: int = WIDTH,
     ):
         super().__init__(sites)
         self.taps = tuple(taps)
-        self.vgg = VGG16(last=self.taps[-1])
-        size = 2 * sum(LAYER_CHANNELS[tap] for tap in self.taps)
+        self.vgg = VGG16(self.taps[-1], vgg_width)
+        size = 2 * sum(LAYER_CHANNELS[tap] * vgg_width // WIDTH for tap in self.taps)
         # Set by `calibrate` to the statistics' mean and spread over the training paintings.
         self.register_buffer("offset", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
@@ -196,6 +198,7 @@ class PNetOptions(VectorOptions, total=False):
     width: int
     taps: Sequence[str]
     bold: bool
+    vgg_width: int
 
 
 class PNetConfig(PNetOptions, total=False):

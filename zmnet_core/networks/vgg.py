@@ -21,7 +21,8 @@ from .typed import NamedModules, channels_last
 
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
 
-# (activation, index of its convolution in torchvision's numbering, outputs); None is a max pool.
+WIDTH = 64  # outputs of the first block, in the paper
+# (activation, index of its convolution in torchvision's numbering, outputs at that width); None is a max pool.
 Plan = tuple[tuple[str, int, int] | None, ...]
 _PLAN: Plan = (
     ("relu1_1", 0, 64), ("relu1_2", 2, 64), None,
@@ -31,6 +32,7 @@ _PLAN: Plan = (
 )  # fmt: skip
 LAYER_CHANNELS = {entry[0]: entry[2] for entry in _PLAN if entry is not None}
 LAYER_ORDER = tuple(LAYER_CHANNELS)
+FIRST = "features.0.weight"
 
 
 class VGG(nn.Module):
@@ -38,6 +40,8 @@ class VGG(nn.Module):
 
     Args:
         last: the deepest activation that is computed, "relu1_1" … "relu4_3".
+        width: outputs of the first block; the others are in proportion. Another than 64 is a thinner network for
+            quick trials, with weights of its own.
     """
 
     name: str
@@ -47,18 +51,20 @@ class VGG(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, last: str = "relu4_3"):
+    def __init__(self, last: str = "relu4_3", width: int = WIDTH):
         super().__init__()
+        if width < 1:
+            raise ValueError(f"{self.name} of width {width}: 1 at least, and {WIDTH} in the paper.")
         names = [entry[0] for entry in self.plan if entry is not None]
         if last not in names:
             raise ValueError(f"{self.name} has no layer '{last}' here; choose one of {', '.join(names)}.")
-        self.last = last
+        self.last, self.width = last, width
         self.features: NamedModules[nn.Conv2d] = NamedModules()
         inputs = 3
         for entry in self.plan:
             if entry is None:
                 continue
-            name, index, outputs = entry
+            name, index, outputs = entry[0], entry[1], entry[2] * width // WIDTH
             self.features[str(index)] = nn.Conv2d(inputs, outputs, 3, padding=1)
             inputs = outputs
             if name == last:
@@ -108,7 +114,7 @@ class VGG16(VGG):
 
 
 def load_vgg16(last: str = "relu4_3") -> VGG16:
-    """VGG-16 with ImageNet weights, float32, on the CPU.
+    """VGG-16 with ImageNet weights, float32, on the CPU; as wide as the file has it.
 
     Looked for in this order: the file named by `$ZMNET_VGG`; `models/vgg16-features.safetensors` in
     `$ZMNET_DATA`; the Hugging Face Hub's `timm/vgg16.tv_in1k`.
@@ -117,10 +123,12 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
         WeightsNotFoundError: none of the three gave a file, the message says why for each; or the
             file is not a VGG-16.
     """
-    network, path, state = VGG16(last), _find_weights(), {}
+    path, state = _find_weights(), {}
     try:
         with safe_open(path, framework="pt") as file:
             keys = set(file.keys())
+            first = file.get_slice(FIRST).get_shape() if FIRST in keys else []
+            network = VGG16(last, first[0] if len(first) == 4 and first[0] else WIDTH)
             for name, parameter in network.state_dict().items():
                 if name not in keys or file.get_slice(name).get_shape() != list(parameter.shape):
                     raise WeightsNotFoundError(

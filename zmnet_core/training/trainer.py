@@ -36,7 +36,7 @@ from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
-from ..networks.vgg import load_vgg16
+from ..networks.vgg import WIDTH, load_vgg16
 from ..styling.network import Description
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
@@ -76,9 +76,15 @@ def build_model(config: TrainingConfig) -> ZMNet:
         if wanted != model.config:
             model = _with_parts(model, wanted)
         return model.train()
-    model = ZMNet(*config.networks())
-    if isinstance(model.pnet, VGGPNet):
-        model.pnet.vgg.load_state_dict(load_vgg16(model.pnet.vgg.last).state_dict())
+    tnet, pnet = config.networks()
+    if pnet["kind"] != "vgg":
+        return ZMNet(tnet, pnet)
+    vgg = load_vgg16()
+    if vgg.width != WIDTH:
+        pnet["vgg_width"] = vgg.width
+    model = ZMNet(tnet, pnet)
+    weights = vgg.state_dict()
+    model.pnet.vgg.load_state_dict({name: weights[name] for name in model.pnet.vgg.state_dict()})
     return model
 
 
