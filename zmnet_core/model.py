@@ -53,7 +53,7 @@ class ZMNet(StyleTransfer):
             photograph: of any mode and size; transparency is kept.
             painting: a picture, or a `Style`.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
-                keep_colour, calm, brush, draft, tile. style_size and bold are of no effect on a `Style`.
+                keep_colour, palette, calm, brush, draft, tile. With a `Style`, style_size and bold do nothing.
 
         Raises:
             TypeError: another name, with the nearest that there is.

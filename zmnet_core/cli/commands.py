@@ -93,7 +93,7 @@ def rows_of(name: str, what: str) -> Any:
 
 
 BoldRows = Annotated[list[float] | None, rows_of("bold", "the model is told to paint this boldly, if it can be told")]
-PaletteRows = Annotated[list[float] | None, rows_of("palette", "the colours are brought to the painting's so far")]
+PaletteRows = Annotated[list[float] | None, rows_of("palette", "the knob palette has this value")]
 USUAL, WALK = Look(), Walk()
 
 
@@ -362,7 +362,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 @readable_errors
 @with_knobs
 def encode(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 13 KB).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 15 KB).")],
     paintings: Annotated[
         list[Path] | None,
         typer.Argument(help="One painting, or several, which are blended equally.", metavar="PAINTING"),

@@ -10,8 +10,8 @@ of few colours far apart comes out as a smear of what lies between.
 Quantiles of several paintings can be mixed, as styles can.
 
 What is done to a small copy of the picture is brought to the picture itself as a shift that is locally linear in its
-light (the guided filter of He, Sun and Tang 2010): edges stay where they are, and grain is not blown up, which is what
-such maps are known for.
+light (the guided filter of He, Sun and Tang 2010): edges stay where they are, and grain is hardly blown up, which is
+what such maps are known for. In dark flat places the shift may differ from spot to spot, which shows as smears.
 """
 
 from __future__ import annotations

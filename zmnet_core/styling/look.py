@@ -123,8 +123,9 @@ class Look:
     )
     palette: float = _knob(
         0.0,
-        "How far the colours of the finished picture are brought to the painting's own, which makes it more vivid. "
-        "0: as the network paints them, 1: the painting's palette.",
+        "How far the colours of the finished picture are moved towards those of the painting: 0 leaves them as the "
+        "network paints them, 1 goes all the way. It works best where the painting has strong colours. At 1, dark flat "
+        "places can smear; then try 0.5. It needs the style of a painting, not of words.",
         least=0, most=1, step=0.05,
     )  # fmt: skip
     calm: float = _knob(

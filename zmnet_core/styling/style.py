@@ -165,7 +165,7 @@ class Style:
             )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a safetensors file (14 KB a style for the paper's TNet), whole or not at all."""
+        """Write to a safetensors file (15 KB a style for the paper's TNet), whole or not at all."""
         path = Path(path)
         metadata = {
             "kind": FORMAT,
