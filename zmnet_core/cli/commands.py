@@ -315,7 +315,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     Inputs are the photographs and the files in `keep`.
 
     Raises:
-        PictureError: no photographs, or a result would overwrite something it must not.
+        PictureError: there are no photographs, or a result would overwrite an input or another result.
     """
     from ..errors import PictureError
     from ..images.picture import WRITABLE, find_pictures
@@ -641,10 +641,10 @@ def push(
 
 
 class TrainCommand(TyperCommand):
-    """`zmnet train` with the options of a TrainingConfig. These are made when it is named: they stand beside torch."""
+    """`zmnet train` with the options of a TrainingConfig, made only when they are asked for, since they load torch."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """What typer asks of a command before it runs it: here of the one of `zmnet_core.training`."""
+        """What typer calls before it runs a command: here it hands over to the command of `zmnet_core.training`."""
         from ..training.__main__ import command
 
         made = options.command_line(options.readable_errors(command), cls=options.ManyOptions)

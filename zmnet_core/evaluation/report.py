@@ -41,8 +41,8 @@ def _cell(value: float | None) -> str:
 
 
 def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
-    """Of every other row, over the pairs that it has: the model's median total and style errors as multiples
-    of that row's, and the share of pairs where the model's total is lower."""
+    """The model against every other row, over the pairs that this row has: its median total and style errors as
+    multiples of the row's, and the share of pairs in which its total is lower."""
     found = {}
     for name, theirs in scores.items():
         ours = scores[model][: len(theirs)]
@@ -56,7 +56,7 @@ def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
 
 
 def gap(unseen: Scores, training: Scores) -> dict[str, float]:
-    """Of every row: by how many per cent the median total is higher with unseen paintings than with training ones.
+    """By how many per cent each row's median total is higher with unseen paintings than with training ones.
 
     Rows that were never trained on either list tell what the lists themselves differ in.
     """

@@ -82,7 +82,7 @@ class Look:
     1.0
 
     Raises:
-        ValueError: a value off its scale.
+        ValueError: a value is off its scale.
     """
 
     strength: float = _knob(
@@ -167,7 +167,7 @@ class Look:
         """The look of keyword arguments that a user gave to a function.
 
         Raises:
-            TypeError: naming the function, what it does not know, and the nearest that it does.
+            TypeError: there is no such knob; the message names the function, the knob and the nearest one.
         """
         return cls(**known(function, knobs, KNOBS))
 
@@ -218,10 +218,10 @@ KNOBS = knobs_of(Look)
 
 
 def known(function: str, given: Mapping[str, object], names: Mapping[str, object]) -> dict[str, Any]:
-    """What was given, if all of it is known.
+    """The options that were given, if there are options of these names.
 
     Raises:
-        TypeError: it is not; with the nearest name.
+        TypeError: there is no option of that name; the message names the nearest one.
     """
     for name in given:
         if name not in names:
