@@ -563,6 +563,13 @@ def evaluate(
     ] = 0,
     blind_seed: Annotated[int, typer.Option(help="The seed of the order of these letters.")] = 0,
     gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
+    brief: Annotated[
+        bool,
+        typer.Option(
+            "--brief",
+            help="Print only a short table for each size, as in docs/results.md. The folder gets the whole report.",
+        ),
+    ] = False,
     cache: Annotated[
         Path | None, typer.Option(help="The folder that keeps results between runs. If left out, OUTPUT/cache.")
     ] = None,
@@ -576,6 +583,7 @@ def evaluate(
         cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
         judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
         noise=noise, peers=peers, bold=bold or [], palette=palette or [], blind=blind, blind_seed=blind_seed,
+        brief=brief,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):

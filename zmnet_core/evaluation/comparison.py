@@ -39,7 +39,7 @@ from .methods import (
     plain_rows,
     read_pairs,
 )
-from .report import gap, gap_text, noise_report, noise_text, size_report, size_text, write_report
+from .report import brief, gap, gap_text, noise_report, noise_text, size_report, size_text, write_report
 
 # Rows among which nobody needs to choose: no strokes at all, and Magenta at sizes that it was not made for.
 NOT_ON_BLIND_SHEETS = ("photograph", "colour transfer", MAGENTA[0])
@@ -68,6 +68,7 @@ class Comparison:
         palette: the same of the knob `palette`.
         blind: for how many pairs a sheet is written for observers who do not know which is which, at the largest size.
         blind_seed: the seed of the order of their letters.
+        brief: say only a short table for each size; what is written to the folder stays the same.
     """
 
     cache: Path
@@ -89,6 +90,7 @@ class Comparison:
     palette: list[float] = field(default_factory=list)
     blind: int = 0
     blind_seed: int = 0
+    brief: bool = False
 
     def run(self, models: dict[str, ZMNet], output: Path, about: dict[str, object]) -> Iterator[str]:
         """Evaluate, write the report to `output`, and say it line by line.
@@ -110,7 +112,8 @@ class Comparison:
         judges = self._judges(device)
         others, missing = self._others(device)
         notes += missing
-        yield from notes
+        if not self.brief:
+            yield from notes
         ours = [model_row(model, name) for name, model in models.items()]
         first, theirs, cache = models[MODEL], [*plain_rows(), *others], ScoreCache(self.cache)
         ours[1:1] = [
@@ -150,8 +153,13 @@ class Comparison:
             report["zero_shot_gap_percent"] = gaps
             report["training_paintings"] = {str(size): size_report(again)}
             text.append(gap_text(gaps, size, len(seen)))
-        yield from text
-        yield from map(str, write_report(output, report, "\n".join([*notes, *text]), results))
+        if self.brief:
+            yield "\n\n".join(brief(result, size, str(about.get("model", MODEL))) for size, result in results.items())
+        else:
+            yield from text
+        files = write_report(output, report, "\n".join([*notes, *text]), results)
+        if not self.brief:
+            yield from map(str, files)
         if self.blind:
             yield self._blind(results[max(results)], output)
 
