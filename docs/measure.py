@@ -4,7 +4,8 @@ the command prints, so that a page shows what was measured and how.
     python docs/measure.py docs/speed.md                # every block of a page
     python docs/measure.py docs/speed.md --only bold    # those whose command holds this word
 
-A command that fails leaves the page as it was.
+A block is written as soon as its command is through. A command that fails leaves its block, and those after it, as they
+were.
 """
 
 from __future__ import annotations
@@ -31,23 +32,25 @@ def measure(
 ) -> None:
     """Run the commands of pages, and write what they print into the pages."""
     for page in pages:
-        text = page.read_text(encoding="utf-8")
-        if not BLOCK.search(text):
+        blocks = list(BLOCK.finditer(page.read_text(encoding="utf-8")))
+        if not blocks:
             sys.exit(f"error: '{page}' has no block '<!-- measured: zmnet … -->' … '<!-- /measured -->'.")
-        with replacing(page) as temporary:
-            temporary.write_text(BLOCK.sub(lambda block: _measured(block, only), text), encoding="utf-8")
+        for block in blocks:
+            if only in block["arguments"]:
+                measured = _measured(block)
+                text = page.read_text(encoding="utf-8").replace(block[0], measured, 1)  # others may have edited it
+                with replacing(page) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
 
 
-def _measured(block: re.Match[str], only: str) -> str:
+def _measured(block: re.Match[str]) -> str:
     arguments = block["arguments"]
-    if only not in arguments:
-        return block[0]
     typer.echo(f"zmnet {arguments}", err=True)
     done = subprocess.run(
         [sys.executable, "-m", "zmnet_core.cli", *shlex.split(arguments)], stdout=subprocess.PIPE, text=True
     )
     if done.returncode:
-        sys.exit(f"error: 'zmnet {arguments}' failed, and its page was left as it was.")
+        sys.exit(f"error: 'zmnet {arguments}' failed, and its block was left as it was.")
     return f"{block['head']}{done.stdout.strip()}\n{block['foot']}"
 
 

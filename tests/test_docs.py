@@ -303,6 +303,43 @@ def test_what_is_measured_is_written_into_its_block_and_a_failure_leaves_the_pag
     assert measured("tally --help", "--only", "bench") == (0, text.format("tally --help"))
     page.write_text("nothing to measure\n")
     assert subprocess.run([sys.executable, DOCS / "measure.py", page]).returncode == 1
+    text += text  # one command after the other: what the first has measured stays
+    page.write_text(text.format("tally --help", "tally --nonsense"), encoding="utf-8")
+    assert subprocess.run([sys.executable, DOCS / "measure.py", page]).returncode == 1
+    first, second = re.findall(r"-->\n(.*?)<!-- /measured -->", page.read_text(encoding="utf-8"), re.S)
+    assert "Usage" in first and second == "old\n"
+
+
+@pytest.mark.slow
+def test_a_table_of_results_is_measured_into_its_block(tmp_path, random_vgg_file):
+    """As those of results.md, with two pairs and a judge of random weights."""
+    pairs = [("contents/chelsea", "styles/irises-van-gogh"), ("contents/coffee", "styles/composition-kandinsky")]
+    lines = ["\t".join(str(DEMO_PICTURES / f"{name}.jpg") for name in pair) for pair in pairs]
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
+    options = "--pairs pairs.tsv --size 64 --judge vgg16 --ost 2 --ost-steps 1 --ost-coarse-steps 0 --noise 0"
+    head = f"<!-- measured: zmnet evaluate --brief {options} --no-ost-pyramid --beside zmnet-mini -->\n"
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{head}old\n<!-- /measured -->\nafter\n", encoding="utf-8")
+    environment = os.environ | {"ZMNET_VGG": str(random_vgg_file), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, DOCS / "measure.py", page]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    found = page.read_text(encoding="utf-8")
+    assert found.startswith(f"before\n{head}| 2 pairs, 64 px ") and found.endswith(" |\n<!-- /measured -->\nafter\n")
+    rows = [line.split("|")[1].strip() for line in found.splitlines() if line.startswith("| ")]
+    assert {"photograph", "zmnet-base", "zmnet-mini", "OST"} <= set(rows) and "zm-net" not in found.replace(head, "")
+
+
+def test_tables_of_results_have_the_heads_that_their_commands_print():
+    from zmnet_core.evaluation.report import brief_head
+
+    blocks = re.findall(r"^<!-- measured: zmnet evaluate (.*) -->\n\|(.*)\|$", page("results.md"), re.M)
+    tables = re.findall(r"^\|-.*$", page("results.md"), re.M)
+    assert len(blocks) == len(tables) >= 6  # none is written by hand
+    for command, head in blocks:
+        size, count = re.search(r"--size (\d+)", command), re.search(r"--limit (\d+)", command)
+        expected = brief_head(int(size[1]), int(count[1]) if count else 100, ["vgg19"])
+        assert "--brief" in command and [cell.strip() for cell in head.split("|")] == expected, command
 
 
 def test_every_measured_block_names_a_command_that_exists_and_has_its_end():

@@ -15,8 +15,9 @@ from zmnet_core.evaluation.baselines.ost import OSTConfig
 from zmnet_core.evaluation.cache import KeptPictures, ScoreCache
 from zmnet_core.evaluation.comparison import Comparison
 from zmnet_core.evaluation.figures import palette_distance
-from zmnet_core.evaluation.judge import Judge
+from zmnet_core.evaluation.judge import Judge, Score
 from zmnet_core.evaluation.methods import (
+    Result,
     Row,
     evaluate,
     large_enough,
@@ -180,6 +181,35 @@ def test_the_report_has_every_column_and_the_json_every_figure(run):
     assert {"palette", "contrast16", "flat", "rim", "seconds"} == size["figures"]["zm-net"][0].keys()
     medians = size["vgg16"]["summary"]["zm-net"]
     assert medians["palette"]["median"] > 0 and medians["total"]["median"] > 0
+
+
+def test_the_short_table_has_quartiles_of_the_first_judge_and_medians_of_the_others():
+    def scores(*totals):
+        return [Score(*[total / 10] * 6, total / 5, 0, 0, total) for total in totals]
+
+    rows = {
+        "Magenta": scores(1, 2, 3),
+        "zm-net": scores(2, 4, 6),
+        "zm-net, one pass": scores(1, 1, 1),
+        "OST": scores(1),
+    }
+    judged = {"vgg16": rows, "vgg19": {name: each[::-1] for name, each in rows.items()}}
+    whole, first = evaluation_report.brief(Result(list(rows), judged, {}), 64, "zmnet-base").split("\n\n")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in whole.splitlines()]
+    assert cells[0] == ["3 pairs, 64 px", "content", "style (q1-q3)", "total (q1-q3)", "vgg19: style, total"]
+    assert [name for name, *_ in cells[2:]] == ["Magenta", "zmnet-base", "zmnet-base, one pass"]
+    assert cells[3][1:] == ["0.40", "0.80 (0.60-1.00)", "4.00 (3.00-5.00)", "0.80, 4.00"]
+    lines = first.splitlines()
+    assert len(lines) == 6 and lines[0].startswith("| 1 pairs, 64 px") and "| OST " in lines[-1]
+    assert "2.00 (2.00-2.00)" in lines[3]  # of the first pair alone
+
+
+@pytest.mark.slow
+def test_in_brief_only_the_tables_are_said_and_the_folder_has_the_whole_report(run):
+    said, folder = run(brief=True)
+    assert said.splitlines()[0].startswith("| 2 pairs, 64 px ") and len(said.splitlines()) == 6
+    report = (folder / "evaluation.txt").read_text()
+    assert "left out: MicroAST" in report and "contrast16" in report
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def model_card(
         config: what config.json says.
         name: "org/name" on the Hub.
         run: the run's folder; without one, or without its records, the card has no figures.
-        licence: of the weights, as the Hub abbreviates licences.
+        licence: the licence of the weights, in the Hub's abbreviation.
         samples: show `SAMPLES`, which is then uploaded beside the card.
     """
     records = Records(run)
@@ -125,6 +125,6 @@ class Records:
 
 
 def _shown(source: object, parts: int = 1) -> str:
-    """A source of pictures without what is nobody's business: folders above it, signatures of addresses."""
+    """A source of pictures without what is private: the folders above it, the signatures of addresses."""
     text = str(source).partition("?")[0]
     return "/".join(("…", *Path(text).parts[1:][-parts:])) if Path(text).is_absolute() else text

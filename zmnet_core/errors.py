@@ -1,8 +1,13 @@
-"""The errors this library raises on purpose. Each message says what was wrong and what to do."""
+"""The library's own errors. Each message says what was wrong and what to do.
+
+Beside them it raises Python's: ValueError for a value off its scale or a tensor of a wrong shape, TypeError for an
+unknown option or an object of a wrong type, FileNotFoundError for a style file that is not there, and
+torch.cuda.OutOfMemoryError (on a CPU as well) for a picture that does not fit into memory.
+"""
 
 
 class ZMNetError(Exception):
-    """Base of all errors below: catch this one to catch them all."""
+    """The base of all errors below: catching this one catches them all."""
 
 
 class WeightsNotFoundError(ZMNetError):

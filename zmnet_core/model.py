@@ -1,4 +1,4 @@
-"""`ZMNet`: the networks, and what a user does with them beside tensors: PIL images, files, the Hub."""
+"""`ZMNet`: the networks, and what users do with them apart from tensors: PIL images, files, the Hub."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class ZMNet(StyleTransfer):
         reviser: keyword arguments of `Reviser`: large pictures are painted small, enlarged and revised.
         attribute_pnets: PNets for words or colours beside an image PNet, by signal, e.g.
             `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
-        schema: version of this description; a newer one than the library's is refused.
+        schema: the version of this description; one that is newer than the library's is refused.
     """
 
     def stylize(self, photograph: Image.Image, painting: Image.Image | Style, **look: Unpack[Knobs]) -> Image.Image:
         """PIL in, PIL out: `model.stylize(photograph, painting, strength=0.8).save("out.png")`.
 
         Args:
-            photograph: of any mode and size; transparency is kept.
+            photograph: a picture of any mode and size; its transparency is kept.
             painting: a picture, or a `Style`.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
-                keep_colour, calm, brush, draft, tile. style_size and bold are of no effect on a `Style`.
+                keep_colour, palette, calm, brush, draft, tile. With a `Style`, style_size and bold do nothing.
 
         Raises:
-            TypeError: another name, with the nearest that there is.
+            TypeError: there is no such knob; the message names the nearest.
             ValueError: a value off its scale.
         """
         how = Look.of("stylize", look)
@@ -78,22 +78,22 @@ class ZMNet(StyleTransfer):
         force_download: bool = False,
         **overrides: Unpack[Parts],
     ) -> Self:
-        """A trained model, float32, on the CPU, ready to use.
+        """Load a trained model: in float32, on the CPU, ready to use.
 
         Args:
             pretrained_model_name_or_path: a model that ships with the library ("zmnet-base"), a folder that holds
                 config.json and model.safetensors, or a Hugging Face Hub id ("org/name" or "org/name@revision").
-            revision: branch, tag or commit of the Hub id.
-            cache_dir: where downloads are kept, in place of huggingface_hub's cache.
-            token: of the Hub; left out: the one of `hf auth login` or $HF_TOKEN.
+            revision: a branch, tag or commit, if it is a Hub id.
+            cache_dir: the folder for downloads, in place of huggingface_hub's cache.
+            token: a Hub token; if left out, the one of `hf auth login` or $HF_TOKEN is used.
             local_files_only: download nothing.
-            force_download: download again what the cache has.
-            overrides: in place of config.json's; with `attribute_pnets=None` the PNets for words and colours are
-                left out.
+            force_download: download files again even if the cache has them.
+            overrides: values that replace those of config.json; `attribute_pnets=None` leaves out the PNets for words
+                and colours.
 
         Raises:
-            WeightsNotFoundError: nothing of that name, or it cannot be had; the message says what to do.
-            WrongModelError: a file that does not hold this model, or of another schema.
+            WeightsNotFoundError: there is no such model, or it cannot be downloaded; the message says what to do.
+            WrongModelError: a file does not hold this model, or has another schema.
         """
         file = find(
             str(pretrained_model_name_or_path),
@@ -129,11 +129,11 @@ class ZMNet(StyleTransfer):
         `zmnet push` uploads a run's files as they are (float16), with a card made from the run.
 
         Args:
-            repo_id: "org/name"; made if it is missing.
-            private: make it private; left out: as the organisation wants it, else public.
-            token: one that may write; left out: the one of `hf auth login` or $HF_TOKEN.
-            revision: a branch, made if it is missing; left out: main.
-            commit_message: first line of the commit.
+            repo_id: "org/name"; the repository is made if it does not exist.
+            private: whether to make it private; if left out, the organisation's default holds, or else it is public.
+            token: a Hub token with write access; if left out, the one of `hf auth login` or $HF_TOKEN is used.
+            revision: a branch, which is made if it does not exist; if left out, main.
+            commit_message: the first line of the commit message.
 
         Returns:
             The address of the commit.
@@ -151,7 +151,7 @@ class ZMNet(StyleTransfer):
         """Load a safetensors file of exactly the tensors of this model's TNet and PNet.
 
         Raises:
-            WrongModelError: naming the keys that are missing, unknown or of another shape.
+            WrongModelError: tensors are missing, unknown or of another shape; the message names them.
         """
         self._load(file, attributes=False)
 
@@ -159,7 +159,7 @@ class ZMNet(StyleTransfer):
         """Load a safetensors file of exactly the tensors of the PNets for words and colours.
 
         Raises:
-            WrongModelError: it was made for another TNet, or holds other tensors.
+            WrongModelError: the file was made for another TNet, or holds other tensors.
         """
         self._load(file, attributes=True)
         with safe_open(file, framework="pt") as opened:

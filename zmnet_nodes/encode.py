@@ -25,8 +25,8 @@ class EncodeStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetEncodeStyle",
             display_name="Encode Style",
-            description="Looks at a painting once and writes down its style, which is 3,136 numbers. Apply ZM-Net "
-            "gives it to any picture.",
+            description="Looks at a painting once and writes down its style, which is a few thousand numbers. Apply "
+            "ZM-Net gives it to any picture.",
             search_aliases=["style transfer", "painting to style", "reference image", "zmnet encode"],
             inputs=[
                 Model.Input("model", tooltip="The model from Load ZM-Net."),

@@ -95,7 +95,7 @@ class SaveStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetSaveStyle",
             display_name="Save Style",
-            description="Writes a style (13 KB) to output/zmnet_styles, where Load Style finds it.",
+            description="Writes a style (15 KB) to output/zmnet_styles, where Load Style finds it.",
             search_aliases=["export style", "store style", "zmnet save"],
             inputs=[
                 StyleType.Input("style", tooltip="The style to save."),

@@ -93,7 +93,7 @@ def rows_of(name: str, what: str) -> Any:
 
 
 BoldRows = Annotated[list[float] | None, rows_of("bold", "the model is told to paint this boldly, if it can be told")]
-PaletteRows = Annotated[list[float] | None, rows_of("palette", "the colours are brought to the painting's so far")]
+PaletteRows = Annotated[list[float] | None, rows_of("palette", "the knob palette has this value")]
 USUAL, WALK = Look(), Walk()
 
 
@@ -315,7 +315,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     Inputs are the photographs and the files in `keep`.
 
     Raises:
-        PictureError: no photographs, or a result would overwrite something it must not.
+        PictureError: there are no photographs, or a result would overwrite an input or another result.
     """
     from ..errors import PictureError
     from ..images.picture import WRITABLE, find_pictures
@@ -362,7 +362,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
 @readable_errors
 @with_knobs
 def encode(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 13 KB).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 15 KB).")],
     paintings: Annotated[
         list[Path] | None,
         typer.Argument(help="One painting, or several, which are blended equally.", metavar="PAINTING"),
@@ -563,6 +563,13 @@ def evaluate(
     ] = 0,
     blind_seed: Annotated[int, typer.Option(help="The seed of the order of these letters.")] = 0,
     gap: Annotated[bool, typer.Option(help="Measure the zero-shot gap, at the first size.")] = True,
+    brief: Annotated[
+        bool,
+        typer.Option(
+            "--brief",
+            help="Print only a short table for each size, as in docs/results.md. The folder gets the whole report.",
+        ),
+    ] = False,
     cache: Annotated[
         Path | None, typer.Option(help="The folder that keeps results between runs. If left out, OUTPUT/cache.")
     ] = None,
@@ -576,6 +583,7 @@ def evaluate(
         cache or output / "cache", pairs, training_pairs, data, limit, size or [256, 512, 1024],
         judge or ["vgg16", "vgg19"], ost, ost_steps, ost_coarse_steps, gap, ost_pyramid=ost_pyramid, enlarge=enlarge,
         noise=noise, peers=peers, bold=bold or [], palette=palette or [], blind=blind, blind_seed=blind_seed,
+        brief=brief,
     )  # fmt: skip
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):
@@ -641,10 +649,10 @@ def push(
 
 
 class TrainCommand(TyperCommand):
-    """`zmnet train` with the options of a TrainingConfig. These are made when it is named: they stand beside torch."""
+    """`zmnet train` with the options of a TrainingConfig, made only when they are asked for, since they load torch."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """What typer asks of a command before it runs it: here of the one of `zmnet_core.training`."""
+        """What typer calls before it runs a command: here it hands over to the command of `zmnet_core.training`."""
         from ..training.__main__ import command
 
         made = options.command_line(options.readable_errors(command), cls=options.ManyOptions)

@@ -1,4 +1,4 @@
-"""What folders and tar files hold, listed once and kept: a start on 100,000 pictures need not look at each.
+"""What folders and tar files hold, listed once and kept: so a run on 100,000 pictures starts without looking at each.
 
 A listing is trusted for as long as its stamp holds: of a folder the time of its last change (a file
 added, removed or renamed in it), of a tar file that time and its size. Only what changed is listed
@@ -70,7 +70,7 @@ class Listings:
         """Name, offset and size in bytes of every picture in a tar file, in its order.
 
         Raises:
-            tarfile.ReadError: the file is no tar, is compressed, or is damaged.
+            tarfile.ReadError: the file is not a tar file, is compressed, or is damaged.
         """
         return self._listing(path, lambda: _list_tar(path))
 

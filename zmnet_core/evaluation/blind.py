@@ -1,7 +1,7 @@
-"""Sheets for eyes that must not know which method is which, and the count of what they chose.
+"""Sheets for observers who do not know which method is which, and the count of what they chose.
 
 A sheet is one pair: photograph and painting on top, the methods' pictures below under letters, in an order of its own.
-The key to the letters lies outside of the sheets' folder. An answer is a line as `1: first C, last A`.
+The key to the letters lies outside of the sheets' folder. An answer is a line such as `1: first C, last A`.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ def tally(answers: Path, key: Path) -> dict[str, dict[str, int]]:
     """How often each method was chosen: {method: {"first": n, "last": n, …}}, most first choices first.
 
     Args:
-        answers: text, a line a pair: its number, a colon, and choices "WORD LETTER" between commas, as
+        answers: a text with a line for each pair: its number, a colon, and choices "WORD LETTER" between commas, as
             `1: first C, last A`. first and last are counted in any case, other words (second) where they stand.
             Empty lines and those with # are skipped.
         key: the file that `write_blind` wrote.
 
     Raises:
-        PictureError: a file is not there or not what it should be, or a line cannot be understood.
+        PictureError: a file is missing or is not what it should be, or a line cannot be understood.
     """
     try:
         letters: Key = json.loads(key.read_text(encoding="utf-8"))

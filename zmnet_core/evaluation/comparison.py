@@ -39,9 +39,9 @@ from .methods import (
     plain_rows,
     read_pairs,
 )
-from .report import gap, gap_text, noise_report, noise_text, size_report, size_text, write_report
+from .report import brief, gap, gap_text, noise_report, noise_text, size_report, size_text, write_report
 
-# What nobody need choose among: no strokes at all, and Magenta at sizes that it was not made for.
+# Rows among which nobody needs to choose: no strokes at all, and Magenta at sizes that it was not made for.
 NOT_ON_BLIND_SHEETS = ("photograph", "colour transfer", MAGENTA[0])
 
 
@@ -50,24 +50,25 @@ class Comparison:
     """What to compare on.
 
     Attributes:
-        cache: folder of what is kept between runs.
+        cache: the folder of what is kept between runs.
         pairs: list of photograph TAB painting; None: the one that ships.
         training_pairs: the same with training paintings; None: the one that ships, if `pairs` is as well.
         data: folder that the lists' paths start in; None: `$ZMNET_DATA/data`.
-        limit: only the first pairs of the lists (of those whose pictures are large enough, at each size).
-        sizes: sides of the pictures, px; the first that any pair is large enough for is also the zero-shot gap's.
+        limit: how many pairs are used: the first whose pictures are large enough, at each size; None: all.
+        sizes: sides of the pictures, px; the zero-shot gap is measured at the first for which a pair is large enough.
         judges: names in `evaluation.JUDGES`.
         ost: how many pairs are optimised, with `ost_coarse_steps` steps of Adam at half the size and `ost_steps` more;
             0 leaves the row out.
         gap: measure the zero-shot gap, if pictures of the second list are large enough as well.
-        ost_pyramid: optimise style at a half and a quarter of the sides as well, the scales of the table.
-        enlarge: take pairs in whose pictures have to be enlarged for a size.
-        noise: with so many paintings a noisy sky is stylised.
+        ost_pyramid: optimise style at a half and a quarter of the sides as well, which the table measures too.
+        enlarge: use pairs even if their pictures have to be enlarged for a size.
+        noise: with how many paintings a noisy sky is stylised.
         peers: folder of clones for MicroAST and WCT-16x; None: `$ZMNET_PEERS`; without either they are left out.
-        bold: how boldly the model is told to paint in further rows.
-        palette: how far the colours are brought to the painting's in further rows.
-        blind: of so many pairs a sheet for eyes that do not know which is which, at the largest size.
-        blind_seed: of the order of their letters.
+        bold: values of the knob `bold`, each of which gets a row of its own.
+        palette: the same of the knob `palette`.
+        blind: for how many pairs a sheet is written for observers who do not know which is which, at the largest size.
+        blind_seed: the seed of the order of their letters.
+        brief: say only a short table for each size; what is written to the folder stays the same.
     """
 
     cache: Path
@@ -89,6 +90,7 @@ class Comparison:
     palette: list[float] = field(default_factory=list)
     blind: int = 0
     blind_seed: int = 0
+    brief: bool = False
 
     def run(self, models: dict[str, ZMNet], output: Path, about: dict[str, object]) -> Iterator[str]:
         """Evaluate, write the report to `output`, and say it line by line.
@@ -99,7 +101,7 @@ class Comparison:
             about: what else to put into the JSON.
 
         Raises:
-            ZMNetError: a judge, a size or a list that cannot be used.
+            ZMNetError: a judge, a size or a list cannot be used.
         """
         for size in self.sizes:
             if size % 4:
@@ -110,7 +112,8 @@ class Comparison:
         judges = self._judges(device)
         others, missing = self._others(device)
         notes += missing
-        yield from notes
+        if not self.brief:
+            yield from notes
         ours = [model_row(model, name) for name, model in models.items()]
         first, theirs, cache = models[MODEL], [*plain_rows(), *others], ScoreCache(self.cache)
         ours[1:1] = [
@@ -150,8 +153,13 @@ class Comparison:
             report["zero_shot_gap_percent"] = gaps
             report["training_paintings"] = {str(size): size_report(again)}
             text.append(gap_text(gaps, size, len(seen)))
-        yield from text
-        yield from map(str, write_report(output, report, "\n".join([*notes, *text]), results))
+        if self.brief:
+            yield "\n\n".join(brief(result, size, str(about.get("model", MODEL))) for size, result in results.items())
+        else:
+            yield from text
+        files = write_report(output, report, "\n".join([*notes, *text]), results)
+        if not self.brief:
+            yield from map(str, files)
         if self.blind:
             yield self._blind(results[max(results)], output)
 

@@ -117,10 +117,10 @@ def large_enough(pairs: Pairs, size: int) -> Pairs:
 
 
 def short_side(file: Path) -> int:
-    """Of a picture file, px.
+    """The short side of a picture file, px.
 
     Raises:
-        PictureError: it is no picture.
+        PictureError: the file is not a picture.
     """
     try:
         with Image.open(file) as image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def _cell(value: float | None) -> str:
 
 
 def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
-    """Of every other row, over the pairs that it has: the model's median total and style errors as multiples
-    of that row's, and the share of pairs where the model's total is lower."""
+    """The model against every other row, over the pairs that this row has: its median total and style errors as
+    multiples of the row's, and the share of pairs in which its total is lower."""
     found = {}
     for name, theirs in scores.items():
         ours = scores[model][: len(theirs)]
@@ -56,7 +57,7 @@ def against(scores: Scores, model: str = MODEL) -> dict[str, dict[str, float]]:
 
 
 def gap(unseen: Scores, training: Scores) -> dict[str, float]:
-    """Of every row: by how many per cent the median total is higher with unseen paintings than with training ones.
+    """By how many per cent each row's median total is higher with unseen paintings than with training ones.
 
     Rows that were never trained on either list tell what the lists themselves differ in.
     """
@@ -117,6 +118,37 @@ def size_text(result: Result, size: int) -> str:
             first = {name: rows[:few] for name, rows in scores.items() if len(rows) >= few}
             lines += [table(first, result.figures)]
     return "\n".join(lines)
+
+
+def brief_head(size: int, count: int, others: Sequence[str]) -> list[str]:
+    """The head of a table of `brief`; `others` are the judges behind the first."""
+    columns = ["content", "style (q1-q3)", "total (q1-q3)", *(f"{judge}: style, total" for judge in others)]
+    return [f"{count} pairs, {size} px", *columns]
+
+
+def brief(result: Result, size: int, model: str) -> str:
+    """One size as a short table, in which the model goes by its own name: medians and quartiles in the eyes of the
+    first judge, medians in those of the others. Rows with fewer pairs get a table of their own, with all the others.
+    """
+    first, *others = result.scores
+    tables = []
+    for count in sorted({len(rows) for rows in result.scores[first].values()}, reverse=True):
+        lines = []
+        for name in (name for name in result.rows if len(result.scores[first][name]) >= count):
+            found = {judge: summarise(scores[name][:count]) for judge, scores in result.scores.items()}
+            content, style, total = (found[first][error] for error in ("content", "style", "total"))
+            line = [f"{content['median']:.2f}", _spread(style), _spread(total)]
+            line += [
+                f"{found[judge]['style']['median']:.2f}, {found[judge]['total']['median']:.2f}" for judge in others
+            ]
+            lines.append([model + name.removeprefix(MODEL) if name.startswith(MODEL) else name, *line])
+        tables.append("\n".join(markdown.table(brief_head(size, count, others), lines)))
+    return "\n\n".join(tables)
+
+
+def _spread(value: dict[str, float | None]) -> str:
+    """A median with its quartiles."""
+    return f"{value['median']:.2f} ({value['q1']:.2f}-{value['q3']:.2f})"
 
 
 def gap_text(gaps: dict[str, dict[str, float]], size: int, count: int) -> str:

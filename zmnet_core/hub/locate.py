@@ -28,7 +28,7 @@ def bundled_models() -> list[str]:
 
 
 def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> Callable[[str], Path]:
-    """What gives the path of each file of a saved model.
+    """A function that gives the path of each file of a saved model.
 
     Args:
         name: a bundled name, with or without its "zmnet-"; a folder; or a Hub id, "org/name" or "org/name@revision".
@@ -36,7 +36,7 @@ def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> C
         options: the others of `Repository`.
 
     Raises:
-        WeightsNotFoundError: it can be none of these; what is returned raises it for a file that is missing.
+        WeightsNotFoundError: the name is none of these. The function that is returned raises it for a missing file.
     """
     folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
     if not folder.exists() and f"zmnet-{name}" in bundled_models():
@@ -71,7 +71,7 @@ def read_config(file: Path) -> dict[str, Any]:
     """The description of a model as it is written, of this version's schema: older ones are brought up to it.
 
     Raises:
-        WrongModelError: it is no ZM-Net's, or of a schema that cannot be read.
+        WrongModelError: it does not describe a ZM-Net, or has a schema that cannot be read.
     """
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def check_schema(schema: int, what: str = "this model") -> None:
     """Refuse what this version cannot read.
 
     Raises:
-        WrongModelError: with what to do.
+        WrongModelError: the schema is another; the message says what to do.
     """
     if schema > SCHEMA:
         raise WrongModelError(

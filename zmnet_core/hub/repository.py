@@ -59,15 +59,15 @@ class Access(TypedDict, total=False):
 
 @dataclass
 class Repository:
-    """A model on the Hub; all its files are of the commit that the first one was of.
+    """A model on the Hub. All files come from one commit: that of the first file that is asked for.
 
     Args:
         name: "org/name".
-        revision: branch, tag or commit; None: main.
-        cache_dir: in place of huggingface_hub's cache.
-        token: of the Hub; None: the one of `hf auth login` or $HF_TOKEN.
-        local_files_only: look into the cache only.
-        force_download: download again what is in the cache.
+        revision: a branch, tag or commit; None means main.
+        cache_dir: the folder for downloads, in place of huggingface_hub's cache.
+        token: a Hub token; None means the one of `hf auth login` or $HF_TOKEN.
+        local_files_only: look only into the cache.
+        force_download: download files again even if the cache has them.
     """
 
     name: str
@@ -80,10 +80,10 @@ class Repository:
     _trouble: Exception | None = None  # met with the first file, which then came from the cache
 
     def file(self, name: str) -> Path:
-        """The path of one of its files, downloaded where the cache does not have it.
+        """The path of one of its files, which is downloaded if the cache does not have it.
 
         Raises:
-            WeightsNotFoundError: it cannot be had, or the cache's copy is damaged; with what to do.
+            WeightsNotFoundError: it cannot be downloaded, or the cache's copy is damaged; the message says what to do.
         """
         revision = self._commit or self.revision
         if self._commit or self.local_files_only or self._is_pinned(name):
@@ -118,18 +118,18 @@ class Repository:
         return Path(path)
 
     def upload(self, files: Mapping[str, Path | bytes], message: str, private: bool | None = None) -> str:
-        """Commit files, all in one; the repository and the branch `revision` are made if they are missing.
+        """Upload files in one commit; the repository and the branch `revision` are made if they do not exist.
 
         Args:
-            files: what is to stand at each path.
-            message: first line of the commit.
-            private: make a private repository; None: as the organisation wants it, else public.
+            files: the content for each path, or a file that has it.
+            message: the first line of the commit message.
+            private: whether to make it private; None leaves that to the organisation's default, or else it is public.
 
         Returns:
             The address of the commit.
 
         Raises:
-            HubError: the Hub cannot be reached or refuses, with what to do.
+            HubError: the Hub cannot be reached or refuses; the message says what to do.
         """
         api = HfApi(token=self.token)
         trouble = Repository(self.name, token=self.token).trouble()
@@ -154,7 +154,7 @@ class Repository:
             raise HubError(self._explained(error)) from error
 
     def trouble(self) -> Exception | None:
-        """Why the Hub does not show this model, after one request without retries; None: it does."""
+        """Why the Hub does not show this model, after one request without retries; None if it does."""
         wait = constants.HF_HUB_ETAG_TIMEOUT if "HF_HUB_ETAG_TIMEOUT" in os.environ else PATIENCE
         try:
             HfApi(token=self.token).model_info(self.name, revision=self.revision, timeout=wait)

@@ -31,7 +31,7 @@ class Picture:
     Attributes:
         rgb: PIL image, mode RGB, upright.
         alpha: PIL image, mode L, of the same size, or None.
-        icc_profile: the RGB colour profile its numbers are meant in, or None (sRGB).
+        icc_profile: the RGB colour profile that its numbers belong to, or None (sRGB).
     """
 
     rgb: Image.Image
@@ -64,14 +64,15 @@ def find_pictures(path: str | os.PathLike[str]) -> list[Path]:
 def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
-    EXIF orientation is applied; of an animation the first frame is taken; 16-bit is scaled to 8;
-    CMYK is brought to sRGB through its profile if it has one.
+    EXIF orientation is applied. An animation gives its first frame, 16 bits are scaled to 8, and CMYK is brought to
+    sRGB through its profile if it has one.
 
     Args:
-        data: the file's bytes, where they are at hand; `path` then only names it in errors.
+        data: the file's bytes, if you have them; `path` is then only its name in error messages.
 
     Raises:
-        PictureError: no such file, not a picture, damaged, or larger than Pillow's limit (179 megapixels).
+        PictureError: there is no such file, or it is not a picture, is damaged, or is larger than Pillow's limit
+            (179 megapixels).
     """
     try:
         with Image.open(path if data is None else io.BytesIO(data)) as image:
@@ -95,7 +96,7 @@ def to_picture(image: Image.Image) -> Picture:
     """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
 
     Raises:
-        TypeError: something else than a PIL image.
+        TypeError: the argument is not a PIL image.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")

@@ -10,8 +10,8 @@ of few colours far apart comes out as a smear of what lies between.
 Quantiles of several paintings can be mixed, as styles can.
 
 What is done to a small copy of the picture is brought to the picture itself as a shift that is locally linear in its
-light (the guided filter of He, Sun and Tang 2010): edges stay where they are, and grain is not blown up, which is what
-such maps are known for.
+light (the guided filter of He, Sun and Tang 2010): edges stay where they are, and grain is hardly blown up, which is
+what such maps are known for. In dark flat places the shift may differ from spot to spot, which shows as smears.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ LEAST = 1e-5  # the difference of two knots: equal quantiles are told apart, and
 
 
 def colour_quantiles(images: Tensor) -> Tensor:
-    """What of pictures' colours is to be matched: [N, 3, H, W] in 0..1 → [N, PASSES, 3, KNOTS], float32."""
+    """The quantiles of pictures' colours that are matched: [N, 3, H, W] in 0..1 → [N, PASSES, 3, KNOTS], float32."""
     colours = _small(images, SAMPLE).flatten(2)
     return torch.stack([_quantiles(axes @ colours) for axes in _rotations(images.device)], 1)
 
 
 @torch.no_grad()
 def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0) -> Tensor:
-    """Pictures in the colours that quantiles say.
+    """Move the colours of pictures to those that quantiles describe.
 
     Args:
         images: [N, 3, H, W] in 0..1.
-        quantiles: [N or 1, PASSES, 3, KNOTS] of `colour_quantiles`, or a mixture of such.
+        quantiles: [N or 1, PASSES, 3, KNOTS] that `colour_quantiles` gave, or a mixture of such.
         amount: 0 changes nothing, 1 goes all the way.
     """
     if amount == 0:

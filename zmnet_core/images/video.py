@@ -35,8 +35,8 @@ def check_video(path: str | os.PathLike[str]) -> None:
 def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps: float) -> Path:
     """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264), whole or not at all.
 
-    An mp4 has even sides: of odd ones the last row or column is left out. A gif shows its frames for
-    whole hundredths of a second.
+    An mp4 has even sides, so the last row or column of an odd-sized picture is left out. A gif shows each frame for a
+    whole number of hundredths of a second.
 
     Raises:
         PictureError: as `check_video`, or there is no frame.

@@ -59,7 +59,7 @@ def palette_histogram(colours: Sequence[str], weights: Sequence[float] | None = 
     """Histogram of a list of colours such as "#d9a441" or "#fc0": [245].
 
     Raises:
-        SignalError: no colour, one that is not written so, or weights that are no shares.
+        SignalError: there is no colour, or one is not written like that, or the weights are not shares.
     """
     if not colours:
         raise SignalError("a palette has at least one colour, such as #d9a441.")
@@ -73,7 +73,7 @@ def rgb(colour: str) -> Tensor:
     """ "#rrggbb" or "#rgb" → [3] in 0..1.
 
     Raises:
-        SignalError: anything else.
+        SignalError: the text is not written like that.
     """
     if not re.fullmatch("#([0-9a-fA-F]{3}){1,2}", colour):
         raise SignalError(f"'{colour}' is not a colour: write # and six or three hexadecimal digits, such as #d9a441.")

@@ -74,10 +74,10 @@ def encoder_folder(own: str | None = None) -> Path:
     """The folder with the encoder's files.
 
     Args:
-        own: the user's own folder; None: the Hub's cache, downloaded into where the files are not there.
+        own: the user's own folder; None means the Hub's cache, into which missing files are downloaded.
 
     Raises:
-        WeightsNotFoundError: it cannot be had; within seconds, where the Hub cannot be reached.
+        WeightsNotFoundError: it cannot be downloaded. If the Hub cannot be reached, that takes only seconds.
     """
     if own is not None:
         if not Path(own).is_dir():

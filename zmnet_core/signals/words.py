@@ -206,5 +206,5 @@ def spellings(word: str) -> list[str]:
 
 
 def glove() -> WordTable:
-    """GloVe's vectors: the table in the file `$ZMNET_GLOVE`, else the small one that ships."""
+    """GloVe's vectors: the table in the file `$ZMNET_GLOVE`, or the small one that ships."""
     return WordTable.load(os.environ.get("ZMNET_GLOVE") or TABLES / "glove-100d.safetensors")

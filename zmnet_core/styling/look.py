@@ -82,7 +82,7 @@ class Look:
     1.0
 
     Raises:
-        ValueError: a value off its scale.
+        ValueError: a value is off its scale.
     """
 
     strength: float = _knob(
@@ -123,8 +123,9 @@ class Look:
     )
     palette: float = _knob(
         0.0,
-        "How far the colours of the finished picture are brought to the painting's own, which makes it more vivid. "
-        "0: as the network paints them, 1: the painting's palette.",
+        "How far the colours of the finished picture are moved towards those of the painting: 0 leaves them as the "
+        "network paints them, 1 goes all the way. It works best where the painting has strong colours. At 1, dark flat "
+        "places can smear; then try 0.5. It needs the style of a painting, not of words.",
         least=0, most=1, step=0.05,
     )  # fmt: skip
     calm: float = _knob(
@@ -166,7 +167,7 @@ class Look:
         """The look of keyword arguments that a user gave to a function.
 
         Raises:
-            TypeError: naming the function, what it does not know, and the nearest that it does.
+            TypeError: there is no such knob; the message names the function, the knob and the nearest one.
         """
         return cls(**known(function, knobs, KNOBS))
 
@@ -217,10 +218,10 @@ KNOBS = knobs_of(Look)
 
 
 def known(function: str, given: Mapping[str, object], names: Mapping[str, object]) -> dict[str, Any]:
-    """What was given, if all of it is known.
+    """The options that were given, if there are options of these names.
 
     Raises:
-        TypeError: it is not; with the nearest name.
+        TypeError: there is no option of that name; the message names the nearest one.
     """
     for name in given:
         if name not in names:

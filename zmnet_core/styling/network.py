@@ -30,7 +30,7 @@ from .style import Style
 
 
 class Parts(TypedDict, total=False):
-    """What a `StyleTransfer` is made of: its keyword arguments but the schema."""
+    """What a `StyleTransfer` is made of: its keyword arguments without the schema."""
 
     tnet: TNetOptions | None
     pnet: PNetConfig | None
@@ -60,7 +60,7 @@ class StyleTransfer(nn.Module):
         reviser: keyword arguments of `Reviser`: large pictures are painted small, enlarged and revised.
         attribute_pnets: PNets for words or colours beside an image PNet, by signal, e.g.
             `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
-        schema: version of this description; a newer one than the library's is refused.
+        schema: the version of this description; one that is newer than the library's is refused.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class StyleTransfer(nn.Module):
     def encode_style(
         self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "", bold: float = AS_IT_IS
     ) -> Style:
-        """γ, β of paintings: one style a picture.
+        """Read the style (γ, β) of each painting.
 
         Args:
-            images: [N, 3, H, W], 0..1; of pictures longer than 4 : 1 the middle.
-            size: short side the paintings are looked at with; strokes are learned at this scale.
-                None: as they are.
-            name: carried by the style, for people.
-            bold: 0 (faithful to the photographs) … 1 (the painting's manner before all), of a model that can be told.
+            images: paintings [N, 3, H, W], 0..1; if they are longer than 4 : 1, only their middle is looked at.
+            size: the short side at which the paintings are looked at, which sets the scale of the strokes. None looks
+                at them as they are.
+            name: a name for people, which the style carries.
+            bold: from 0 (faithful to the photographs) to 1 (the painting's manner first), if the model can be told.
 
         Raises:
             WrongModelError: this model is not guided by pictures, or cannot be told how boldly to paint.
-            ValueError: bold off its scale, or no pictures.
+            ValueError: bold is off its scale, or there are no pictures.
         """
         KNOBS["bold"].check("bold", bold)
         if self.pnet.signal != "image":
@@ -133,20 +133,20 @@ class StyleTransfer(nn.Module):
         table: WordTable | None = None,
         name: str | None = None,
     ) -> Style:
-        """γ, β of words, colours or a vector.
+        """Make a style (γ, β) of words, colours or a vector.
 
         Args:
             attribute: a mixture of words and colours such as "0.7 night + 0.3 impressionism" or "#d9a441 + dusk"; or a
                 vector of the model's signal, [F] or [N, F] (a `gru`: one sequence [T, F]); or a colour histogram
                 of `zmnet_core.signals.palettes`, [245] or [N, 245], of shares or counts; or a list of colours,
                 `["#d9a441", "#123a6b"]`. Vectors may be tensors, arrays or lists of numbers.
-            signal: which PNet a vector is for, where the model has several that read its size.
-            table: vectors of words in place of the signal's own (`WordTable.load`).
-            name: carried by the style; the text if left out.
+            signal: the PNet that a vector is for, if the model has several for vectors of this size.
+            table: vectors of words to use in place of the signal's own (`WordTable.load`).
+            name: a name for people, which the style carries; if left out, the text.
 
         Raises:
-            SignalError: text that is no mixture, an unknown word, a vector of another size or with NaN, far
-                from any that the model was made for, or a histogram with negative numbers.
+            SignalError: the text is no mixture, or a word is unknown; a vector has another size, holds NaN, or is far
+                from all that the model was made for; or a histogram has negative numbers.
             WrongModelError: this model is guided by pictures only.
         """
         pnets = self.vector_pnets
@@ -195,15 +195,15 @@ class StyleTransfer(nn.Module):
     ) -> Tensor | Self:
         """Stylise photographs.
 
-        A model with a reviser paints large ones small, as a draft, which is enlarged and revised.
+        A model with a reviser paints large photographs small first; this draft is then enlarged and revised.
 
         Args:
             contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
             style: one style for all, or one for each of the B.
-            strength: 0 gives the photograph as the network repaints it in its own style, 1 the style,
-                up to 1.5 more than the style: a walk in DIN space between the two.
-            statistics: frozen μ, 1/σ from `measure` with the same `draft`.
-            draft: short side of the draft, px. None: as suits the model and the size of the pictures; 0: no draft.
+            strength: 0 gives the photograph as the network repaints it in its own style, 1 gives the style, and up to
+                1.5 exaggerates it: a walk in DIN space between the two.
+            statistics: μ and 1/σ that `measure` gave with the same `draft`, to be used in place of the pictures' own.
+            draft: the short side of the draft, px. None takes what suits the model and the pictures, 0 makes no draft.
 
         `model.apply(function)`, without a style, is `torch.nn.Module.apply`.
 
@@ -211,7 +211,8 @@ class StyleTransfer(nn.Module):
             [B, 3, H, W], 0..1, in the contents' type.
 
         Raises:
-            PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
+            PictureError: the draft does not suit the pictures.
+            WrongModelError: a draft is wanted, and the model has no reviser.
         """
         if style is None:
             if not isinstance(contents, Tensor) and callable(contents):
@@ -262,8 +263,8 @@ class StyleTransfer(nn.Module):
     def fingerprint(self) -> str:
         """SHA-256 of the TNet's weights rounded to float16: styles fit this TNet and no other.
 
-        It is computed again when weights are loaded, trained or changed in place; not when they are changed through
-        `.data`, which torch does not tell of: load a state dict instead.
+        It is computed again when weights are loaded, trained or changed in place, but not when they are changed through
+        `.data`, of which torch gives no sign: load a state dict instead.
         """
         state = bare(self.tnet).state_dict(keep_vars=True)
         version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())

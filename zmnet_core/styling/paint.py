@@ -1,6 +1,6 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
-The straight way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
+The way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
 draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → palette → calm → keep
 colour → `Picture`.
 """
@@ -48,14 +48,16 @@ def stylize_tensor(
 
     Args:
         model, contents, style: as in `ZMNet.apply`.
-        look: how; its `size` and `style_size` belong to `stylize_picture` and to those who encode.
-        mask: [B or 1, 1, h, w] in 0..1, resized: mask · stylised + (1 − mask) · photograph.
-        step: called after every tile (once if there are none). What it raises ends the work.
+        look: the knobs. `size` and `style_size` do nothing here: `stylize_picture` obeys the one, `encode_painting` the
+            other.
+        mask: [B or 1, 1, h, w] in 0..1, resized to the picture: mask · stylised + (1 − mask) · photograph.
+        step: called after every tile, or once if there are no tiles. If it raises an error, the work ends there.
 
     Raises:
-        PictureError, WrongModelError: a draft that does not suit the picture, or of a model without a reviser; a
-            palette of a style without colours.
-        torch.cuda.OutOfMemoryError: memory does not even suffice for small tiles (also on a CPU).
+        PictureError: the draft does not suit the picture.
+        WrongModelError: a draft is wanted, and the model has no reviser; or `palette` is above 0, and the style has no
+            colours.
+        torch.cuda.OutOfMemoryError: memory does not suffice even for small tiles (on a CPU, too).
     """
     height, width = contents.shape[-2:]
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
@@ -170,11 +172,11 @@ def stylize_each(
     masks: Tensor | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Stylise a batch picture after picture, so that memory does not grow with the batch.
+    """Stylise a batch one picture at a time, so that memory does not grow with the batch.
 
     Args:
-        contents: [B, 3, H, W]. One picture with several styles gives a picture a style.
-        style: one for all, or one a picture.
+        contents: [B, 3, H, W]. One picture with several styles gives one result for each style.
+        style: one for all pictures, or one for each.
         masks: [B or 1, 1, h, w].
         look, step: as in `stylize_tensor`.
 
@@ -206,7 +208,7 @@ def shares_of(count: int, smooth: bool = True, there_and_back: bool = False) -> 
     """How much of the second style there is in each of `count` frames, 0..1.
 
     Args:
-        smooth: start and end slowly (a cosine); else the same change from frame to frame.
+        smooth: start and end slowly (a cosine); otherwise every frame changes by the same amount.
         there_and_back: come back to the first style for an endless loop; the last frame is one step before the first.
     """
     shares = [index / max(1, count - (not there_and_back)) for index in range(count)]
@@ -228,13 +230,13 @@ def animate(
     """Frames on the way from one style to another; nothing is encoded but the photograph, once.
 
     Args:
-        contents: [1, 3, H, W], or one picture a frame.
+        contents: [1, 3, H, W], or one picture for each frame.
         start, end: the styles of the first and of the last frame.
         shares: how much of `end` there is in each frame, 0..1.
         look, step: as in `stylize_tensor`.
 
     Raises:
-        ValueError: shares that are not finite, or another number of pictures than frames.
+        ValueError: a share is not finite, or there are not as many pictures as frames.
 
     Returns:
         [frames, 3, H, W] on the contents' device.
@@ -301,7 +303,7 @@ def stylize_picture(
     Sides under 16 px are enlarged for the network and brought back.
 
     Raises:
-        PictureError: a photograph without pixels; others as in `stylize_tensor`.
+        PictureError: the photograph has no pixels. Other errors are those of `stylize_tensor`.
     """
     if min(photograph.rgb.size) < 1:
         width, height = photograph.rgb.size

@@ -32,10 +32,10 @@ class Style:
     Attributes:
         values: [N, 2, ΣC], float32; [:, 0] is γ and [:, 1] is β, DIN site after site.
         sites: name, layer and channels of every DIN site.
-        fingerprint: of the TNet the style was made for; any other refuses it.
-        name: what the style was made of, for people.
+        fingerprint: that of the TNet for which the style was made; any other TNet refuses it.
+        name: what the style was made of, for people to read.
         colours: [N, PASSES, 3, KNOTS], `images.transport.colour_quantiles` of the paintings, for the knob `palette`;
-            None of words, and where one of the styles that it was mixed of has none.
+            None if the style was made of words, or mixed with one that has none.
     """
 
     values: Tensor
@@ -92,19 +92,19 @@ class Style:
         return replace(self, values=values, colours=colours)
 
     def towards(self, other: Style, share: float) -> Style:
-        """The style at `share` (0..1) of the way to another one of the same model, under this one's name."""
+        """The style at `share` (0..1) of the way to another style of the same model; it keeps this one's name."""
         return self._each(lambda own, theirs: torch.lerp(own, theirs, share), other)
 
     @staticmethod
     def blend(styles: Sequence[Style], weights: Iterable[float] | None = None) -> Style:
-        """Weighted mean of styles of one model; equal weights if none are given.
+        """The weighted mean of styles of one model; if no weights are given, they are equal.
 
-        Weights are divided by their sum. A negative one leads away from its style; where they nearly cancel, the
-        quotient would lead far out of what the TNet has learned, so that is refused.
+        Weights are divided by their sum. A negative weight leads away from its style. Weights that nearly cancel are
+        refused, because the result would lie far outside what the TNet has learned.
 
         Raises:
-            ValueError: no style, a different number of weights, or weights whose sum is not finite, or less than a
-                third of the sum of their sizes.
+            ValueError: there is no style, or not one weight for each; or the sum of the weights is not finite, or less
+                than a third of the sum of their sizes.
             WrongModelError: the styles are of different models.
         """
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
@@ -125,7 +125,7 @@ class Style:
         return replace(start * (1.0 - strength) + self * strength, name=f"{self.name} × {strength:g}".strip())
 
     def only(self, *groups: str) -> Style:
-        """Keep the layer groups named, turn the others off (Fig. 7 of the paper).
+        """Keep the layer groups that are named and turn the others off (Fig. 7 of the paper).
 
         `detail` is DIN layers 1-3 (edges and detail), `colour` 4-6 and the palette, `texture` 7-9. Off means γ = 1
         and β = 0: a plain instance norm.
@@ -165,7 +165,7 @@ class Style:
             )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to a safetensors file (14 KB a style for the paper's TNet), whole or not at all."""
+        """Write to a safetensors file (15 KB a style for the paper's TNet), whole or not at all."""
         path = Path(path)
         metadata = {
             "kind": FORMAT,

@@ -29,7 +29,7 @@ def peers_folder(given: Path | None = None) -> Path:
     """The folder of the clones: the one that is given, else `$ZMNET_PEERS`.
 
     Raises:
-        NotInstalledError: neither is there to say.
+        NotInstalledError: neither is given.
     """
     named = given or os.environ.get("ZMNET_PEERS")
     if not named:
@@ -41,7 +41,7 @@ def load_weights(network: nn.Module, clone: Path, name: str, ignore: str = "") -
     """Fill a network from the file `name` of a clone, to the last tensor.
 
     Args:
-        ignore: ending of layers' names that the file has and the network needs not.
+        ignore: the ending of names of layers that the file has and the network does not need.
 
     Raises:
         WeightsNotFoundError: there is no such file, or it holds something else.

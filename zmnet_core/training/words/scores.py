@@ -59,15 +59,15 @@ class Table:
     errors: Mapping[str, Mapping[str, float]]
 
     def mean(self, method: str) -> float:
-        """Over words."""
+        """The mean over words."""
         return sum(row[method] for row in self.errors.values()) / len(self.errors)
 
     def better(self, method: str, than: str) -> int:
-        """On how many words."""
+        """On how many words one method is better than another."""
         return sum(row[method] < row[than] for row in self.errors.values())
 
     def lines(self, methods: Sequence[str]) -> list[str]:
-        """Markdown: a word a line, the mean last."""
+        """A Markdown table: a line for each word, and the mean at the end."""
         rows = [[word, *(f"{row[method]:.2f}" for method in methods)] for word, row in self.errors.items()]
         rows.append(["**mean**", *(f"**{self.mean(method):.2f}**" for method in methods)])
         return list(table(["word", *methods], rows))

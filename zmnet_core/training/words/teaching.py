@@ -32,7 +32,7 @@ class Lessons:
 
     Attributes:
         signals: [V, F].
-        styles: [V, 2, ΣC], what shall be written for them.
+        styles: [V, 2, ΣC], what should be written for them.
         shares: [V], how often each is asked, in proportion.
     """
 
