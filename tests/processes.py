@@ -129,7 +129,10 @@ class Forked:
 
 @cache
 def zygote() -> socket.socket:
-    """The way to ask for a fork; the process behind it ends with the tests."""
+    """The way to ask for a fork, once one can be had; the process behind it ends with the tests.
+
+    What is timed asks for it before its clock starts: the first call takes seconds.
+    """
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("zygote.py")), str(theirs.fileno())],
@@ -138,6 +141,7 @@ def zygote() -> socket.socket:
         stdin=subprocess.DEVNULL,
     )
     theirs.close()
+    assert ours.recv(1), "zygote.py has ended"
     atexit.register(lambda: (ours.close(), process.wait(10)))
     return ours
 

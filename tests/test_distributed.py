@@ -142,7 +142,10 @@ def done(folder):
 
 @pytest.mark.parametrize("source", ["folder", "stream"])
 def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, request):
-    """kill -9 of two processes and their workers at random moments: the end is, bit for bit, that of a whole run."""
+    """kill -9 of two processes and their workers: the end is, bit for bit, that of a whole run.
+
+    They die at a random step while a checkpoint is written, once it is there, or a moment later, in the next step.
+    """
     kills = int(os.environ.get("ZMNET_KILLS", "2"))
     steps = 6 * kills
     options = {"steps": steps, "dataloader_num_workers": 1}
@@ -152,10 +155,15 @@ def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, 
     killed, moments = tmp_path / "killed", random.Random(0)
     for _ in range(kills):
         process = launch(killed, 2, resume_from_checkpoint="latest", **options)
-        deadline, before, ahead = time.monotonic() + 120, done(killed), moments.choice([0, 1, 1, 2, 3])
-        while process.poll() is None and done(killed) < before + ahead and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0, 0.7 if ahead else 15))
+        deadline, ahead = time.monotonic() + 120, done(killed) + moments.choice([1, 2, 3])
+        moment = moments.choice(["writing", "written", "at work"])
+        while process.poll() is None and time.monotonic() < deadline:
+            if moment == "writing" and done(killed) == ahead - 1 and list(killed.glob(".checkpoint-*")):
+                break
+            if done(killed) >= ahead:
+                time.sleep(moments.uniform(0, 0.3) if moment == "at work" else 0)
+                break
+            time.sleep(0.002)
         send(process, signal.SIGKILL)
         process.communicate()
         begun = [path.name for path in killed.glob(".checkpoint-*")]

@@ -6,7 +6,7 @@ own environment, arguments, folder and output, and ends as Python ends; only wha
 accelerate is there already. (huggingface_hub reads its environment as it is loaded: tests of the Hub start a Python of
 their own.) `launch` starts several as torch's launcher does: one that fails takes the others with it.
 
-Run as a script with the number of a Unix socket. A request is one JSON message with three file descriptors: for the
+Run as a script with the number of a Unix socket, to which it sends a byte when it is ready. A request is one JSON message with three file descriptors: for the
 standard output, the errors, and a pipe that gets the exit code.
 """
 
@@ -126,5 +126,7 @@ def run(request: dict) -> None:
 if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
-    if (request := serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
+    asked = socket.socket(fileno=int(sys.argv[1]))
+    asked.send(b"r")
+    if (request := serve(asked)) is not None:
         run(request)
