@@ -35,3 +35,10 @@ class TrainingError(ZMNetError):
 
 class NotInstalledError(ZMNetError):
     """An optional package is missing."""
+
+
+def number_expected(whole: bool, least: float | None = None, most: float | None = None, multiple: int = 1) -> str:
+    """For messages: the number that is expected, such as "a whole number from 1 on"."""
+    kind = f"a multiple of {multiple}" if multiple > 1 else "a whole number" if whole else "a number"
+    span = "" if least is None else f" from {least:g} on" if most is None else f" from {least:g} to {most:g}"
+    return kind + span

@@ -53,11 +53,11 @@ class ZMNet(StyleTransfer):
             photograph: of any mode and size; transparency is kept.
             painting: a picture, or a `Style`.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
-                keep_colour, calm, brush, draft, tile. style_size and bold are of no effect on a `Style`.
+                keep_colour, palette, calm, brush, draft, tile. style_size and bold are of no effect on a `Style`.
 
         Raises:
             TypeError: another name, with the nearest that there is.
-            ValueError: a value off its scale.
+            ValueError: a value off its scale, or values that exclude each other.
         """
         how = Look.of("stylize", look)
         style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, how)

@@ -335,7 +335,7 @@ class StyleTransfer(nn.Module):
         KNOBS["strength"].check("strength", strength)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
-        style = style.to(contents.device)
+        style = style.to(self._parameter.device)
         if strength != 1.0:
             own = self.encode_style(contents)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength)
