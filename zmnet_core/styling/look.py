@@ -7,13 +7,12 @@ these texts when they start.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
-from ..errors import number_expected
+from ..errors import did_you_mean, number_expected
 from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
 
 LAYERS = tuple(LAYER_GROUPS)
@@ -251,15 +250,20 @@ def default_of(cls: type, name: str) -> Any:
 KNOBS = knobs_of(Look)
 
 
-def known(function: str, given: Mapping[str, object], names: Mapping[str, object]) -> dict[str, Any]:
+def known(function: str, given: Mapping[str, object], names: Collection[str]) -> dict[str, Any]:
     """What was given, if all of it is known.
 
     Raises:
-        TypeError: it is not; with the nearest name.
+        TypeError: it is not; with the nearest name, or for a knob with the functions that take it.
     """
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(names)}."
+            if name in KNOBS:
+                raise TypeError(
+                    f"{function} has no option '{name}', which is a knob of whole pictures: model.stylize(photograph, "
+                    f"painting, {name}=…) takes it, or, for tensors, zmnet_core.styling.paint.stylize_tensor(model, "
+                    f"photographs, style, Look({name}=…))."
+                )
+            hint = did_you_mean(name, names) or f"There are {', '.join(names)}."
             raise TypeError(f"{function} has no option '{name}'. {hint}")
     return dict(given)

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import WrongModelError
+from ..errors import WrongModelError, in_words
 from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
@@ -197,13 +197,13 @@ class Style:
 
         Raises:
             FileNotFoundError: there is no such file.
-            WrongModelError: the file is not a style, is damaged, or has a newer schema.
+            WrongModelError: the file cannot be read, is not a style, is damaged, or has a newer schema.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no style file '{path}'.")
         try:
-            with safe_open(path, framework="pt") as file:
+            with open(path, "rb"), safe_open(path, framework="pt") as file:  # the latter hides why a file does not open
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
@@ -221,6 +221,8 @@ class Style:
                     colours,
                     metadata.get("colourless", ""),
                 )
+        except OSError as error:
+            raise WrongModelError(f"'{path}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:
             raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
         except (KeyError, TypeError, ValueError) as error:
