@@ -24,8 +24,8 @@ from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
 from ..networks.typed import NamedModules
 from ..networks.vector_pnet import VectorPNet
 from ..signals.words import WordTable
-from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
-from .look import KNOBS
+from .attributes import COLOURS, READS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
+from .look import KNOBS, known
 from .style import Style
 
 
@@ -192,6 +192,7 @@ class StyleTransfer(nn.Module):
         strength: float = 1.0,
         statistics: Tensor | None = None,
         draft: int | None = None,
+        **other: object,
     ) -> Tensor | Self:
         """Stylise photographs.
 
@@ -212,7 +213,9 @@ class StyleTransfer(nn.Module):
 
         Raises:
             PictureError, WrongModelError: a draft that does not suit the pictures, or of a model without a reviser.
+            TypeError: another option, with where it is taken if it is a knob of `Look`.
         """
+        known("apply", other, ("strength", "statistics", "draft"))
         if style is None:
             if not isinstance(contents, Tensor) and callable(contents):
                 return super().apply(contents)
@@ -274,6 +277,19 @@ class StyleTransfer(nn.Module):
                 digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
             self._fingerprint = (version, digest.hexdigest())
         return self._fingerprint[1]
+
+    def __repr__(self) -> str:
+        """What the model is, in a few lines; its parts (`model.tnet`) show their layers."""
+        weight = self._parameter
+        lines = [f"{_size(self)}, {weight.dtype} on {weight.device}, fingerprint {self.fingerprint[:8]}"]
+        described = {name: value for name, value in self.config["pnet"].items() if name != "words"}
+        lines += [f"tnet: {self.config['tnet']}, {_size(self.tnet)}", f"pnet: {described}, {_size(self.pnet)}"]
+        lines += [f"reviser: {self.config['reviser']}, {_size(self.reviser)}"] if self.reviser else ["no reviser"]
+        for signal, pnet in self.vector_pnets.items():
+            count = sum(map(len, pnet.words.values()))
+            trained = f", trained on {count} words" if count else ""
+            lines.append(f"reads {READS[signal]} ({signal}){trained}")
+        return "\n".join([f"{type(self).__name__}(", *(f"  {line}" for line in lines), ")"])
 
     # Helpers -----------------------------------------------------------------------------------
 
@@ -340,6 +356,10 @@ class StyleTransfer(nn.Module):
             own = self.encode_style(contents)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength)
         return style
+
+
+def _size(module: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in module.parameters()):,} parameters"
 
 
 def bare(module: nn.Module) -> nn.Module:
