@@ -443,6 +443,13 @@ def test_save_stays_in_its_folder(nodes, carried, name):
         nodes.ZMNetSaveStyle.execute(carried, name)
 
 
+def test_a_style_that_cannot_be_saved_is_said_in_words(nodes, carried, tmp_path):
+    (tmp_path / "output").mkdir(exist_ok=True)
+    (tmp_path / "output" / "zmnet_styles").touch()
+    with pytest.raises(ValueError, match="irises.safetensors' could not be written: a file stands where a folder is"):
+        nodes.ZMNetSaveStyle.execute(carried, "irises")
+
+
 def test_load_style_says_what_was_searched_and_found(nodes, carried, tmp_path):
     nodes.ZMNetSaveStyle.execute(carried, "irises")
     message = nodes.ZMNetLoadStyle.validate_inputs("moon.safetensors")
