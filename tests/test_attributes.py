@@ -174,7 +174,7 @@ def test_less_of_some_words_in_a_picture_of_colours(full_model, table):
         ("", "there is no attribute"),
         ("nan night", "weight of 'night' is nan"),
         ("night + -1 noon", "sum to 0, "),
-        ("nigth", "'nigth' is not in the vocabulary; the nearest known are 'night'"),
+        ("nigth", "'nigth' is not in the vocabulary, which has 5 words; the nearest known are 'night'"),
         ("#12345", "'#12345' is not a colour"),
         ("night + -1 noon + #fff", "the weights of 'night' and 'noon' sum to 0, "),
         ("-1 #fff + 3 #000 + night", "'#fff' and '#000' are no shares: colours are mixed as the areas"),

@@ -99,5 +99,8 @@ def test_answers_written_wrong_are_named(text, message, key, tmp_path):
 
 
 def test_a_missing_key_is_named(tmp_path):
-    with pytest.raises(PictureError, match="no-key.json"):
+    with pytest.raises(PictureError, match="no-key.json' cannot be read: there is no such file or folder.$"):
+        tally(tmp_path / "answers.txt", tmp_path / "no-key.json")
+    (tmp_path / "no-key.json").write_text("[]")
+    with pytest.raises(PictureError, match="no-key.json' is no key that `zmnet evaluate --blind` wrote"):
         tally(tmp_path / "answers.txt", tmp_path / "no-key.json")

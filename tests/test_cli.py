@@ -1,13 +1,17 @@
 """The `zmnet` command on real files, good and bad, with the bundled model."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import SafetensorError
 from typer.testing import CliRunner
 
 from zmnet_core.assets import BUNDLED
@@ -178,7 +182,11 @@ def test_version_is_printed():
         (["nowhere.jpg", "-s", PAINTING, "-o", "o.png"], "no file or folder 'nowhere.jpg'"),
         ([PHOTO, "-s", "nowhere.jpg", "-o", "o.png"], "no picture 'nowhere.jpg'"),
         ([PHOTO, "-s", "nowhere.safetensors", "-o", "o.png"], "no style file"),
+        ([PHOTO, "-s", ".", "-o", "o.png"], "'.' is a folder, and a file is expected"),
         ([PHOTO, "-s", PAINTING, "-o", "o.txt"], "ends in .jpg"),
+        ([PHOTO, "-s", PAINTING, "-o", PHOTO / "o.png"], f"'{PHOTO}' is a file, and a folder is needed there"),
+        ([PHOTO, PAINTING, "-s", PAINTING, "-o", PHOTO / "out"], f"'{PHOTO}' is a file, and a folder is needed there"),
+        ([PHOTO, "-s", PAINTING, "-o", f"{'long' * 99}.png"], ".png': the name is too long."),
         ([PHOTO, "-s", PAINTING, "-o", "o.png", "-m", "zmnet-giant"], "there is no model 'zmnet-giant'"),
         ([PHOTO, PAINTING, "-s", PAINTING, "-o", "o.png"], "need a folder"),
         ([PHOTO, PHOTO, "-s", PAINTING, "-o", "out"], "is named twice"),
@@ -198,16 +206,79 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--blend", "a"], "not a list of numbers"),
         (["--blend", "0"], "sum to zero"),
         (["-s", OTHER, "--blend", "1,-0.9"], "sum to 0.1"),
-        (["--strength", "2"], "1.5"),
+        (["--strength", "2"], "'--strength': '2' is not a number from 0 to 1.5."),
+        (["--strength=much"], "'--strength': 'much' is not a number from 0 to 1.5."),
         (["--strength", "nan"], "1.5"),
-        (["--layers", "sky"], "no group of layers 'sky'"),
-        (["--layers", ""], "no group of layers ''"),
-        (["--tile", "30"], "multiple of 4"),
+        (["--strength", "a", "--strength", "b"], "'--strength': a number from 0 to 1.5 is expected."),
+        (["--style_size", "7"], "'--style_size': '7' is not a whole number from 16 to 4096."),
+        (["--style-size", "7.5"], "'--style-size': '7.5' is not a whole number from 16 to 4096."),
+        (["--layers", "sky"], "--layers has 'sky', which does not exist: choose of detail, colour, texture."),
+        (["--layers", ""], "--layers has ''"),
+        (["--layers", "detail", "--palette", "1"], "--palette is 1, and colour is not among the --layers"),
+        (["--tile", "30"], "--tile is 30: a multiple of 4 from 0 on is expected."),
+        (["--styl_size", "7"], "--style_size)"),
     ],
 )
 def test_bad_options_are_refused_before_any_work(flags, message, tmp_path):
-    assert message in zmnet("stylize", PHOTO, "-s", PAINTING, *flags, "-o", tmp_path / "o.png", status=2)
+    said = zmnet("stylize", PHOTO, "-s", PAINTING, *flags, "-o", tmp_path / "o.png", status=2)
+    assert message in " ".join(said.replace("│", " ").split())
     assert not list(tmp_path.iterdir())
+
+
+def test_slips_are_answered_without_loading_torch(tmp_path):
+    good = [str(PHOTO), "-s", str(PAINTING), "-o", str(tmp_path / "o.png")]
+    slips = [
+        ["stylize", "nowhere.jpg", *good[1:]],
+        ["stylize", *good, "-s", "nowhere.jpg"],
+        ["stylize", *good, "-a", "0,5 night"],
+        ["stylize", *good, "--layers", "sky"],
+        ["stylize", *good, "-m", "nothing"],
+        ["stylize", *good[:3], "-o", str(PHOTO / "o.png")],
+        ["stylize", str(PHOTO), "-o", "o.png"],
+        ["encode", "nowhere.jpg", "-o", "o.safetensors"],
+        ["animate", "nowhere.jpg", "--from", "noon", "--to", "night", "-o", "o.gif"],
+        ["animate", str(PHOTO), "--from", "noon", "--to", "nowhere.jpg", "-o", "o.gif"],
+        ["demo", "-o", "o.txt"],
+        ["evaluate", "-m", "nothing"],
+        ["tally", "nowhere.txt"],
+        ["words", "-m", "nothing"],
+        ["bench", "-m", "nothing"],
+        ["push", "nowhere", "org/name"],
+    ]
+    code = f"""
+import sys
+from typer.testing import CliRunner
+from zmnet_core.cli import app
+for slip in {slips!r}:
+    done = CliRunner().invoke(app, slip)
+    assert done.exit_code in (1, 2) and isinstance(done.exception, SystemExit), (slip, done.output)
+    assert "torch" not in sys.modules, slip
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_system_refuses_is_said_in_words(photo, tmp_path, monkeypatch):
+    def refuse(number):
+        def save(self, file, *_, **__):
+            raise OSError(number, os.strerror(number), str(file))
+
+        monkeypatch.setattr(Image.Image, "save", save)
+
+    for number, said in ((errno.ENOSPC, "the disk is full"), (errno.EACCES, "you do not have the permission")):
+        refuse(number)
+        for command, out in (("stylize", "o.png"), ("animate", "o.gif")):
+            styles = ["-s", PAINTING] if command == "stylize" else ["--from", PAINTING, "--to", OTHER, "--frames", 2]
+            message = zmnet(command, photo, *styles, "-o", tmp_path / out, status=1)
+            assert f"error: '{tmp_path / out}' could not be written: {said}." in message
+    assert not list(tmp_path.glob("*.*"))
+
+
+def test_a_style_file_that_cannot_be_written_is_said_in_words(tmp_path, monkeypatch):
+    refused = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+    monkeypatch.setattr("safetensors.torch.save_file", Mock(side_effect=refused))
+    message = zmnet("encode", PAINTING, "-o", tmp_path / "o.safetensors", status=1)
+    assert f"error: '{tmp_path / 'o.safetensors'}': the disk is full." in message
 
 
 def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_path):
@@ -242,6 +313,14 @@ def test_a_style_of_another_model_is_refused(tmp_path):
     foreign.save(tmp_path / "foreign.safetensors")
     message = zmnet("stylize", PHOTO, "-s", tmp_path / "foreign.safetensors", "-o", tmp_path / "o.png", status=1)
     assert "another model" in message
+
+
+def test_demo_says_what_it_does_and_how_far_it_is(photo, tmp_path, monkeypatch):
+    pictures = [Image.open(photo)], [Image.open(photo), Image.open(photo).rotate(90)]
+    monkeypatch.setattr("zmnet_core.cli.demo.demo_pictures", lambda: pictures)
+    said = zmnet("demo", "-o", tmp_path / "sheet.png")
+    assert said.startswith("Painting the bundled photographs after the bundled paintings.")
+    assert "demo: 100%" in said and "2/2" in said and str(tmp_path / "sheet.png") in said.replace(" ", "")
 
 
 @pytest.mark.slow
@@ -359,8 +438,10 @@ def test_animate_says_what_is_wrong(arguments, message, tmp_path, monkeypatch):
 
 
 def test_stylize_and_encode_without_any_style_say_so(photo, tmp_path):
-    assert "--attribute" in zmnet("stylize", photo, "-o", tmp_path / "o.png", status=2)
-    assert "--attribute" in zmnet("encode", "-o", tmp_path / "o.safetensors", status=2)
+    said = zmnet("stylize", photo, "-o", tmp_path / "o.png", status=2)
+    assert "Missing --style: give a painting" in said and "--attribute" in said and "Invalid" not in said
+    said = zmnet("encode", "-o", tmp_path / "o.safetensors", status=2)
+    assert "Missing PAINTING: give a painting" in said and "--attribute" in said and "Invalid" not in said
 
 
 # Words -----------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Pictures in and out, with real files of every kind Pillow writes."""
 
+import errno
 import io
 import random
 import struct
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from zmnet_core.errors import PictureError
+from zmnet_core.errors import PictureError, in_words
+from zmnet_core.files import replacing
+from zmnet_core.images.formats import SUFFIXES, find_pictures
 from zmnet_core.images.picture import (
-    SUFFIXES,
     Picture,
-    find_pictures,
     fit_short_side,
     read_picture,
     to_picture,
@@ -213,8 +215,21 @@ def test_truncated_file_is_refused_and_not_half_grey(tmp_path, make_picture, kin
 
 def test_header_that_promises_too_many_pixels_is_refused_before_decoding(tmp_path):
     (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 1, 0, b""))
-    with pytest.raises(PictureError, match="bomb.png"):
+    with pytest.raises(PictureError, match="bomb.png' is too large: 178 megapixels are the most. Scale"):
         read_picture(tmp_path / "bomb.png")
+
+
+def test_what_the_system_refuses_is_said_in_words_and_of_the_file_that_was_named(tmp_path, monkeypatch):
+    with pytest.raises(OSError) as refused, replacing(tmp_path / "picture.png") as temporary:
+        raise OSError(errno.ENOSPC, "No space left on device", str(temporary))
+    assert refused.value.filename == str(tmp_path / "picture.png") and in_words(refused.value) == "the disk is full"
+    (tmp_path / "file").touch()
+    with pytest.raises(PictureError, match="picture.png' could not be written: a file stands where a folder is"):
+        write_picture(Picture(Image.new("RGB", (8, 8))), tmp_path / "file" / "picture.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    monkeypatch.setattr(Image, "open", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(PictureError, match="secret.png' cannot be read: you do not have the permission.$"):
+        read_picture(tmp_path / "secret.png")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about EXIF

@@ -29,7 +29,8 @@ def test_ends_are_taken_and_what_lies_beyond_is_refused_in_words(name):
             assert getattr(Look(**{name: end}), name) == end
     beyond = [knob.least - 1, math.nan, math.inf, "1", True] + ([] if knob.most is None else [knob.most + 1])
     for value in beyond:
-        with pytest.raises(ValueError, match=f"{name} is {value}: .* expected"):
+        kind = {str: r" \(str\)", bool: r" \(bool\)"}.get(type(value), "")
+        with pytest.raises(ValueError, match=f"^{name} is {value!r}{kind}: .* expected"):
             Look(**{name: value})
 
 
@@ -44,8 +45,19 @@ def test_what_is_whole_or_a_multiple_is_checked():
 
 def test_layers_are_known_by_name():
     assert Look(layers=("colour",)).layers == ("colour",)
-    with pytest.raises(ValueError, match="no group of layers 'color': choose of detail, colour, texture"):
+    with pytest.raises(ValueError, match="layers has 'color', which does not exist: choose of detail, colour, texture"):
         Look(layers=("color",))
+    for lone in ("detail", 3, None):
+        with pytest.raises(ValueError, match=f'^layers is {lone!r}.*: a list of names, such as ."detail".'):
+            Look(layers=lone)
+
+
+def test_a_palette_without_colours_is_refused_under_the_names_that_the_user_knows():
+    with pytest.raises(ValueError, match="^palette is 0.5, and colour is not among the layers: .* Take palette 0, or"):
+        Look(palette=0.5, layers=("detail", "texture"))
+    with pytest.raises(ValueError, match="^--palette is 0.5, and colour is not among the --layers"):
+        Look.check(vars(Look()) | {"palette": 0.5, "layers": ("detail",)}, lambda name: f"--{name}")
+    assert Look(palette=0.5, keep_colour=True).palette == 0.5  # light and dark come nearer to the painting's
 
 
 @pytest.mark.parametrize("name, near", [("brsh", "'brush'"), ("keep_color", "'keep_colour'"), ("xyz", "There are")])

@@ -457,6 +457,29 @@ def test_a_told_model_is_saved_and_loaded(told, make_picture, tmp_path):
 # As any module ---------------------------------------------------------------------------------
 
 
+def test_a_knob_that_apply_does_not_take_is_answered_with_who_does(model, style, contents):
+    with pytest.raises(
+        TypeError, match="^apply has no option 'palette', which is a knob .*model.stylize.*stylize_tensor"
+    ):
+        model.apply(contents, style, palette=1)
+    with pytest.raises(TypeError, match="^apply has no option 'strenght'. Did you mean 'strength'"):
+        model.apply(contents, style, strenght=1)
+
+
+def test_a_model_says_what_it_is_in_a_few_lines(told):
+    for name in bundled_models():
+        text = repr(ZMNet.from_pretrained(name))
+        assert text.startswith("ZMNet(\n  ") and len(text.splitlines()) <= 15
+    base = repr(ZMNet.from_pretrained("zmnet-base"))
+    assert "tnet: {'width': 32}, 1,674,467 parameters" in base and "reads words (sentence), trained on" in base
+    assert "no reviser" in base and "reviser: {'width': 8" in repr(told)
+    words = ZMNet(
+        {"width": 8}, {"kind": "mlp", "signal": "glove", "size": 4, "width": 8, "words": {"times": ["noon", "dusk"]}}
+    )
+    assert "noon" not in repr(words) and "reads words (GloVe's) (glove), trained on 2 words" in repr(words)
+    assert "Conv" in repr(words.tnet)
+
+
 def test_apply_of_a_function_is_that_of_every_module(model):
     seen = []
     assert model.apply(seen.append) is model

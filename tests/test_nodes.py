@@ -234,6 +234,11 @@ def test_palette_is_that_of_the_library(nodes, carried):
     torch.testing.assert_close(frames[:1].movedim(-1, 1), vivid)
 
 
+def test_a_palette_with_colour_turned_off_is_refused(nodes, carried, photo):
+    with pytest.raises(ValueError, match="^palette is 1, and colour is not among the layers: .* turn colour on"):
+        nodes.ZMNetApply.execute(photo, carried, palette=1, colour=False)
+
+
 def test_calm_evens_out_what_is_flat(nodes, carried):
     slope = torch.linspace(0.2, 0.8, 64)[:, None, None].expand(1, 64, 64, 3)
     plain, calm = (result(nodes, "ZMNetApply", slope, carried, calm=amount).movedim(-1, 1) for amount in (0.0, 0.5))
@@ -436,6 +441,13 @@ def test_saved_styles_load_and_nothing_is_overwritten(nodes, carried, photo, tmp
 def test_save_stays_in_its_folder(nodes, carried, name):
     with pytest.raises(ValueError, match="is no name for a style file"):
         nodes.ZMNetSaveStyle.execute(carried, name)
+
+
+def test_a_style_that_cannot_be_saved_is_said_in_words(nodes, carried, tmp_path):
+    (tmp_path / "output").mkdir(exist_ok=True)
+    (tmp_path / "output" / "zmnet_styles").touch()
+    with pytest.raises(ValueError, match="irises.safetensors' could not be written: a file stands where a folder is"):
+        nodes.ZMNetSaveStyle.execute(carried, "irises")
 
 
 def test_load_style_says_what_was_searched_and_found(nodes, carried, tmp_path):

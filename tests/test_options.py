@@ -44,11 +44,25 @@ def test_an_unknown_flag_is_refused_with_the_nearest_known_name():
     with pytest.raises(SystemExit) as end:
         parse(["--learning_rat", "1"])
     assert end.value.code == 2
-    assert "--learning-rate" in said("--learning_rat", "1", status=2)
+    for mark in "_-":
+        text = said(f"--learning{mark}rat", "1", status=2)
+        assert f"No such option: --learning{mark}rat (Possible options: --learning{mark}rate" in text
 
 
 def test_a_value_of_another_type_is_refused_naming_the_flag():
-    assert "--seed" in said("--seed", "many", status=2)
+    for flag in ("--seed", "--train_batch_size", "--train-batch-size"):
+        assert f"Invalid value for '{flag}': 'many' is not a whole number." in said(flag, "many", status=2)
+
+
+def test_options_are_named_as_they_were_typed():
+    for mark in "_-":
+        folders = (f"--content{mark}dir", "a", f"--style{mark}dir=b")
+        assert f"error: --train{mark}batch{mark}size 0" in said(
+            *folders, f"--train{mark}batch{mark}size", "0", status=1
+        )
+        assert f"error: --style{mark}dir is missing" in said(*folders[:2], status=1)
+    mixed = ("--content_dir", "a", "--style_dir", "b", "--train-batch-size", "3", "--styles_per_batch", "2")
+    assert "--styles_per_batch 2 does not divide --train-batch-size 3" in said(*mixed, status=1)
 
 
 def test_what_cannot_be_trained_is_said_in_one_line():
@@ -67,7 +81,7 @@ def test_errors_of_a_script_are_one_line_and_status_1():
     def fails() -> None:
         raise TrainingError("no paintings.")
 
-    result = CliRunner().invoke(options.command_line(options.readable_errors(fails)), [])
+    result = CliRunner().invoke(options.command_line(fails), [])
     assert result.exit_code == 1 and result.output == "error: no paintings.\n"
 
 

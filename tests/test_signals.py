@@ -13,9 +13,9 @@ from zmnet_core.assets import TABLES
 from zmnet_core.errors import SignalError, WeightsNotFoundError
 from zmnet_core.model import ZMNet
 from zmnet_core.signals import sentences as sentence_signal
-from zmnet_core.signals.mixtures import LEAST
+from zmnet_core.signals.mixtures import LEAST, parse_mixture
 from zmnet_core.signals.sentences import encode, sentences
-from zmnet_core.signals.words import SIGNALS, WordTable, glove, parse_mixture, plain
+from zmnet_core.signals.words import SIGNALS, WordTable, glove, plain
 
 words = st.from_regex("[a-z]{2,9}( [a-z]{2,9})?", fullmatch=True).filter(
     lambda word: not word.startswith(("nan", "inf"))
@@ -133,11 +133,15 @@ def test_articles_and_both_spellings_of_grey_are_understood():
 
 
 def test_unknown_words_are_answered_with_the_nearest_known(table):
-    with pytest.raises(SignalError, match="'nigt' is not in the vocabulary; the nearest known are 'night'"):
+    with pytest.raises(
+        SignalError, match="'nigt' is not in the vocabulary, which has . words; the nearest known are 'night'"
+    ):
         table["nigt"]
     with pytest.raises(SignalError, match="'starry night'.*'foggy night'"):
         table["starry night"]
-    with pytest.raises(SignalError, match="'qqqq' is not in the vocabulary; no known word looks like it.*words --all"):
+    with pytest.raises(
+        SignalError, match="'qqqq' is not in the vocabulary, .*; none looks like it, and `zmnet words --all"
+    ):
         table["qqqq"]
 
 
@@ -225,7 +229,8 @@ def test_errors_of_typing_never_reach_the_encoder(monkeypatch, text):
 
 def test_unknown_phrases_without_transformers_say_what_to_install(monkeypatch):
     monkeypatch.setattr(sentence_signal.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SignalError, match="nearest known are .*'foggy night'.*pip install transformers"):
+    count = f"which has {len(sentences().table):,} words and phrases; the"
+    with pytest.raises(SignalError, match=f"{count} nearest known are .*'foggy night'.*pip install transformers"):
         sentences()["a very foggy winter night"]
 
 

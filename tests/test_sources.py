@@ -25,7 +25,8 @@ from zmnet_core.data.sampling import Share
 from zmnet_core.data.sources import HELD_OUT, TarMember, braces, find_files, find_shards
 from zmnet_core.data.streams import ContentStream, draw, lane_files, split_shards
 from zmnet_core.errors import PictureError, TrainingError
-from zmnet_core.images.picture import find_pictures, to_pil
+from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.picture import to_pil
 
 
 def picture_bytes(number: int, size: tuple[int, int] = (72, 66)) -> bytes:

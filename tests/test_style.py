@@ -1,8 +1,10 @@
 """`Style`: a vector space with a file format that refuses what is not its own."""
 
+import errno
 import json
 import struct
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -202,6 +204,16 @@ def test_safetensors_file_of_something_else_is_refused(tmp_path):
 def test_file_of_a_newer_version_asks_for_an_update(saved, tmp_path):
     with pytest.raises(WrongModelError, match="style schema 2, this version reads 1: update"):
         Style.load(rewritten(saved, tmp_path / "new.safetensors", schema="2"))
+
+
+def test_a_file_that_may_not_be_read_is_said_to_be_so(saved, model, tmp_path, monkeypatch):
+    """safetensors would say that it is not there."""
+    model.save_pretrained(tmp_path / "model")
+    monkeypatch.setattr("builtins.open", Mock(side_effect=PermissionError(errno.EACCES, "Permission denied", "x")))
+    with pytest.raises(WrongModelError, match="safetensors' cannot be read: you do not have the permission.$"):
+        Style.load(saved)
+    with pytest.raises(WrongModelError, match="safetensors' cannot be read: you do not have the permission.$"):
+        model.load_weights(tmp_path / "model" / "model.safetensors")
 
 
 @pytest.mark.parametrize(

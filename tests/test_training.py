@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch.nn.functional import avg_pool2d
 
 from tests.processes import finish, start_alone
-from zmnet_core.errors import TrainingError
+from zmnet_core.errors import TrainingError, WeightsNotFoundError
 from zmnet_core.images.picture import to_pil
 from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
@@ -157,6 +157,24 @@ def test_latest_resumes_the_newest_checkpoint(make_config, run, tmp_path):
 def test_latest_without_a_checkpoint_starts_at_the_beginning(make_config, tmp_path):
     train(make_config(tmp_path, max_train_steps=1, resume_from_checkpoint="latest"))
     assert [line["step"] for line in log_of(tmp_path) if "loss" in line] == [1]
+
+
+def test_resuming_a_complete_run_says_so_and_changes_nothing(make_config, run, tmp_path, caplog):
+    shutil.copytree(run, tmp_path / "run")
+    before = [(tmp_path / "run" / name).read_bytes() for name in ("model.safetensors", "log.jsonl")]
+    train(make_config(tmp_path / "run", resume_from_checkpoint="latest"))
+    assert "run' is complete: 4 steps are done. To go on, raise --max_train_steps" in caplog.text
+    assert before == [(tmp_path / "run" / name).read_bytes() for name in ("model.safetensors", "log.jsonl")]
+
+
+@pytest.mark.parametrize("missing", ["vgg", "teacher", "pictures"])
+def test_a_run_that_lacks_something_leaves_nothing_behind(make_config, tmp_path, monkeypatch, missing):
+    options = {"teacher": {"teacher": str(tmp_path)}, "pictures": {"style_dir": str(tmp_path)}}.get(missing, {})
+    if missing == "vgg":
+        monkeypatch.setenv("ZMNET_VGG", str(tmp_path / "none.safetensors"))
+    with pytest.raises((WeightsNotFoundError, TrainingError)):
+        train(make_config(tmp_path / "run", **options))
+    assert not (tmp_path / "run").exists()
 
 
 def test_line_of_the_log_that_was_cut_off_does_not_keep_a_run_from_going_on(make_config, run, tmp_path):
@@ -547,7 +565,7 @@ def test_checkpoint_cut_short_is_named_with_the_one_before_it(make_config, run, 
 
 def test_run_folder_that_cannot_be_written_is_refused(make_config, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(TrainingError, match=r"--output_dir '.*file/run' cannot be written \(Not a directory\)"):
+    with pytest.raises(TrainingError, match=r"--output_dir '.*file/run' cannot be written \(a file stands where"):
         train(make_config(tmp_path / "file" / "run"))
 
 
@@ -675,21 +693,39 @@ def test_number_without_a_point_is_still_a_number(yaml_file):
     assert isinstance(config.max_minutes, float)
 
 
+def test_keys_of_a_file_may_be_written_as_flags_may(yaml_file):
+    config = parse(["--config", yaml_file("max-train-steps: 7\nlearning-rate: 0.5\n"), "--learning_rate", "0.1"])
+    assert (config.max_train_steps, config.learning_rate) == (7, 0.1)
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("learning_rat: 1\nseed: 1\n", "run.yaml' has options that do not exist: learning_rat"),
-        ("seed: many\n", "run.yaml'.*seed"),
-        ("seed: 1.5\n", "run.yaml'.*seed"),
-        ("pictures_in_memory: maybe\n", "run.yaml'.*pictures_in_memory"),
+        (
+            "learning-rat: 1\nseed: 1\nxyz: 2\n",
+            r"yaml' has options that do not exist: learning-rat \(did you mean learning_rate\?\), xyz. `zmnet",
+        ),
+        ("max-train-steps: 1\nmax_train_steps: 2\n", "run.yaml' has max_train_steps twice"),
+        ("max-train-steps: many\n", "run.yaml': max-train-steps is 'many'; a whole number is expected.$"),
+        ("seed: 1.5\n", "run.yaml': seed is 1.5; a whole number is expected.$"),
+        ("seed: .inf\n", "run.yaml': seed is inf; a whole number is expected.$"),
+        ("max_train_steps:\n", "run.yaml': max_train_steps is None; a whole number is expected.$"),
+        ("time_budget: true\n", "run.yaml': time_budget is True; a number is expected.$"),
+        ("style_scales: [1, 2]\n", r"run.yaml': style_scales is \[1, 2\]; text is expected.$"),
+        ("pictures_in_memory: maybe\n", "run.yaml': pictures_in_memory is 'maybe'; true or false is expected.$"),
         ("lr_scheduler: cosin\n", "lr_scheduler.*constant, cosine, step"),
         ("seed: [1\n", "^'.*run.yaml', line 2, column 1: not YAML: "),
         ("- seed\n", "run.yaml"),
     ],
     ids=[
-        "unknown key",
+        "unknown keys",
+        "a key twice",
         "text for a number",
         "half a seed",
+        "a seed without end",
+        "nothing",
+        "yes for a number",
+        "a list for text",
         "neither true nor false",
         "unknown choice",
         "not YAML",
@@ -702,7 +738,7 @@ def test_file_with_a_mistake_is_refused_naming_it(yaml_file, text, message):
 
 
 def test_missing_options_file_is_named(tmp_path):
-    with pytest.raises(TrainingError, match="--config '.*none.yaml' cannot be read"):
+    with pytest.raises(TrainingError, match="--config '.*none.yaml' cannot be read: there is no such file or folder.$"):
         parse(["--config", str(tmp_path / "none.yaml")])
 
 

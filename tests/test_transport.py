@@ -1,5 +1,7 @@
 """Colours of a finished picture brought to a painting's."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from zmnet_core.errors import WrongModelError
 from zmnet_core.evaluation.figures import palette_distance
 from zmnet_core.images.transport import KNOTS, PASSES, _rotations, colour_quantiles, transported
 from zmnet_core.losses.variation import total_variation
+from zmnet_core.styling import network, paint
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_tensor
 from zmnet_core.styling.style import Style
@@ -127,8 +130,28 @@ def test_a_style_without_colours_loads_and_says_that_it_has_none(model, tmp_path
     assert old.colours is None and (0.5 * old + 0.5 * whole).colours is None
     photograph = picture_of(64, 80, 3)
     assert torch.equal(stylize_tensor(model, photograph, old), stylize_tensor(model, photograph, whole))
-    with pytest.raises(WrongModelError, match="palette goes by a painting's colours, and Style\\('night'"):
+    with pytest.raises(WrongModelError, match="palette goes by a painting's colours, and 'night' has none"):
         stylize_tensor(model, photograph, old, Look(palette=0.5))
+
+
+def test_the_style_that_has_no_colours_is_named_wherever_it_was_mixed_in(model, tmp_path):
+    irises = model.encode_style(picture_of(64, 64, 1), name="irises")
+    night = Style(irises.values, irises.sites, irises.fingerprint, "night")
+    mixed = Style.blend([irises, night, irises], [1, 2, 3])
+    mixed.save(tmp_path / "mixed.safetensors")
+    photograph, look = picture_of(64, 80, 3), Look(palette=0.5)
+    some = Look(palette=0.5, layers=("detail", "colour"))
+    for use in (
+        lambda: stylize_tensor(model, photograph, mixed, look),
+        lambda: stylize_tensor(model, photograph, 2 * (irises + mixed), some),
+        lambda: stylize_tensor(model, photograph, Style.load(tmp_path / "mixed.safetensors"), look),
+        lambda: animate(model, photograph, irises, night, [0.0, 1.0], look),
+        lambda: animate(model, photograph, irises, mixed, [0.0, 1.0], Look(palette=0.5, strength=0.5)),
+    ):
+        with pytest.raises(WrongModelError, match="palette goes by a painting's colours, and 'night' has none"):
+            use()
+    with pytest.raises(WrongModelError, match="and 'irises' has none: .* `only` without colour"):
+        stylize_tensor(model, photograph, irises.only("detail"), look)
 
 
 def test_palette_is_a_finish_of_the_picture(model):
@@ -137,23 +160,35 @@ def test_palette_is_a_finish_of_the_picture(model):
     assert torch.equal(
         stylize_tensor(model, photograph, style, Look(palette=0.8)), transported(plain, style.colours, 0.8)
     )
-    uncoloured = Look(palette=1, layers=("detail", "texture"))
-    assert torch.equal(
-        stylize_tensor(model, photograph, style, uncoloured),
-        stylize_tensor(model, photograph, style, Look(layers=("detail", "texture"))),
-    )
 
 
 def test_less_strength_goes_less_far_and_strength_nought_stays_with_the_photograph(model):
     photograph, style = picture_of(96, 96, 3), model.encode_style(0.4 * picture_of(64, 64, 1))
-    own = colour_quantiles(photograph)
-    for strength in (0.0, 0.5):
+    own = model.encode_style(photograph).colours
+    for strength in (0.0, 0.5, 1.0, 1.5):  # beyond the style there are no colours to go to
         plain = stylize_tensor(model, photograph, style, Look(strength=strength))
-        expected = transported(plain, torch.lerp(own, style.colours, strength))
-        assert torch.equal(stylize_tensor(model, photograph, style, Look(strength=strength, palette=1)), expected)
+        expected = transported(plain, torch.lerp(own, style.colours, min(strength, 1)))
+        made = stylize_tensor(model, photograph, style, Look(strength=strength, palette=1))
+        torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.6])
+@pytest.mark.parametrize("look", [Look(palette=1), Look(palette=1, tile=32), Look(palette=1, brush=2)])
+def test_the_photograph_is_looked_at_once_for_less_strength(model, look, monkeypatch):
+    photograph, style, looks = picture_of(96, 96, 3), model.encode_style(picture_of(64, 64, 1)), []
+
+    def counted(images):
+        looks.append(images)
+        return colour_quantiles(images)
+
+    for module in (network, paint):
+        monkeypatch.setattr(module, "colour_quantiles", counted, raising=False)
+    stylize_tensor(model, photograph, style, look)
+    assert not looks
+    stylize_tensor(model, photograph, style, replace(look, strength=0.5))
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6, 1.4])
 def test_frames_go_from_one_palette_to_the_other(model, strength):
     photograph = picture_of(64, 64, 3)
     start, end = (model.encode_style(scale * picture_of(64, 64, 1)) for scale in (1.0, 0.3))

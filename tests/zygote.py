@@ -6,8 +6,8 @@ own environment, arguments, folder and output, and ends as Python ends; only wha
 accelerate is there already. (huggingface_hub reads its environment as it is loaded: tests of the Hub start a Python of
 their own.) `launch` starts several as torch's launcher does: one that fails takes the others with it.
 
-Run as a script with the number of a Unix socket, to which it sends a byte when it is ready. A request is one JSON message with three file descriptors: for the
-standard output, the errors, and a pipe that gets the exit code.
+Run as a script with the number of a Unix socket, to which it sends a byte when it is ready. A request is one JSON
+message with three file descriptors: for the standard output, the errors, and a pipe that gets the exit code.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from zmnet_core.data.sources import PictureFile, find_files
-from zmnet_core.errors import PictureError, TrainingError
+from zmnet_core.errors import PictureError, TrainingError, in_words
 from zmnet_core.files import replacing
 from zmnet_core.images.picture import fit_short_side, read_picture
 from zmnet_core.networks.tnet import MIN_SIDE
@@ -114,7 +114,7 @@ def pack_data(
         output.mkdir(parents=True, exist_ok=True)
         pack(content, styles, output, size, max_mib, parts, quality, seed)
     except OSError as error:
-        raise TrainingError(f"'{output}' cannot be written: {error.strerror or error}.") from error
+        raise TrainingError(f"'{output}' cannot be written: {in_words(error)}.") from error
     finally:
         if output.is_dir():  # after an error, nothing half is left to be taken for the whole
             for folder in sorted((path for path in output.rglob("*") if path.is_dir()), reverse=True):

@@ -5,6 +5,10 @@ unknown option or an object of a wrong type, FileNotFoundError for a style file 
 torch.cuda.OutOfMemoryError (on a CPU as well) for a picture that does not fit into memory.
 """
 
+import difflib
+import errno
+from collections.abc import Iterable
+
 
 class ZMNetError(Exception):
     """The base of all errors below: catching this one catches them all."""
@@ -40,3 +44,36 @@ class TrainingError(ZMNetError):
 
 class NotInstalledError(ZMNetError):
     """An optional package is missing."""
+
+
+def did_you_mean(name: str, names: Iterable[str], text: str = "Did you mean '{}'?") -> str:
+    """For messages: the nearest name that there is; nothing if none is near."""
+    near = difflib.get_close_matches(name, names, 1)
+    return text.format(near[0]) if near else ""
+
+
+def number_expected(whole: bool, least: float | None = None, most: float | None = None, multiple: int = 1) -> str:
+    """For messages: the number that is expected, such as "a whole number from 1 on"."""
+    kind = f"a multiple of {multiple}" if multiple > 1 else "a whole number" if whole else "a number"
+    span = "" if least is None else f" from {least:g} on" if most is None else f" from {least:g} to {most:g}"
+    return kind + span
+
+
+IN_WORDS = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.EACCES: "you do not have the permission",
+    errno.EPERM: "you do not have the permission",
+    errno.EEXIST: "a file stands where a folder is needed",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EISDIR: "it is a folder, and a file is needed",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOSPC: "the disk is full",
+    errno.EROFS: "the disk can only be read",
+}
+
+
+def in_words(error: Exception) -> str:
+    """For messages: why the system refused, without its number and names of its own; of other errors what they say."""
+    if not isinstance(error, OSError):
+        return str(error)
+    return IN_WORDS.get(error.errno or 0) or error.strerror or str(error)

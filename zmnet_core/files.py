@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors.torch import save_file
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @contextmanager
@@ -19,6 +21,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     >>> with replacing("picture.png") as temporary:
     ...     image.save(temporary)
+
+    Raises:
+        OSError: naming `path`, not the temporary one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,15 +31,28 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename == os.fspath(temporary):
+            error.filename, error.filename2 = os.fspath(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file  # and with it torch, which what only writes text does without
+
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(plain, temporary, {"format": "pt", **(metadata or {})})
+        try:
+            save_file(plain, temporary, {"format": "pt", **(metadata or {})})
+        except SafetensorError as error:  # it hides the system's error in its text
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            if number is None or sys.platform == "win32":  # whose numbers are others
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from error
         temporary.chmod(0o666 & ~_umask())  # safetensors writes for the owner only
 
 
@@ -52,4 +70,4 @@ def _umask() -> int:
 
 def half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors in float16."""
-    return {name: tensor.to(torch.float16) for name, tensor in tensors.items()}
+    return {name: tensor.half() for name, tensor in tensors.items()}

@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import Self, Unpack
 
 from .card import CARD, model_card
-from .errors import WrongModelError
+from .errors import WrongModelError, in_words
 from .files import write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
 from .hub.repository import Repository
@@ -57,7 +57,7 @@ class ZMNet(StyleTransfer):
 
         Raises:
             TypeError: there is no such knob; the message names the nearest.
-            ValueError: a value off its scale.
+            ValueError: a value is off its scale, or two values exclude each other.
         """
         how = Look.of("stylize", look)
         style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, how)
@@ -172,10 +172,14 @@ class ZMNet(StyleTransfer):
 
     def _load(self, file: str | os.PathLike[str], attributes: bool) -> None:
         try:
+            with open(file, "rb") as opened:  # `load_file` hides why a file does not open
+                beginning = opened.read(len(LFS_POINTER))
             state = load_file(file)
-        except (SafetensorError, OSError) as error:
+        except OSError as error:
+            raise WrongModelError(f"'{file}' cannot be read: {in_words(error)}.") from error
+        except SafetensorError as error:
             advice = ": it is damaged or cut short. Copy or download it again."
-            if Path(file).is_file() and Path(file).open("rb").read(len(LFS_POINTER)) == LFS_POINTER:
+            if beginning == LFS_POINTER:
                 advice = ": it only points to the weights. Fetch them by `git lfs pull`."
             raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}){advice}") from error
         expected = self._tensors(attributes)

@@ -7,22 +7,120 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
-from functools import wraps
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
-from .errors import ZMNetError
-
-SETTINGS = {
-    "help_option_names": ["-h", "--help"],
-    "token_normalize_func": lambda name: name.replace("_", "-"),
-}
+from .errors import ZMNetError, in_words, number_expected
 
 
-class ManyOptions(TyperCommand):
+def dashed(name: str) -> str:
+    """The option that is meant by `--style_size` as well as by `--style-size`."""
+    return name.replace("_", "-")
+
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "token_normalize_func": dashed}
+
+
+class MissingOption(typer.BadParameter):
+    """What is needed was not given: `param_hint` names it, the message says what to give."""
+
+    def format_message(self) -> str:
+        """What typer shows."""
+        return f"Missing {self.param_hint}: {self.message}."
+
+
+class Command(TyperCommand):
+    """A command whose errors are for people.
+
+    What goes wrong on purpose, and what the system refuses, is one message without a traceback and ends with status 1.
+    Values that cannot be are told in our words, not in those of typer's libraries. Options are named as they were
+    typed.
+    """
+
+    _given: Sequence[str] = ()
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read the options."""
+        self._given = list(args)
+        with self._for_people():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Do what the command does."""
+        with self._for_people():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _for_people(self) -> Iterator[None]:
+        try:
+            yield
+        except ZMNetError as error:
+            fail(self._as_typed(str(error)))
+        except OSError as error:
+            if error.filename is not None:
+                fail(f"'{error.filename}': {in_words(error)}.")
+            if not isinstance(error, FileNotFoundError):
+                raise
+            fail(str(error))
+        except typer.BadParameter as error:
+            if error.param is not None:
+                self._explain(error, error.param)
+            error.message = self._as_typed(error.message)
+            raise
+        except Exception as error:
+            told = vars(error)
+            if told.get("possibilities"):  # of an option that does not exist
+                told["message"] = self._as_typed(told["message"])
+                told["possibilities"] = [self._as_typed(name) for name in told["possibilities"]]
+            raise
+
+    def _explain(self, error: typer.BadParameter, parameter: Any) -> None:
+        """Name the option as it was typed, and say which numbers it takes."""
+        typed = [(name, value) for name, value in self._typed() if dashed(name) in map(dashed, parameter.opts)]
+        if typed:
+            error.param_hint = f"'{typed[-1][0]}'"
+        hint: Any = typing.get_type_hints(self.callback, include_extras=True)[parameter.name]
+        numbers = {int, float} & _parts(hint)
+        if type(error) is typer.BadParameter and numbers:
+            shown = hint.__metadata__[0]
+            expected = number_expected(int in numbers, shown.min, shown.max)
+            error.message = f"'{typed[0][1]}' is not {expected}." if len(typed) == 1 else f"{expected} is expected."
+
+    def _typed(self) -> Iterator[tuple[str, str]]:
+        """Options as they were typed, and what follows them."""
+        for word, following in zip(self._given, [*self._given[1:], ""]):
+            name, given, value = word.partition("=")
+            if name.startswith("-"):
+                yield name, value if given else following
+
+    def _as_typed(self, text: str) -> str:
+        """A message with this command's options spelt as they were typed; others of them alike."""
+        known = {dashed(name) for option in self.params for name in (*option.opts, *option.secondary_opts)}
+        typed = {dashed(name): name for name, _ in self._typed() if name.startswith("--")}
+        marks = {mark for name in typed.values() for mark in "-_" if mark in name[2:]}
+        mark = marks.pop() if len(marks) == 1 else None
+
+        def spelt(match: re.Match[str]) -> str:
+            name = dashed(match[0])
+            if name in known and mark:
+                return typed.get(name, f"--{name[2:].replace('-', mark)}")
+            return typed.get(name, match[0])
+
+        return re.sub(r"(?<![\w-])--\w[\w-]*", spelt, text)
+
+
+def _parts(hint: Any) -> set[Any]:
+    """The types in a type: int, list[int] and NoneType in `list[int] | None`."""
+    return {hint}.union(*map(_parts, typing.get_args(hint)))
+
+
+class ManyOptions(Command):
     """A command with so many options that its help is plain text: rich's columns cut long names off.
 
     Options stand under the heading that is their `rich_help_panel`, as in rich's own help.
@@ -42,7 +140,7 @@ class ManyOptions(TyperCommand):
                 formatter.write_dl(records)
 
 
-def command_line(*commands: Callable[..., object], cls: type[TyperCommand] = TyperCommand) -> typer.Typer:
+def command_line(*commands: Callable[..., object], cls: type[TyperCommand] = Command) -> typer.Typer:
     """The command (of several: a sub-command each) with the settings that hold for all here."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=SETTINGS)
     for command in commands:
@@ -50,10 +148,10 @@ def command_line(*commands: Callable[..., object], cls: type[TyperCommand] = Typ
     return app
 
 
-def run(*commands: Callable[..., object], cls: type[TyperCommand] = TyperCommand) -> None:
+def run(*commands: Callable[..., object], cls: type[TyperCommand] = Command) -> None:
     """Run the command (of several: the one named) with the options of the process, and end it."""
     log_warnings()
-    command_line(*map(readable_errors, commands), cls=cls)()
+    command_line(*commands, cls=cls)()
 
 
 def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any]]) -> Callable[..., Any]:
@@ -68,19 +166,6 @@ def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any
     )
     vars(command)["__signature__"] = signature
     return command
-
-
-def readable_errors(command: Callable[..., object]) -> Callable[..., object]:
-    """Print the library's errors as one message and exit with status 1, without a traceback."""
-
-    @wraps(command)
-    def guarded(*args: object, **kwargs: object) -> object:
-        try:
-            return command(*args, **kwargs)
-        except ZMNetError as error:
-            fail(str(error))
-
-    return guarded
 
 
 def fail(message: str) -> NoReturn:

@@ -107,5 +107,5 @@ class EncodeAttribute(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: LoadedModel, text: str) -> io.NodeOutput:
-        core("signals.words").parse_mixture(text)  # says what is wrong with the text before anything is loaded
+        core("signals.mixtures").parse_mixture(text)  # says what is wrong with the text before anything is loaded
         return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))

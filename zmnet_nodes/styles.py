@@ -114,7 +114,10 @@ class SaveStyle(io.ComfyNode):
     def execute(cls, style: CarriedStyle, filename: str = "style") -> io.NodeOutput:
         path = _folders.new_style_file(filename)
         named = style if style.style.name else style.named(path.stem)
-        named.style.save(path)
+        try:
+            named.style.save(path)
+        except OSError as error:
+            raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
         return io.NodeOutput(named, ui=ui.PreviewText(f"Saved {path}"))
 
 

@@ -6,11 +6,10 @@ Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at 
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 import typing
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +17,21 @@ import typer
 from typer.core import TyperCommand
 
 from .. import options
-from ..options import fail
+from ..images.formats import WRITABLE
+from ..options import MissingOption, dashed, fail
 from ..styling.look import KNOBS, LAYERS, Look, Walk, default_of, knobs_of
+from .checks import (
+    STYLE_FILE,
+    check_attributes,
+    check_folder,
+    check_place,
+    check_signals,
+    check_styles,
+    check_there,
+    is_file,
+    plan_outputs,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -130,9 +142,10 @@ def made(cls: type[Look | Walk], knobs: dict[str, Any]) -> Look | Walk:
         names = knobs["layers"]
         knobs["layers"] = LAYERS if names is None else tuple(part.strip() for part in names.split(","))
     try:
-        return cls(**knobs)
+        cls.check(knobs, lambda name: f"--{dashed(name)}")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    return cls(**knobs)
 
 
 AttributeOption = Annotated[
@@ -146,27 +159,31 @@ AttributeOption = Annotated[
 ]
 
 
-def readable_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print the library's errors as one message and exit with status 1, without a traceback."""
+class Verb(options.Command):
+    """A command that also says what to do when memory runs out."""
 
-    @wraps(command)
-    def run(*args: object, **kwargs: object) -> None:
-        from ..styling.tiling import out_of_memory
-
+    def invoke(self, ctx: Any) -> Any:
+        """Do what the command does."""
         try:
-            options.readable_errors(command)(*args, **kwargs)
-        except FileNotFoundError as error:
-            fail(str(error))
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):  # these are RuntimeErrors, too
+            raise
         except (MemoryError, RuntimeError) as error:
+            from ..styling.tiling import out_of_memory
+
             if not isinstance(error, MemoryError) and not out_of_memory(error):
                 raise
             fail(f"out of memory ({error}). Try --tile 512, a smaller --size, or --device cpu.")
 
-    return run
+
+verb = partial(app.command, cls=Verb)
 
 
 def load_model(name: str, device: str) -> ZMNet:
     """The model on its device."""
+    from ..hub.locate import find
+
+    find(name)  # before torch, whose import takes seconds
     import torch
 
     from ..model import ZMNet
@@ -181,31 +198,13 @@ def load_model(name: str, device: str) -> ZMNet:
 
 def load_style(model: ZMNet, file: Path, look: Look) -> Style:
     """A style file as it is, or a painting encoded."""
-    from ..errors import PictureError
     from ..images.picture import read_picture
     from ..styling.paint import encode_painting
     from ..styling.style import Style
 
-    if file.suffix == ".safetensors":
+    if file.suffix == STYLE_FILE:
         return Style.load(file)
-    if not file.suffix and not file.exists():
-        raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
     return encode_painting(model, read_picture(file).rgb, look, file.stem)
-
-
-def check_attributes(texts: Iterable[str]) -> None:
-    """Refuse what is written wrong before a model is loaded."""
-    from ..signals.words import parse_mixture
-
-    for text in texts:
-        parse_mixture(text)
-
-
-def is_file(text: str) -> bool:
-    """Does it mean a painting or a style file, not words?"""
-    from ..images.picture import SUFFIXES
-
-    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, ".safetensors")
 
 
 def load_signal(model: ZMNet, text: str, look: Look) -> Style:
@@ -215,19 +214,7 @@ def load_signal(model: ZMNet, text: str, look: Look) -> Style:
     return model.encode_attribute(text)
 
 
-def numbers(text: str, flag: str) -> list[float]:
-    """ "0.7,0.3" as numbers."""
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is not a list of numbers such as 0.7,0.3", param_hint=flag) from None
-    if not all(math.isfinite(value) for value in values):
-        raise typer.BadParameter(f"'{text}' holds a number that is not finite", param_hint=flag)
-    return values
-
-
-@app.command()
-@readable_errors
+@verb()
 @with_knobs
 def stylize(
     contents: Annotated[
@@ -262,31 +249,22 @@ def stylize(
     device: DeviceOption = "auto",
 ) -> None:
     """Restyle photographs after a painting, after words, or after a blend of several."""
+    style, attribute = style or [], attribute or []
+    if not style and not attribute:
+        raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
+    weights = weights_of(blend, len(style) + len(attribute))
+    check_attributes(attribute)
+    jobs = plan_outputs(contents, output, keep=style)
+    check_styles(style)
+    network = load_model(model, device)
+
     from tqdm import tqdm
 
     from ..errors import PictureError
     from ..images.picture import read_picture, write_picture
-    from ..signals.mixtures import check_sum
     from ..styling.paint import stylize_picture
     from ..styling.style import Style
 
-    style, attribute = style or [], attribute or []
-    if not style and not attribute:
-        raise typer.BadParameter("a painting or style file (or words: --attribute)", param_hint="--style")
-    weights = numbers(blend, "--blend") if blend else None
-    if weights and len(weights) != len(style) + len(attribute):
-        given = f"{len(style) + len(attribute)} styles"
-        raise typer.BadParameter(f"{len(weights)} weights for {given}", param_hint="--blend")
-    if weights and abs(sum(weights)) < 1e-6:
-        raise typer.BadParameter("the weights sum to zero", param_hint="--blend")
-    if weights:
-        try:
-            check_sum(weights)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--blend") from None
-    check_attributes(attribute)
-    jobs = plan_outputs(contents, output, keep=style)
-    network = load_model(model, device)
     signals = [load_style(network, file, look) for file in style]
     signals += [network.encode_attribute(text) for text in attribute]
     mixed = Style.blend(signals, weights)
@@ -309,57 +287,7 @@ def stylize(
         raise typer.Exit(1)
 
 
-def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
-    """Where each photograph's result goes; nothing may land on an input or on another result.
-
-    Inputs are the photographs and the files in `keep`.
-
-    Raises:
-        PictureError: there are no photographs, or a result would overwrite an input or another result.
-    """
-    from ..errors import PictureError
-    from ..images.picture import WRITABLE, find_pictures
-
-    found = [
-        (file, file.relative_to(given) if given.is_dir() else Path(file.name))
-        for given in contents
-        for file in find_pictures(given)
-    ]
-    if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
-        jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir():
-        if output.suffix.lower() not in WRITABLE and len(found) == 1:
-            wanted = "a file ends in " + ", ".join(WRITABLE)
-        elif len(found) == 1:
-            wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
-        else:
-            wanted = f"{len(found)} photographs need a folder"
-        raise PictureError(f"-o '{output}': {wanted}.")
-    else:
-        jobs = []
-        for file, name in found:
-            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
-    inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
-    taken: dict[Path, Path] = {}
-    for file, target in jobs:
-        place = target.resolve()
-        if place in inputs:
-            raise PictureError(
-                f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
-            )
-        if place in taken:
-            if taken[place].resolve() == file.resolve():
-                raise PictureError(f"'{file}' is named twice.")
-            raise PictureError(
-                f"'{taken[place]}' and '{file}' would both be written to '{target}': rename one, or stylise them one "
-                "after the other into different folders."
-            )
-        taken[place] = file
-    return jobs
-
-
-@app.command()
-@readable_errors
+@verb()
 @with_knobs
 def encode(
     output: Annotated[Path, typer.Option("--output", "-o", help="The style file to write (.safetensors, 15 KB).")],
@@ -374,23 +302,22 @@ def encode(
     device: DeviceOption = "auto",
 ) -> None:
     """Save the style of a painting or of words to a file, which `zmnet stylize --style FILE.safetensors` applies."""
-    from ..errors import PictureError
-    from ..styling.style import Style
-
-    if output.suffix != ".safetensors":
-        raise PictureError(f"-o '{output}': a style file ends in .safetensors.")
     if not paintings and not attribute:
-        raise typer.BadParameter("a painting (or words: --attribute)", param_hint="PAINTING")
+        raise MissingOption("give a painting, or words by --attribute", param_hint="PAINTING")
+    check_place(output, [STYLE_FILE])
     check_attributes(attribute or [])
+    check_styles(paintings or [])
     look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)
+
+    from ..styling.style import Style
+
     signals = [load_style(network, file, look) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
 
 
-@app.command()
-@readable_errors
+@verb()
 @with_knobs
 def animate(
     photograph: Annotated[Path, typer.Argument(help="The photograph to animate.", metavar="PHOTO")],
@@ -414,18 +341,22 @@ def animate(
     device: DeviceOption = "auto",
 ) -> None:
     """Animate a photograph from one style to another: from noon to night, or from one painting to the next."""
+    from ..images.video import check_video, write_video
+
+    check_video(output)
+    check_place(output)
+    check_there(photograph)
+    check_signals([start, end])
+    network = load_model(model, device)
+
     from tqdm import tqdm
 
     from ..images.picture import fit_short_side, read_picture, to_pil, to_tensor
-    from ..images.video import check_video, write_video
     from ..networks.tnet import MIN_SIDE
     from ..styling.paint import frames as painted
     from ..styling.paint import shares_of
 
-    check_video(output)
-    check_attributes(text for text in (start, end) if not is_file(text))
     content = to_tensor(fit_short_side(read_picture(photograph).rgb, look.size, least=MIN_SIDE))[None]
-    network = load_model(model, device)
     first, last = (load_signal(network, text, look) for text in (start, end))
     shares = shares_of(walk.frames, walk.smooth, walk.there_and_back)
     pictures = painted(network, content, first, last, shares, look)
@@ -433,8 +364,7 @@ def animate(
     typer.echo(write_video(output, (to_pil(picture) for picture in bar), fps))
 
 
-@app.command()
-@readable_errors
+@verb()
 def words(
     search: Annotated[str, typer.Argument(help="List only words that contain these letters.", metavar="LETTERS")] = "",
     everything: Annotated[
@@ -443,11 +373,12 @@ def words(
     model: ModelOption = "zmnet-base",
 ) -> None:
     """List the words that a model was trained on, for use with --attribute."""
+    pnets = load_model(model, "cpu").vector_pnets
+
     from ..errors import WrongModelError
     from ..signals.sentences import sentences
     from ..signals.words import glove
 
-    pnets = load_model(model, "cpu").vector_pnets
     if not pnets:
         raise WrongModelError(f"'{model}' is guided by pictures only: it has no words.")
     for signal, pnet in pnets.items():
@@ -464,8 +395,7 @@ def words(
         typer.echo("colours: any, as #d9a441")
 
 
-@app.command()
-@readable_errors
+@verb()
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The contact sheet to write (.png or .jpg).")] = Path(
         "zmnet-demo.png"
@@ -474,15 +404,22 @@ def demo(
     device: DeviceOption = "auto",
 ) -> None:
     """Paint the bundled photographs after the bundled paintings, all on one contact sheet."""
-    from ..images.picture import Picture, write_picture
-    from .demo import demo_sheet
+    check_place(output, WRITABLE)
+    typer.echo("Painting the bundled photographs after the bundled paintings.", err=True)
+    network = load_model(model, device)
 
-    sheet = demo_sheet(load_model(model, device))
+    from tqdm import tqdm
+
+    from ..images.picture import Picture, write_picture
+    from .demo import demo_pictures, demo_sheet
+
+    photographs, paintings = demo_pictures()
+    with tqdm(desc="demo", total=len(photographs) * len(paintings), unit="picture") as bar:
+        sheet = demo_sheet(network, photographs, paintings, step=bar.update)
     typer.echo(write_picture(Picture(sheet), output).resolve())
 
 
-@app.command()
-@readable_errors
+@verb()
 def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder that gets the report.")] = Path(
         "zmnet-evaluation"
@@ -577,6 +514,9 @@ def evaluate(
     device: DeviceOption = "auto",
 ) -> None:
     """Score a model on 100 pairs of unseen photographs and paintings, beside other methods."""
+    check_folder(output, f"-o '{output}'")
+    networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
+
     from ..evaluation.comparison import Comparison
 
     comparison = Comparison(
@@ -585,13 +525,11 @@ def evaluate(
         noise=noise, peers=peers, bold=bold or [], palette=palette or [], blind=blind, blind_seed=blind_seed,
         brief=brief,
     )  # fmt: skip
-    networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
     for line in comparison.run(networks, output, {"model": model}):
         typer.echo(line)
 
 
-@app.command()
-@readable_errors
+@verb()
 def tally(
     answers: Annotated[
         Path,
@@ -602,14 +540,16 @@ def tally(
     ),
 ) -> None:
     """Count how often each method was chosen first and last on blind sheets."""
+    check_there(answers, "file of answers")
+    check_there(key, "key")
+
     from ..evaluation.blind import tally as count
     from ..evaluation.blind import tally_text
 
     typer.echo(tally_text(count(answers, key)))
 
 
-@app.command()
-@readable_errors
+@verb()
 def push(
     run: Annotated[
         str,
@@ -643,6 +583,10 @@ def push(
     ] = False,
 ) -> None:
     """Upload a model to the Hugging Face Hub, with a card made from its run."""
+    from ..hub.locate import find
+
+    find(run)  # before torch, whose import takes seconds
+
     from ..training.publish import push_run
 
     typer.echo(push_run(run, name, private or None, token, revision, message, licence, samples))
@@ -655,7 +599,7 @@ class TrainCommand(TyperCommand):
         """What typer calls before it runs a command: here it hands over to the command of `zmnet_core.training`."""
         from ..training.__main__ import command
 
-        made = options.command_line(options.readable_errors(command), cls=options.ManyOptions)
+        made = options.command_line(command, cls=options.ManyOptions)
         return typer.main.get_command(made).make_context(info_name, args, parent, **extra)
 
 
@@ -666,8 +610,7 @@ def train() -> None:
     """
 
 
-@app.command()
-@readable_errors
+@verb()
 def bench(
     repeat: Annotated[int, typer.Option(min=1, help="How many runs of each line are timed; the median counts.")] = 5,
     large: Annotated[bool, typer.Option(help="Also measure the memory that a picture of 4096 × 4096 takes.")] = True,
@@ -687,9 +630,10 @@ def bench(
     device: DeviceOption = "auto",
 ) -> None:
     """Measure time and memory, beside the bare convolutions of the same shapes and beside other models."""
+    network = load_model(model, device)
+
     from ..evaluation.bench import SIDES, race, report
 
-    network = load_model(model, device)
     for line in report(network, model, repeat, large, tuple(side or SIDES)):
         typer.echo(line)
     if beside:

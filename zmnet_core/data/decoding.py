@@ -14,7 +14,7 @@ from accelerate.utils import gather_object
 from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError
+from ..errors import PictureError, in_words
 from ..images.picture import Side, fit_short_side, read_picture
 from ..networks.tnet import MIN_SIDE
 from .sources import PictureFile
@@ -47,7 +47,7 @@ def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
     try:
         data = file.read_bytes()
     except OSError as error:
-        notes[name] = Note("missing", f"'{name}' cannot be read: {error.strerror or error}")
+        notes[name] = Note("missing", f"'{name}' cannot be read: {in_words(error)}")
         return None
     try:
         image = read_picture(name, data).rgb

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import in_words
 from ..files import replacing
-from ..images.picture import SUFFIXES
+from ..images.formats import SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class Listings:
             self._old = json.loads(self.file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError) as error:
-            logger.warning("'%s' is damaged and made anew: %s", self.file, error)
+        except (OSError, ValueError):
+            logger.warning("'%s' cannot be read and is made anew", self.file)
         return self
 
     def __exit__(self, kind: object, *error: object) -> None:
@@ -59,7 +60,7 @@ class Listings:
                 with replacing(self.file) as temporary:
                     temporary.write_text(json.dumps(self._new), encoding="utf-8")
             except OSError as error:
-                logger.warning("the list of pictures could not be kept in '%s': %s", self.file, error)
+                logger.warning("the list of pictures could not be kept in '%s': %s", self.file, in_words(error))
 
     def folder(self, path: str) -> tuple[list[str], list[str]]:
         """Names of the sub-folders and of the pictures in a folder, both sorted; links to folders are not followed."""

@@ -24,8 +24,8 @@ from typing import Any, Protocol
 
 import fsspec
 
-from ..errors import PictureError, TrainingError
-from ..images.picture import SUFFIXES
+from ..errors import PictureError, TrainingError, in_words
+from ..images.formats import SUFFIXES
 from .listings import Listings, check_end, is_picture
 
 DATASET = "hf:"  # marks a data set's name or path, as in hf:org/name or hf:org/name:validation
@@ -264,7 +264,9 @@ def _tar_members(source: str) -> Sequence[PictureFile]:
         for tar in files:
             try:
                 found += [TarMember(tar, *member) for member in listings.tar(tar)]
-            except (tarfile.TarError, OSError) as error:
+            except OSError as error:
+                raise PictureError(f"'{tar}' cannot be read: {in_words(error)}.") from error
+            except tarfile.TarError as error:
                 raise PictureError(f"'{tar}' is not a whole, uncompressed tar file: {error}.") from error
     if not found:
         raise PictureError(f"the tar files '{source}' hold no picture ({', '.join(SUFFIXES)}).")
@@ -292,7 +294,7 @@ class _TarStream:
                     check_end(tar)
         # EOFError: a compressed shard is cut off; ImportError, ValueError: fsspec lacks the protocol
         except (tarfile.TarError, OSError, EOFError, ImportError, ValueError) as error:
-            raise TrainingError(f"the shard '{self.tar}' cannot be read: {error}.") from error
+            raise TrainingError(f"the shard '{self.tar}' cannot be read: {in_words(error)}.") from error
 
 
 # Hugging Face data sets ------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from .. import markdown
-from ..errors import PictureError
+from ..errors import PictureError, in_words
 from ..files import replacing, write_json
 from ..images.sheet import contact_sheet
 
@@ -82,9 +82,16 @@ def tally(answers: Path, key: Path) -> dict[str, dict[str, int]]:
     try:
         letters: Key = json.loads(key.read_text(encoding="utf-8"))
         methods = sorted({method for pair in letters.values() for method in pair.values()})
+    except OSError as error:
+        raise PictureError(f"the key '{key}' cannot be read: {in_words(error)}.") from error
+    except (ValueError, AttributeError) as error:
+        raise PictureError(f"'{key}' is no key that `zmnet evaluate --blind` wrote.") from error
+    try:
         lines = answers.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError, AttributeError) as error:
-        raise PictureError(f"'{answers}' or its key '{key}' cannot be read ({error}).") from error
+    except OSError as error:
+        raise PictureError(f"the answers '{answers}' cannot be read: {in_words(error)}.") from error
+    except ValueError as error:
+        raise PictureError(f"the answers '{answers}' are not UTF-8 text.") from error
     counts = {method: dict.fromkeys(CHOICES, 0) for method in methods}
     answered = set()
     for number, line in enumerate(lines, 1):

@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..assets import PAIRS, data_folder
-from ..errors import PictureError, WrongModelError
+from ..errors import PictureError, WrongModelError, in_words
 from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
 from ..model import ZMNet
@@ -125,8 +125,10 @@ def short_side(file: Path) -> int:
     try:
         with Image.open(file) as image:
             return min(image.size)
-    except (UnidentifiedImageError, OSError) as error:
-        raise PictureError(f"cannot read '{file}' as a picture ({error}).") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"'{file}' is not a picture that Pillow can read.") from error
+    except OSError as error:
+        raise PictureError(f"'{file}' cannot be read: {in_words(error)}.") from error
 
 
 def load_square(path: Path, size: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from ..assets import BUNDLED
-from ..errors import WeightsNotFoundError, WrongModelError
+from ..errors import WeightsNotFoundError, WrongModelError, in_words
 from ..version import __version__
 from .repository import Access, Repository
 
@@ -75,7 +75,9 @@ def read_config(file: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise WrongModelError(f"'{file}' cannot be read: {in_words(error)}.") from error
+    except ValueError as error:
         raise WrongModelError(f"'{file}' is not JSON: {error}.") from error
     if not isinstance(config, dict) or not isinstance(config.get("schema"), int):
         raise WrongModelError(f"'{file}' does not describe a ZM-Net: it lacks \"schema\": {SCHEMA}.")

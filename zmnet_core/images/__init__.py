@@ -1,17 +1,11 @@
 """Pictures: reading, writing, sizes, tensors."""
 
-from .picture import (
-    SUFFIXES,
-    WRITABLE,
-    Picture,
-    find_pictures,
-    fit_short_side,
-    read_picture,
-    to_picture,
-    to_pil,
-    to_tensor,
-    write_picture,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .formats import SUFFIXES, WRITABLE, find_pictures
+    from .picture import Picture, fit_short_side, read_picture, to_picture, to_pil, to_tensor, write_picture
 
 __all__ = [
     "SUFFIXES",
@@ -25,3 +19,11 @@ __all__ = [
     "to_tensor",
     "write_picture",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Loaded on first use: whoever looks for files, or writes a video's frames, does without torch.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "formats" if name in ("SUFFIXES", "WRITABLE", "find_pictures") else "picture"
+    return getattr(import_module(f".{module}", __name__), name)

@@ -17,11 +17,9 @@ import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from ..errors import PictureError
+from ..errors import PictureError, in_words
 from ..files import replacing
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2")
-WRITABLE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+from .formats import WRITABLE
 
 
 @dataclass(frozen=True)
@@ -42,23 +40,6 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.rgb.size
-
-
-def find_pictures(path: str | os.PathLike[str]) -> list[Path]:
-    """The picture itself, or every picture in a folder and its sub-folders, sorted by name.
-
-    Raises:
-        PictureError: there is no such file or folder, or no picture in the folder.
-    """
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise PictureError(f"there is no file or folder '{path}'.")
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and p.name[0] != ".")
-    if not found:
-        raise PictureError(f"the folder '{path}' holds no picture ({', '.join(SUFFIXES)}).")
-    return found
 
 
 def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
@@ -84,11 +65,14 @@ def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Pic
         raise PictureError(f"'{path}' is a folder, a picture file was expected.") from None
     except UnidentifiedImageError:
         raise PictureError(f"'{path}' is not a picture that Pillow can read.") from None
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"'{path}': {error}") from None
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        raise PictureError(f"'{path}' is too large: {most} megapixels are the most. Scale it down first.") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
         if isinstance(error, PictureError):
             raise PictureError(f"'{path}': {error}") from None
+        if isinstance(error, OSError) and error.errno:
+            raise PictureError(f"'{path}' cannot be read: {in_words(error)}.") from error
         raise PictureError(f"'{path}' is damaged: {error}.") from error
 
 
@@ -170,7 +154,7 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
         with replacing(path) as temporary:
             image.save(temporary, kind, **options)
     except (OSError, ValueError) as error:  # ValueError: larger than the format allows
-        raise PictureError(f"'{path}' could not be written: {error}.") from error
+        raise PictureError(f"'{path}' could not be written: {in_words(error)}.") from error
     return path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..errors import PictureError
+from ..errors import PictureError, in_words
 from ..files import replacing
 
 FORMATS = (".gif", ".mp4")
@@ -39,15 +39,18 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps
     whole number of hundredths of a second.
 
     Raises:
-        PictureError: as `check_video`, or there is no frame.
+        PictureError: as `check_video`, or there is no frame, or the disk refuses.
     """
     path, frames = Path(path), iter(frames)
     check_video(path)
     first = next(frames, None)
     if first is None:
         raise PictureError(f"'{path}': an animation needs at least one frame.")
-    with replacing(path) as temporary:
-        (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(temporary, first, frames, fps)
+    try:
+        with replacing(path) as temporary:
+            (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(temporary, first, frames, fps)
+    except OSError as error:
+        raise PictureError(f"'{path}' could not be written: {in_words(error)}.") from error
     return path
 
 

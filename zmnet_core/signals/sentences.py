@@ -49,15 +49,17 @@ class Sentences:
             return self.table[phrase]
         if importlib.util.find_spec("transformers") is None:
             raise SignalError(
-                f"'{phrase}' is not in the vocabulary that ships{self.table.hint(phrase)}. `zmnet words --all` lists "
-                "it; for any other words install the sentence encoder's package: pip install transformers."
+                f"{self._unknown(phrase)}. `zmnet words --all` lists it; for any other words install the sentence "
+                "encoder's package: pip install transformers."
             )
         try:
             return self.reduce(encode([phrase]))[0]
         except WeightsNotFoundError as error:
-            raise WeightsNotFoundError(
-                f"'{phrase}' is not in the vocabulary that ships{self.table.hint(phrase)}. For {error}"
-            ) from error.__cause__
+            raise WeightsNotFoundError(f"{self._unknown(phrase)}. For {error}") from error.__cause__
+
+    def _unknown(self, phrase: str) -> str:
+        count = f"{len(self.table):,} words and phrases"
+        return f"'{phrase}' is not in the vocabulary that ships, which has {count}{self.table.hint(phrase)}"
 
     def reduce(self, embeddings: Tensor) -> Tensor:
         """The encoder's [N, 384] → [N, 128]."""

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ..errors import SignalError
 from ..networks.vector_pnet import VectorPNet, sequences
+from ..signals.mixtures import check_weights, parse_mixture
 from ..signals.palettes import palette_histogram
 from ..signals.sentences import sentences
-from ..signals.words import WordTable, check_weights, glove, parse_mixture
+from ..signals.words import WordTable, glove
 
 WORDS, COLOURS = ("sentence", "glove"), "histogram"
 READS = {"sentence": "words", "glove": "words (GloVe's)", COLOURS: "colours such as #d9a441"}  # for people

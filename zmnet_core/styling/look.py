@@ -7,12 +7,12 @@ these texts when they start.
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
+from ..errors import did_you_mean, number_expected
 from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
 
 LAYERS = tuple(LAYER_GROUPS)
@@ -31,6 +31,7 @@ class Knob:
         multiple: what a whole number has to be a multiple of.
         optional: whether None is a value as well.
         whole: whether it is a whole number.
+        names: of which it takes several.
     """
 
     help: str
@@ -40,24 +41,34 @@ class Knob:
     multiple: int = 1
     optional: bool = False
     whole: bool = False
+    names: tuple[str, ...] = ()
 
     def check(self, name: str, value: object) -> None:
-        """ValueError, saying what is wrong and what is right, if the knob does not take the value."""
-        if value is None and self.optional:
-            return
-        if self.least is None:
-            if not isinstance(value, bool):
-                raise ValueError(f"{name} is {value!r}: yes or no (True, False) is expected.")
-            return
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self._holds(self.least, value):
-            kind = "a whole number" if self.whole else "a number"
-            kind = f"a multiple of {self.multiple}" if self.multiple > 1 else kind
-            span = f"from {self.least:g} to {self.most:g}" if self.most is not None else f"of {self.least:g} or more"
-            raise ValueError(f"{name} is {value}: {kind} {span} is expected. {self.help}")
+        """ValueError, saying what is wrong and what is right, if the knob, called `name`, does not take the value."""
+        if not self._takes(value):
+            kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
+            raise ValueError(f"{name} is {value!r}{kind}: {self._expected} is expected. {self.help}")
+        if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
+            raise ValueError(f"{name} has {unknown[0]!r}, which does not exist: choose of {', '.join(self.names)}.")
 
-    def _holds(self, least: float, value: float) -> bool:
+    def _takes(self, value: object) -> bool:
+        """Whether it is of the knob's type and within its range."""
+        if self.names:
+            return isinstance(value, Collection) and not isinstance(value, str)
+        if self.least is None or isinstance(value, bool):
+            return self.least is None and isinstance(value, bool)
+        if value is None or not isinstance(value, (int, float)):
+            return value is None and self.optional
         most = math.inf if self.most is None else self.most
-        return least <= value <= most and not (self.whole and value % self.multiple)  # ∞ % 1 is NaN
+        return self.least <= value <= most and not (self.whole and value % self.multiple)  # ∞ % 1 is NaN
+
+    @property
+    def _expected(self) -> str:
+        if self.names:
+            return f'a list of names, such as ["{self.names[0]}"],'
+        if self.least is None:
+            return "yes or no (True, False)"
+        return number_expected(self.whole, self.least, self.most, self.multiple)
 
 
 def _knob(
@@ -75,14 +86,36 @@ def _knob(
 
 
 @dataclass(frozen=True)
-class Look:
+class _Knobs:
+    """What is checked when it is made."""
+
+    def __post_init__(self) -> None:
+        self.check(vars(self))
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any], called: Callable[[str], str] = str) -> None:
+        """Refuse values that cannot be.
+
+        Args:
+            values: of all its knobs, by name.
+            called: what the user calls a knob of this name.
+
+        Raises:
+            ValueError: a value off its scale, or values that exclude each other.
+        """
+        for name, knob in knobs_of(cls).items():
+            knob.check(called(name), values[name])
+
+
+@dataclass(frozen=True)
+class Look(_Knobs):
     """How pictures are painted.
 
     >>> Look(strength=0.8, calm=1).brush
     1.0
 
     Raises:
-        ValueError: a value is off its scale.
+        ValueError: a value is off its scale, or two values exclude each other.
     """
 
     strength: float = _knob(
@@ -97,7 +130,8 @@ class Look:
         metadata={
             "knob": Knob(
                 "The groups of layers that take the style: detail, colour, texture (Fig. 7 of the paper). If left out, "
-                "all three do."
+                "all three do.",
+                names=LAYERS,
             )
         },
     )
@@ -155,12 +189,16 @@ class Look:
         least=0, whole=True, multiple=4, optional=True,
     )  # fmt: skip
 
-    def __post_init__(self) -> None:
-        for name, knob in KNOBS.items():
-            if name != "layers":
-                knob.check(name, getattr(self, name))
-        if unknown := [layer for layer in self.layers if layer not in LAYERS]:
-            raise ValueError(f"there is no group of layers '{unknown[0]}': choose of {', '.join(LAYERS)}.")
+    @classmethod
+    def check(cls, values: Mapping[str, Any], called: Callable[[str], str] = str) -> None:
+        """As of all knobs; beside that, colours that are turned off are brought to no palette."""
+        super().check(values, called)
+        if values["palette"] and "colour" not in values["layers"]:
+            palette = called("palette")
+            raise ValueError(
+                f"{palette} is {values['palette']:g}, and colour is not among the {called('layers')}: {palette} brings "
+                f"the picture's colours to the painting's. Take {palette} 0, or turn colour on."
+            )
 
     @classmethod
     def of(cls, function: str, knobs: Mapping[str, object]) -> Look:
@@ -191,16 +229,12 @@ class Knobs(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Walk:
+class Walk(_Knobs):
     """How an animation goes from one style to another."""
 
     frames: int = _knob(48, "The number of frames.", least=2, most=4096, step=1, whole=True)
     smooth: bool = _knob(True, "Start and end slowly. Without it, every frame changes by the same amount.")
     there_and_back: bool = _knob(False, "Come back to the first style, for an endless loop.")
-
-    def __post_init__(self) -> None:
-        for name, knob in knobs_of(type(self)).items():
-            knob.check(name, getattr(self, name))
 
 
 def knobs_of(cls: type) -> dict[str, Knob]:
@@ -217,15 +251,21 @@ def default_of(cls: type, name: str) -> Any:
 KNOBS = knobs_of(Look)
 
 
-def known(function: str, given: Mapping[str, object], names: Mapping[str, object]) -> dict[str, Any]:
+def known(function: str, given: Mapping[str, object], names: Collection[str]) -> dict[str, Any]:
     """The options that were given, if there are options of these names.
 
     Raises:
-        TypeError: there is no option of that name; the message names the nearest one.
+        TypeError: there is no option of that name; the message names the nearest one, or for a knob the functions
+            that take it.
     """
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(names)}."
+            if name in KNOBS:
+                raise TypeError(
+                    f"{function} has no option '{name}', which is a knob of whole pictures: model.stylize(photograph, "
+                    f"painting, {name}=…) takes it, or, for tensors, zmnet_core.styling.paint.stylize_tensor(model, "
+                    f"photographs, style, Look({name}=…))."
+                )
+            hint = did_you_mean(name, names) or f"There are {', '.join(names)}."
             raise TypeError(f"{function} has no option '{name}'. {hint}")
     return dict(given)

@@ -24,8 +24,8 @@ from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
 from ..networks.typed import NamedModules
 from ..networks.vector_pnet import VectorPNet
 from ..signals.words import WordTable
-from .attributes import COLOURS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
-from .look import KNOBS
+from .attributes import COLOURS, READS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
+from .look import KNOBS, known
 from .style import Style
 
 
@@ -192,6 +192,7 @@ class StyleTransfer(nn.Module):
         strength: float = 1.0,
         statistics: Tensor | None = None,
         draft: int | None = None,
+        **other: object,
     ) -> Tensor | Self:
         """Stylise photographs.
 
@@ -213,7 +214,9 @@ class StyleTransfer(nn.Module):
         Raises:
             PictureError: the draft does not suit the pictures.
             WrongModelError: a draft is wanted, and the model has no reviser.
+            TypeError: there is no such option; for a knob of `Look` the message says which functions take it.
         """
+        known("apply", other, ("strength", "statistics", "draft"))
         if style is None:
             if not isinstance(contents, Tensor) and callable(contents):
                 return super().apply(contents)
@@ -276,6 +279,19 @@ class StyleTransfer(nn.Module):
             self._fingerprint = (version, digest.hexdigest())
         return self._fingerprint[1]
 
+    def __repr__(self) -> str:
+        """What the model is, in a few lines; its parts (`model.tnet`) show their layers."""
+        weight = self._parameter
+        lines = [f"{_size(self)}, {weight.dtype} on {weight.device}, fingerprint {self.fingerprint[:8]}"]
+        described = {name: value for name, value in self.config["pnet"].items() if name != "words"}
+        lines += [f"tnet: {self.config['tnet']}, {_size(self.tnet)}", f"pnet: {described}, {_size(self.pnet)}"]
+        lines += [f"reviser: {self.config['reviser']}, {_size(self.reviser)}"] if self.reviser else ["no reviser"]
+        for signal, pnet in self.vector_pnets.items():
+            count = sum(map(len, pnet.words.values()))
+            trained = f", trained on {count} words" if count else ""
+            lines.append(f"reads {READS[signal]} ({signal}){trained}")
+        return "\n".join([f"{type(self).__name__}(", *(f"  {line}" for line in lines), ")"])
+
     # Helpers -----------------------------------------------------------------------------------
 
     @property
@@ -336,11 +352,15 @@ class StyleTransfer(nn.Module):
         KNOBS["strength"].check("strength", strength)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
-        style = style.to(contents.device)
+        style = style.to(self._parameter.device)
         if strength != 1.0:
             own = self.encode_style(contents)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength)
         return style
+
+
+def _size(module: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in module.parameters()):,} parameters"
 
 
 def bare(module: nn.Module) -> nn.Module:

@@ -20,7 +20,7 @@ from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
 from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
 from ..images.resize import resized
-from ..images.transport import colour_quantiles, transported
+from ..images.transport import transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
@@ -63,36 +63,27 @@ def stylize_tensor(
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
-    recoloured = look.palette and "colour" in look.layers
-    colours = _colours(contents, style, look.strength) if recoloured else None  # refused before anything is painted
-    stylised = _within_memory(model, contents, style, look.strength, way, step)
-    if colours is not None:
-        stylised = transported(stylised, colours, look.palette)
+    if look.palette and style.colours is None:  # refused before anything is painted
+        raise WrongModelError(
+            f"palette goes by a painting's colours, and {style.colourless or style.label} has none: a style of words "
+            "never has, nor one that an older version encoded, nor one of `only` without colour. Encode the painting "
+            "again, or leave palette at 0."
+        )
+    style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
+    stylised = _within_memory(model, contents, style, way, step)
+    if look.palette and style.colours is not None:
+        stylised = transported(stylised, style.colours, look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)
 
 
-def _colours(contents: Tensor, style: Style, strength: float) -> Tensor:
-    """The quantiles that the picture's colours are brought to: between the photograph's own and the style's."""
-    if style.colours is None:
-        raise WrongModelError(
-            f"palette goes by a painting's colours, and {style!r} has none: it was made of words, mixed with such a "
-            "style, or encoded by an older version. Encode the painting again, or leave palette at 0."
-        )
-    if strength >= 1:  # beyond the style there are no colours to go to
-        return style.colours
-    return torch.lerp(colour_quantiles(contents).to(style.colours), style.colours, strength)
-
-
-def _within_memory(
-    model: StyleTransfer, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
-) -> Tensor:
+def _within_memory(model: StyleTransfer, contents: Tensor, style: Style, way: Plan, step: Callable[[], None]) -> Tensor:
     """Painted, and brought to the picture's size, in tiles that memory suffices for."""
     while True:
         try:
-            return _paint(model, contents, style, strength, way, step)
+            return _paint(model, contents, style, way, step)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -107,15 +98,12 @@ def _within_memory(
         way = smaller
 
 
-def _paint(
-    model: StyleTransfer, contents: Tensor, style: Style, strength: float, way: Plan, step: Callable[[], None]
-) -> Tensor:
+def _paint(model: StyleTransfer, contents: Tensor, style: Style, way: Plan, step: Callable[[], None]) -> Tensor:
     canvas = resized(contents, way.canvas)
     if not way.revised:
-        painted = _in_tiles(model, canvas, style, strength, way.tile, step)
+        painted = _in_tiles(model, canvas, style, way.tile, step)
         return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
-    style = model.style_for(small_copy(contents), style, strength)
-    draft = _in_tiles(model, canvas, style, 1.0, automatic_tile(*way.canvas))
+    draft = _in_tiles(model, canvas, style, automatic_tile(*way.canvas))
     if way.steps == 1:
         picture = model.revise(draft, contents, canvas, style)
         step()
@@ -127,19 +115,16 @@ def _in_tiles(
     model: StyleTransfer,
     contents: Tensor,
     style: Style,
-    strength: float,
     tile: int,
     step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """`model.apply` without drafts."""
     height, width = contents.shape[-2:]
     if tile == 0 or count_tiles(height, width, tile) == 1:
-        stylised = model.apply(contents, style, strength, draft=0)
+        stylised = model.apply(contents, style, draft=0)
         step()
         return stylised
-    small = small_copy(contents)
-    style = model.style_for(small, style, strength)
-    statistics = model.measure(small, style, draft=0)
+    statistics = model.measure(small_copy(contents), style, draft=0)
     return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
 
 
@@ -264,7 +249,7 @@ def frames(
         raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
     if set(look.layers) != set(LAYERS):
         start, end = start.only(*look.layers), end.only(*look.layers)
-        look = replace(look, layers=LAYERS, palette=look.palette if "colour" in look.layers else 0)
+        look = replace(look, layers=LAYERS)
     if look.strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
         start, end = (model.style_for(small_copy(contents), style, look.strength) for style in (start, end))
         look = replace(look, strength=1.0)

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import WrongModelError
+from ..errors import WrongModelError, in_words
 from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
@@ -36,6 +36,7 @@ class Style:
         name: what the style was made of, for people to read.
         colours: [N, PASSES, 3, KNOTS], `images.transport.colour_quantiles` of the paintings, for the knob `palette`;
             None if the style was made of words, or mixed with one that has none.
+        colourless: of a mixture without colours, the name of the style in it that has none, for people to read.
     """
 
     values: Tensor
@@ -43,6 +44,7 @@ class Style:
     fingerprint: str
     name: str = ""
     colours: Tensor | None = None
+    colourless: str = ""
 
     def __post_init__(self) -> None:
         channels = sum(site.channels for site in self.sites)
@@ -59,6 +61,11 @@ class Style:
     def __getitem__(self, index: int | slice) -> Style:
         """The index-th style of several, still as a `Style`."""
         return self._each(lambda own: own[index] if isinstance(index, slice) else own[index][None])
+
+    @property
+    def label(self) -> str:
+        """Its name in quotes, for messages; of one without a name what there is to say of it."""
+        return f"'{self.name}'" if self.name else repr(self)
 
     def __repr__(self) -> str:
         name = f"'{self.name}', " if self.name else ""
@@ -85,11 +92,11 @@ class Style:
     def _each(self, change: Callable[..., Tensor], *others: Style) -> Style:
         """Values and colours changed in one way, with those of other styles; no colours where one has none."""
         values = change(self.values, *(other.values.to(self.values) for other in others))
-        colours = None
-        if self.colours is not None:
-            theirs = [other.colours.to(self.colours) for other in others if other.colours is not None]
-            colours = change(self.colours, *theirs) if len(theirs) == len(others) else None
-        return replace(self, values=values, colours=colours)
+        colours = [style.colours for style in (self, *others) if style.colours is not None]
+        if lacking := [style for style in (self, *others) if style.colours is None]:
+            name = lacking[0].colourless or lacking[0].label
+            return replace(self, values=values, colours=None, colourless=name)
+        return replace(self, values=values, colours=change(*(each.to(colours[0]) for each in colours)))
 
     def towards(self, other: Style, share: float) -> Style:
         """The style at `share` (0..1) of the way to another style of the same model; it keeps this one's name."""
@@ -120,9 +127,12 @@ class Style:
     def walk(self, start: Style, strength: float) -> Style:
         """The style at `strength` on the line from `start` (0) through this one (1).
 
-        With the photograph's own style as start this is the strength of a stylisation.
+        With the photograph's own style as start this is the strength of a stylisation. Beyond this style there are no
+        colours to go to: they stay its own.
         """
-        return replace(start * (1.0 - strength) + self * strength, name=f"{self.name} × {strength:g}".strip())
+        walked = start * (1.0 - strength) + self * strength
+        colours = self.colours if strength > 1 else walked.colours
+        return replace(walked, name=f"{self.name} × {strength:g}".strip(), colours=colours)
 
     def only(self, *groups: str) -> Style:
         """Keep the layer groups that are named and turn the others off (Fig. 7 of the paper).
@@ -173,6 +183,7 @@ class Style:
             "fingerprint": self.fingerprint,
             "name": self.name,
             "sites": json.dumps([list(site) for site in self.sites]),
+            "colourless": self.colourless,
         }
         tensors = {"values": self.values.float()}
         if self.colours is not None:
@@ -186,13 +197,13 @@ class Style:
 
         Raises:
             FileNotFoundError: there is no such file.
-            WrongModelError: the file is not a style, is damaged, or has a newer schema.
+            WrongModelError: the file cannot be read, is not a style, is damaged, or has a newer schema.
         """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"there is no style file '{path}'.")
         try:
-            with safe_open(path, framework="pt") as file:
+            with open(path, "rb"), safe_open(path, framework="pt") as file:  # the latter hides why a file does not open
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
@@ -202,7 +213,16 @@ class Style:
                     )
                 sites = tuple(Site(*entry) for entry in json.loads(metadata["sites"]))
                 colours = file.get_tensor("colours") if "colours" in file.keys() else None
-                return cls(file.get_tensor("values"), sites, metadata["fingerprint"], metadata.get("name", ""), colours)
+                return cls(
+                    file.get_tensor("values"),
+                    sites,
+                    metadata["fingerprint"],
+                    metadata.get("name", ""),
+                    colours,
+                    metadata.get("colourless", ""),
+                )
+        except OSError as error:
+            raise WrongModelError(f"'{path}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:
             raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
         except (KeyError, TypeError, ValueError) as error:

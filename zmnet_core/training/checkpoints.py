@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from ..errors import TrainingError
+from ..errors import TrainingError, in_words
 from ..files import half, write_json, write_tensors
 from ..hub.locate import CONFIG, WEIGHTS
 from ..model import ZMNet
@@ -96,8 +96,9 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    said = cause.strerror if isinstance(cause, OSError) else None
-    return said or (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(cause, OSError) and cause.strerror:
+        return in_words(cause)
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:

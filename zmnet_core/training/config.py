@@ -19,9 +19,10 @@ from typing import Annotated
 
 import typer
 import yaml
+from typer.core import TyperCommand
 
 from ..data.sources import FORMS
-from ..errors import TrainingError
+from ..errors import TrainingError, did_you_mean, in_words
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from ..networks.pnet import IMAGE_KINDS, PNetConfig
 from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser, ReviserOptions
@@ -389,7 +390,7 @@ def parse(arguments: list[str] | None = None) -> TrainingConfig:
     """
     found: list[TrainingConfig] = []
     try:
-        command_line(training_command(found.append))(arguments)
+        command_line(training_command(found.append), cls=TyperCommand)(arguments)
     except SystemExit:  # how typer ends any command
         if not found:
             raise
@@ -399,32 +400,51 @@ def parse(arguments: list[str] | None = None) -> TrainingConfig:
 def _read(path: Path, hints: dict[str, typing.Any]) -> dict[str, object]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"--config '{path}' cannot be read: {error}.") from error
+    except OSError as error:
+        raise TrainingError(f"--config '{path}' cannot be read: {in_words(error)}.") from error
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"--config '{path}' is not UTF-8 text.") from error
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise TrainingError(f"'{path}'{where}: not YAML: {problem or error}.") from error
     if not isinstance(content, dict):
         raise TrainingError(f"'{path}' must hold lines of the form `option: value`.")
-    unknown = set(content) - set(hints)
-    if unknown:
-        raise TrainingError(f"'{path}' has options that do not exist: {', '.join(sorted(map(str, unknown)))}.")
-    options = {}
-    for name, value in content.items():
+    names = {str(key): str(key).replace("-", "_") for key in content}  # flags may be written in both ways as well
+    if unknown := [key for key, name in names.items() if name not in hints]:
+        listed = ", ".join(key + did_you_mean(names[key], hints, " (did you mean {}?)") for key in unknown)
+        raise TrainingError(
+            f"'{path}' has options that do not exist: {listed}. `zmnet train --help` lists those there are."
+        )
+    options: dict[str, object] = {}
+    for (key, name), value in zip(names.items(), content.values()):
+        if name in options:
+            raise TrainingError(f"'{path}' has {name} twice.")
         try:
-            options[name] = None if value is None else _converted(value, _plain(hints[name]))
-        except (TypeError, ValueError) as error:
-            raise TrainingError(f"'{path}': {name} cannot be {value!r}: {error}.") from error
+            options[name] = _converted(value, hints[name])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TrainingError(
+                f"'{path}': {key} is {value!r}; {EXPECTED[_plain(hints[name])]} is expected."
+            ) from error
     return options
 
 
-def _converted(value: typing.Any, kind: type) -> object:
-    """A YAML value in an option's type; PyYAML takes `1e-4` for text."""
-    if isinstance(value, bool) != (kind is bool):
-        raise TypeError(f"{'true or false' if kind is bool else 'a value'} is expected")
+EXPECTED = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _converted(value: typing.Any, hint: typing.Any) -> object:
+    """A YAML value in an option's type; PyYAML takes `1e-4` for text.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it cannot be.
+    """
+    kind = _plain(hint)
+    if value is None and kind is not hint:
+        return None
+    if value is None or isinstance(value, (list, dict)) or isinstance(value, bool) != (kind is bool):
+        raise TypeError
     if kind is int and int(value) != float(value):
-        raise ValueError("a whole number is expected")
+        raise ValueError
     return kind(value)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from ..errors import TrainingError
+from ..errors import TrainingError, in_words
 from ..files import replacing
 from ..hub.locate import CONFIG, WEIGHTS
 from ..model import ZMNet
@@ -46,7 +46,7 @@ class Export:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            what = "is a file" if folder.is_file() else f"cannot be made ({error.strerror})"
+            what = "is a file" if folder.is_file() else f"cannot be made ({in_words(error)})"
             raise TrainingError(f"--export_dir '{folder}' {what}: name a folder that can be written.") from error
         self.lock = FolderLock(folder, "--export_dir") if self.apart else None
         for path in map(Path, (CONFIG, WEIGHTS, LOG, GRID)):  # what a run that was killed had begun to write

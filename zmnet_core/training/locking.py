@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from ..errors import TrainingError
+from ..errors import TrainingError, in_words
 
 if sys.platform == "win32":  # whose locks are the C library's, of one byte
     import msvcrt
@@ -42,7 +42,7 @@ class FolderLock:
             self._file = open(path, "a+b")
         except OSError as error:
             raise TrainingError(
-                f"{option} '{folder}' cannot be written ({error.strerror}): choose a folder that can."
+                f"{option} '{folder}' cannot be written ({in_words(error)}): choose a folder that can."
             ) from error
         try:
             self._take()

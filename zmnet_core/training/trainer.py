@@ -30,7 +30,7 @@ from ..data.pictures import Pictures, split
 from ..data.sampling import Share
 from ..data.sources import PictureFile, Shard
 from ..data.streams import ContentStream, split_shards
-from ..errors import TrainingError
+from ..errors import TrainingError, in_words
 from ..evaluation.judge import Judge
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
@@ -77,14 +77,15 @@ def build_model(config: TrainingConfig) -> ZMNet:
             model = _with_parts(model, wanted)
         return model.train()
     tnet, pnet = config.networks()
-    if pnet["kind"] != "vgg":
-        return ZMNet(tnet, pnet)
-    vgg = load_vgg16()
-    if vgg.width != WIDTH:
-        pnet["vgg_width"] = vgg.width
+    weights: dict[str, Tensor] = {}
+    if pnet["kind"] == "vgg":
+        vgg = load_vgg16()
+        weights = vgg.state_dict()
+        if vgg.width != WIDTH:
+            pnet["vgg_width"] = vgg.width
     model = ZMNet(tnet, pnet)
-    weights = vgg.state_dict()
-    model.pnet.vgg.load_state_dict({name: weights[name] for name in model.pnet.vgg.state_dict()})
+    if isinstance(model.pnet, VGGPNet):
+        model.pnet.vgg.load_state_dict({name: weights[name] for name in model.pnet.vgg.state_dict()})
     return model
 
 
@@ -127,7 +128,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            raise TrainingError(f"{error}. {last_good(trainer.folder)}") from error
+            raise TrainingError(f"{in_words(error)}. {last_good(trainer.folder)}") from error
         finally:
             trainer.close()
         accelerator, folder = trainer.accelerator, trainer.folder
@@ -141,14 +142,13 @@ class Trainer:
     """One training run on this process: what it is made of, one step, the loop."""
 
     def __init__(self, config: TrainingConfig, budget: TimeBudget | None = None):
-        self.config, self.budget = config, budget or TimeBudget(None)
-        self.folder = Path(config.output_dir)
+        budget = budget or TimeBudget(None)
+        self.config, self.budget, self.folder = config, budget, Path(config.output_dir)
         self.accelerator = accelerator = make_accelerator(config)
-        self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
         set_seed(config.seed)
         if accelerator.device.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32
-        self.budget.doing = "listing pictures"
+        budget.doing = "listing pictures"
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
             source = config.content_dir, config.validation_content_dir, "--content_dir", config.image_column
             shards: list[Shard] = []
@@ -163,12 +163,7 @@ class Trainer:
         self.shards, self.photographs, self.paintings = shards, contents, paintings
         self.held_out = held_out_contents, held_out_paintings
 
-        if checkpoints(self.folder) and not config.resume_from_checkpoint:
-            raise TrainingError(
-                f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
-                "--resume_from_checkpoint latest, or choose another --output_dir."
-            )
-        self.budget.doing = "loading the model"
+        budget.doing = "loading the model"
         self.model = build_model(config)
         unfreeze(self.model, config.reviser_width > 0)
         least, most = config.style_sides
@@ -176,6 +171,17 @@ class Trainer:
             raise TrainingError(
                 "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
                 "--styles_per_batch 1 is needed, or --pnet vgg."
+            )
+        budget.doing = "loading the loss network"
+        self.vgg = load_vgg16()
+        self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
+
+        # Nothing is missing: from here on the run's folder is written.
+        self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
+        if checkpoints(self.folder) and not config.resume_from_checkpoint:
+            raise TrainingError(
+                f"'{self.folder}' holds the checkpoints of an earlier run: go on with it by "
+                "--resume_from_checkpoint latest, or choose another --output_dir."
             )
         self.model.to(accelerator.device)
         self.average = MovingAverage(self.model, config.ema_decay)
@@ -195,24 +201,20 @@ class Trainer:
             name = begin_records(self.folder, config, self.start, accelerator.num_processes, counts)
             self.export = Export(self.folder, Path(config.export_folder), config.export_every, name, self.start)
             self._export(self.start)  # what the run starts from: whatever happens now, there is a model that loads
-            self.budget.guess("checkpoint", 8 * self.budget.cost("export"))  # unrounded, averaged, two moments
+            budget.guess("checkpoint", 8 * budget.cost("export"))  # unrounded, averaged, two moments
 
     def prepare(self) -> None:
-        """What takes time before the first step: the loss network, pictures, looks at paintings, compiling, and
-        validation's pairs.
-        """
+        """What takes time before the first step: pictures, looks at paintings, compiling, and validation's pairs."""
         config, accelerator, budget = self.config, self.accelerator, self.budget
-        budget.doing = "loading the loss network"
-        vgg = load_vgg16().to(accelerator.device)
+        vgg, teacher = self.vgg.to(accelerator.device), self.teacher
         half = HALF.get(config.mixed_precision)
         judge = Judge(copy.deepcopy(vgg) if half else vgg)  # in full precision, whatever the loss has
         if half:
             vgg.cast(half)
         self.perceptual = PerceptualLoss(vgg, config.loss_config(), config.gradient_checkpointing)
         self.perceptual.to(accelerator.device)
-        teacher = None
-        if config.teacher:
-            teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None).to(accelerator.device)
+        if teacher:
+            teacher.to(accelerator.device)
         revising = config.reviser_width > 0
         self.objective: Objective | RevisionObjective = (
             RevisionObjective(config, self.perceptual) if revising else Objective(config, self.perceptual, teacher)
@@ -279,7 +281,7 @@ class Trainer:
     def run(self, stop: StopSignal) -> None:
         """All steps that are left or that there is time for, then the model."""
         late, _ = agreed(self.accelerator, not self.budget.allows("export", self.end), 0.0)
-        if late:
+        if late or self.start >= self.config.max_train_steps:
             self._tell(self.start, stop)
         else:
             self.budget.secure()
@@ -353,8 +355,14 @@ class Trainer:
         return last
 
     def _tell(self, done: int, stop: StopSignal) -> None:
-        """Why the run ends before its last step, and how to go on."""
-        if done >= self.config.max_train_steps or not self.accelerator.is_main_process:
+        """Why the run ends before its last step or without one, and how to go on."""
+        if not self.accelerator.is_main_process:
+            return
+        if done >= self.config.max_train_steps:
+            if done == self.start:
+                logger.warning(
+                    "'%s' is complete: %d steps are done. To go on, raise --max_train_steps", self.folder, done
+                )
             return
         if done == self.start and not stop.wanted:
             logger.warning("%s. '%s' holds what it starts from", self.budget.too_short(self.end), self.export.folder)

@@ -1,0 +1,150 @@
+"""What the commands refuse before they begin: files that are not there, places that cannot be written, weights and
+words that mean nothing. Nothing heavy is imported, so that a slip of the pen is answered at once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+
+from ..errors import PictureError
+from ..images.formats import SUFFIXES, WRITABLE, find_pictures
+from ..signals.mixtures import check_sum, parse_mixture
+
+STYLE_FILE = ".safetensors"
+
+
+def check_attributes(texts: Iterable[str]) -> None:
+    """Refuse what is written wrong."""
+    for text in texts:
+        parse_mixture(text)
+
+
+def is_file(text: str) -> bool:
+    """Does it mean a painting or a style file, not words?"""
+    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, STYLE_FILE)
+
+
+def check_there(file: Path, what: str = "picture") -> None:
+    """Refuse a file that is not there, a folder, or one that may not be read."""
+    if file.is_dir():
+        raise PictureError(f"'{file}' is a folder, and a file is expected ({what}).")
+    if not file.exists():
+        raise PictureError(f"there is no {what} '{file}'.")
+    if not os.access(file, os.R_OK):
+        raise PictureError(f"'{file}' cannot be read: you do not have the permission.")
+
+
+def check_styles(files: Iterable[Path]) -> None:
+    """Refuse paintings and style files that are not there."""
+    for file in files:
+        if not file.suffix and not file.exists():
+            raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
+        check_there(file, "style file" if file.suffix == STYLE_FILE else "picture")
+
+
+def check_signals(texts: Iterable[str]) -> None:
+    """Refuse words that are written wrong, and paintings and style files that are not there."""
+    for text in texts:
+        if is_file(text):
+            check_styles([Path(text)])
+        else:
+            check_attributes([text])
+
+
+def weights_of(blend: str | None, count: int) -> list[float] | None:
+    """The weights "0.7,0.3" of so many styles; None if they are left out.
+
+    Raises:
+        typer.BadParameter: they are no weights of these styles.
+    """
+    if not blend:
+        return None
+    try:
+        weights = [float(part) for part in blend.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"'{blend}' is not a list of numbers such as 0.7,0.3", param_hint="--blend") from None
+    problem = None
+    if not all(math.isfinite(weight) for weight in weights):
+        problem = f"'{blend}' holds a number that is not finite"
+    elif len(weights) != count:
+        problem = f"{len(weights)} weights for {count} styles"
+    elif abs(sum(weights)) < 1e-6:
+        problem = "the weights sum to zero"
+    if problem:
+        raise typer.BadParameter(problem, param_hint="--blend")
+    try:
+        check_sum(weights)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--blend") from None
+    return weights
+
+
+def check_place(output: Path, suffixes: Iterable[str] = ()) -> None:
+    """Refuse a file that cannot be written: a folder, below a file, where nothing may be written, of another suffix."""
+    if (endings := tuple(suffixes)) and output.suffix.lower() not in endings:
+        raise PictureError(f"-o '{output}': the file ends in {', '.join(endings)}.")
+    if output.is_dir():
+        raise PictureError(f"-o '{output}' is a folder: name a file in it.")
+    check_folder(output.parent, f"-o '{output}'")
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Refuse a folder that cannot be made or written."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise PictureError(f"{what}: '{there}' is a file, and a folder is needed there. Name another place.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PictureError(f"{what}: you may not write into '{there}'. Name another place.")
+
+
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+    """Where each photograph's result goes; nothing may land on an input or on another result.
+
+    Inputs are the photographs and the files in `keep`.
+
+    Raises:
+        PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
+    """
+    found = [
+        (file, file.relative_to(given) if given.is_dir() else Path(file.name))
+        for given in contents
+        for file in find_pictures(given)
+    ]
+    if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
+        check_place(output)
+        jobs = [(found[0][0], output)]
+    elif output.suffix and not output.is_dir():
+        if output.suffix.lower() not in WRITABLE and len(found) == 1:
+            wanted = "a file ends in " + ", ".join(WRITABLE)
+        elif len(found) == 1:
+            wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
+        else:
+            wanted = f"{len(found)} photographs need a folder"
+        raise PictureError(f"-o '{output}': {wanted}.")
+    else:
+        check_folder(output, f"-o '{output}'")
+        jobs = []
+        for file, name in found:
+            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
+    inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
+    taken: dict[Path, Path] = {}
+    for file, target in jobs:
+        place = target.resolve()
+        if place in inputs:
+            raise PictureError(
+                f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
+            )
+        if place in taken:
+            if taken[place].resolve() == file.resolve():
+                raise PictureError(f"'{file}' is named twice.")
+            raise PictureError(
+                f"'{taken[place]}' and '{file}' would both be written to '{target}': rename one, or stylise them one "
+                "after the other into different folders."
+            )
+        taken[place] = file
+    return jobs
