@@ -52,6 +52,16 @@ def data_at(place: str) -> Path:
     pytest.skip(reason)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: one more than there are processors, since some tests wait for a clock or a socket."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked slow come first: one at the end would keep a single processor busy while the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing is kept in the user's cache folder."""

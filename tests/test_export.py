@@ -242,7 +242,7 @@ def test_a_run_that_is_killed_leaves_an_export_that_loads(make_config, tmp_path,
             if (out / "model.safetensors").is_file() and (out / "model.safetensors").stat().st_mtime > newest:
                 break
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 6))
+        time.sleep(moments.uniform(0, 2))
         process.kill()
         _, errors = process.communicate()
         assert process.returncode == -9, errors[-2000:]

@@ -153,8 +153,10 @@ def compile_with(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [PLAIN, BOLD], ids=["plain", "bold"])
-def test_steps_of_paintings_and_of_photographs_as_their_own_style_are_one_graph(make_trainer, compile_with, options):
+@pytest.mark.parametrize("options, backend", [(PLAIN, "eager"), (BOLD, "aot_eager")], ids=["plain", "bold"])
+def test_steps_of_paintings_and_of_photographs_as_their_own_style_are_one_graph(
+    make_trainer, compile_with, options, backend
+):
     """One graph for all steps, whose loss and gradient are those of a step that is not compiled."""
 
     def first_step(trainer):
@@ -162,7 +164,7 @@ def test_steps_of_paintings_and_of_photographs_as_their_own_style_are_one_graph(
         return log["loss"], torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None])
 
     loss, gradient = first_step(make_trainer(**options))
-    counter = CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend(backend)
     compile_with(counter)
     trainer = make_trainer(compile=True, **options)
     assert trainer.loss_of_step is not trainer.objective

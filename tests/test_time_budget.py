@@ -169,7 +169,7 @@ def quick_start():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("minutes", [float(m) for m in os.environ.get("ZMNET_BUDGETS", "0.5").split(",")])
+@pytest.mark.parametrize("minutes", [float(m) for m in os.environ.get("ZMNET_BUDGETS", "0.3").split(",")])
 @pytest.mark.usefixtures("quick_start")
 def test_a_run_has_ended_with_all_its_files_before_its_budget_is_over(make_config, tmp_path, random_vgg_file, minutes):  # noqa: F811
     """ZMNET_BUDGETS=1,1,2,4 tries these, too."""
