@@ -164,7 +164,7 @@ def test_a_model_of_pictures_is_taught_words_and_palettes(tmp_path, data, make_m
     model = make_model()
     model.save_pretrained(tmp_path / "model")
     before = (tmp_path / "model" / "model.safetensors").read_bytes()
-    options = ["--model", tmp_path / "model", "--data", data, "--size", 8, "--width", 8, "--steps", 120, "--most", 2]
+    options = ["--model", tmp_path / "model", "--data", data, "--size", 8, "--width", 8, "--steps", 60, "--most", 2]
     options += [
         "--cache",
         tmp_path / "cache",

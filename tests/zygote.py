@@ -12,6 +12,7 @@ message with three file descriptors: for the standard output, the errors, and a 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -126,6 +127,8 @@ def run(request: dict) -> None:
 if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.collect()
+    gc.freeze()  # else every fork goes through all that is loaded once more as it ends, which takes longer than its work
     asked = socket.socket(fileno=int(sys.argv[1]))
     asked.send(b"r")
     if (request := serve(asked)) is not None:
