@@ -171,7 +171,7 @@ def test_less_of_some_words_in_a_picture_of_colours(full_model, table):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("", "there is no attribute"),
+        ("", "no attribute was given"),
         ("nan night", "weight of 'night' is nan"),
         ("night + -1 noon", "sum to 0, "),
         ("nigth", "'nigth' is not in the vocabulary, which has 5 words; the nearest known are 'night'"),

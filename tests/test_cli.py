@@ -212,7 +212,7 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--strength", "a", "--strength", "b"], "'--strength': a number from 0 to 1.5 is expected."),
         (["--style_size", "7"], "'--style_size': '7' is not a whole number from 16 to 4096."),
         (["--style-size", "7.5"], "'--style-size': '7.5' is not a whole number from 16 to 4096."),
-        (["--layers", "sky"], "--layers has 'sky', which does not exist: choose of detail, colour, texture."),
+        (["--layers", "sky"], "--layers has 'sky', which does not exist: choose from detail, colour, texture."),
         (["--layers", ""], "--layers has ''"),
         (["--layers", "detail", "--palette", "1"], "--palette is 1, and colour is not among the --layers"),
         (["--tile", "30"], "--tile is 30: a multiple of 4 from 0 on is expected."),

@@ -190,7 +190,7 @@ def test_an_export_folder_that_is_a_file_is_refused(make_config, tmp_path):  # n
 
 @pytest.mark.parametrize("seconds", [-1, float("nan")])
 def test_an_interval_that_is_no_time_is_refused(make_config, tmp_path, seconds):  # noqa: F811
-    with pytest.raises(TrainingError, match="--export_every .* is no time"):
+    with pytest.raises(TrainingError, match="--export_every .* cannot be: it is a number of seconds"):
         train(make_config(tmp_path, export_every=seconds))
 
 

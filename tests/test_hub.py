@@ -555,7 +555,7 @@ def test_hub_with_trouble_does_not_keep_a_cached_model_from_loading(hub, client,
     for trouble in ({"fail_with": 500}, {"portal": True}):
         hub.fail_with, hub.portal = trouble.get("fail_with"), trouble.get("portal", False)
         assert client(load, "org/model", cache_dir=tmp_path) == picture(model)
-        with pytest.raises(WeightsNotFoundError, match="answered 500|what answers is no Hugging Face Hub"):
+        with pytest.raises(WeightsNotFoundError, match="answered 500|what answers is not the Hugging Face Hub"):
             client(load, "org/model", cache_dir=tmp_path, force_download=True)
 
 

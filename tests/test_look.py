@@ -45,7 +45,7 @@ def test_what_is_whole_or_a_multiple_is_checked():
 
 def test_layers_are_known_by_name():
     assert Look(layers=("colour",)).layers == ("colour",)
-    with pytest.raises(ValueError, match="layers has 'color', which does not exist: choose of detail, colour, texture"):
+    with pytest.raises(ValueError, match="layers has 'color', which does not exist: choose from detail, colour"):
         Look(layers=("color",))
     for lone in ("detail", 3, None):
         with pytest.raises(ValueError, match=f'^layers is {lone!r}.*: a list of names, such as ."detail".'):

@@ -187,7 +187,7 @@ def test_encode_equals_the_library(carried, loaded, painting):
 def test_words_are_refused_by_a_model_of_pictures(nodes, loaded):
     with pytest.raises(WrongModelError, match="guided by pictures .*kind 'conv'.*words"):
         nodes.ZMNetEncodeAttribute.execute(loaded, "0.5 morning + 0.5 night")
-    with pytest.raises(ValueError, match="there is no attribute"):
+    with pytest.raises(ValueError, match="no attribute was given"):
         nodes.ZMNetEncodeAttribute.execute(loaded, " ")
 
 

@@ -143,7 +143,7 @@ def test_an_output_that_cannot_be_written_is_told_in_a_line(folders, place):
     "options, message",
     [
         (("--max_mib", "0.02"), "--max_mib 0.02 is too small for"),
-        (("--max_mib", "nan"), "is no size"),
+        (("--max_mib", "nan"), "cannot be: it is a number of MiB"),
         ((), "is there"),
     ],
 )

@@ -75,8 +75,8 @@ def test_any_text_gives_a_mixture_or_a_clear_error(text):
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("", "there is no attribute"),
-        ("  ", "there is no attribute"),
+        ("", "no attribute was given"),
+        ("  ", "no attribute was given"),
         ("0.5", "has no word"),
         ("morning +", "has no word"),
         ("nan morning", "weight of 'morning' is nan"),

@@ -132,7 +132,7 @@ def test_a_resumed_run_comes_down_again_by_the_end_of_its_budget(make_config, tm
 
 @pytest.mark.parametrize("minutes", [-1, float("nan"), float("inf")])
 def test_a_budget_that_is_no_time_is_refused(make_config, tmp_path, minutes):  # noqa: F811
-    with pytest.raises(TrainingError, match=r"--time_budget .* is no time: minutes, or 0 for no budget"):
+    with pytest.raises(TrainingError, match=r"--time_budget .* cannot be: give minutes, or 0"):
         train(make_config(tmp_path, time_budget=minutes))
 
 

@@ -634,7 +634,7 @@ def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_co
     [
         ({"train_batch_size": 4, "styles_per_batch": 3}, "--styles_per_batch 3 does not divide --train_batch_size 4"),
         ({"pnet": "vgg", "pnet_taps": "relu1_2,relu9"}, "--pnet_taps 'relu9': VGG-16 has relu1_1, "),
-        ({"pnet_taps": "relu1_2"}, "--pnet_taps are of a vgg PNet; --pnet conv has none"),
+        ({"pnet_taps": "relu1_2"}, "--pnet_taps needs a vgg PNet: --pnet conv has none"),
         ({"style_scales": "1,x"}, "--style_scales 1,x: whole numbers from 1 on, such as 1,2,4"),
         ({"style_scales": "0"}, "--style_scales 0: whole numbers from 1 on"),
         ({"style_scales": "1,8"}, "at 1/8 of --resolution 64 nothing is left to compare; 4 is the most"),
@@ -648,7 +648,7 @@ def test_folder_that_is_no_checkpoint_is_refused_listing_those_there_are(make_co
         ({"style_resolution": 0}, "--style_resolution 0 is too small"),
         ({"style_resolution": 128, "style_resolution_max": 100}, "--style_resolution_max 100 is below"),
         ({"styles_per_batch": 2, "style_resolution_max": 100}, "--style_resolution_max: .* one size"),
-        ({"learning_rate": -1.0}, "--learning_rate -1.0 is no rate"),
+        ({"learning_rate": -1.0}, "--learning_rate -1.0 cannot be: it is a number from 0 on"),
         ({"styles_per_batch": 0}, "--styles_per_batch"),
         ({"train_batch_size": 0}, "--train_batch_size"),
         ({"logging_steps": 0}, "--logging_steps"),

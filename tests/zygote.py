@@ -128,7 +128,7 @@ if __name__ == "__main__":
     for library in LIBRARIES:
         importlib.import_module(library)
     gc.collect()
-    gc.freeze()  # else every fork goes through all that is loaded once more as it ends, which takes longer than its work
+    gc.freeze()  # else every fork goes through all that is loaded once more as it ends: longer than its work takes
     asked = socket.socket(fileno=int(sys.argv[1]))
     asked.send(b"r")
     if (request := serve(asked)) is not None:

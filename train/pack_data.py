@@ -107,7 +107,7 @@ def pack_data(
 ) -> None:
     """Pack photographs and paintings into shards of a given size."""
     if not max_mib > 0:
-        raise TrainingError(f"--max_mib {max_mib} is no size: MiB, more than 0.")
+        raise TrainingError(f"--max_mib {max_mib} cannot be: it is a number of MiB above 0.")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise TrainingError(f"'{output}' is there already: name a new folder, or take that one away.")
     try:

@@ -33,7 +33,7 @@ def data_folder(given: Path | None = None, *needed: str) -> Path:
         raise DataNotFoundError(
             "this needs pictures, and no folder of them is named. Give the folder that holds "
             f"{', '.join(needed) or 'content and styles'} by --data, or its parent by the environment variable "
-            "ZMNET_DATA. What belongs into it: docs/evaluation.md."
+            "ZMNET_DATA. docs/evaluation.md says what the folder holds."
         )
     if missing := [name for name in needed if not (folder / name).exists()]:
         raise DataNotFoundError(

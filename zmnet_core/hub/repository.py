@@ -161,7 +161,7 @@ class Repository:
         except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled) as error:
             return error
         except ValueError:  # no JSON
-            return _Unreachable("what answers is no Hugging Face Hub: a log-in page?")
+            return _Unreachable("what answers is not the Hugging Face Hub; is it a log-in page?")
         except Exception as error:  # of httpx or of requests, by huggingface_hub's version
             return _Unreachable(f"{type(error).__name__}: {_short(error)}")
         return None

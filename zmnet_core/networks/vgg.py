@@ -54,7 +54,7 @@ class VGG(nn.Module):
     def __init__(self, last: str = "relu4_3", width: int = WIDTH):
         super().__init__()
         if width < 1:
-            raise ValueError(f"{self.name} of width {width}: 1 at least, and {WIDTH} in the paper.")
+            raise ValueError(f"{self.name} of width {width} cannot be: it is at least 1, and {WIDTH} in the paper.")
         names = [entry[0] for entry in self.plan if entry is not None]
         if last not in names:
             raise ValueError(f"{self.name} has no layer '{last}' here; choose one of {', '.join(names)}.")

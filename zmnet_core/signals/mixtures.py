@@ -53,7 +53,7 @@ def parse_mixture(text: str) -> list[tuple[str, float]]:
             weights that `check_weights` refuses.
     """
     if not text.strip():
-        raise SignalError(f"there is no attribute: {EXAMPLE}.")
+        raise SignalError(f"no attribute was given: {EXAMPLE}.")
     joined = _MINUS.sub("+-", _EXPONENT.sub(r"\1", text))
     terms = [_parse_term(" ".join(term.split()), text.strip()) for term in joined.split("+")]
     check_weights(terms, f"the weights of '{text.strip()}'")

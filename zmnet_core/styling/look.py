@@ -49,7 +49,7 @@ class Knob:
             kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
             raise ValueError(f"{name} is {value!r}{kind}: {self._expected} is expected. {self.help}")
         if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
-            raise ValueError(f"{name} has {unknown[0]!r}, which does not exist: choose of {', '.join(self.names)}.")
+            raise ValueError(f"{name} has {unknown[0]!r}, which does not exist: choose from {', '.join(self.names)}.")
 
     def _takes(self, value: object) -> bool:
         """Whether it is of the knob's type and within its range."""

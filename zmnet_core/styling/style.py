@@ -171,7 +171,7 @@ class Style:
         if fingerprint != self.fingerprint:
             raise WrongModelError(
                 f"{problem}: {self!r} was made by another model than {fingerprint[:8]}. "
-                "Encode the painting again with the model that shall apply it."
+                "Encode the painting again with the model that you apply it with."
             )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

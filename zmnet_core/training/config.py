@@ -267,29 +267,29 @@ class TrainingConfig:
             if choices and value not in choices:
                 raise TrainingError(f"--{f.name} '{value}' does not exist: choose one of {', '.join(choices)}.")
             if f.name in AT_LEAST_ONE and value < 1:
-                raise TrainingError(f"--{f.name} {value} is too small: 1 at least.")
+                raise TrainingError(f"--{f.name} {value} is too small: it is at least 1.")
         if self.max_minutes is not None:
             logger.warning("--max_minutes is now called --time_budget, and counts from the start of the process")
             if self.time_budget is None:
                 self.time_budget = self.max_minutes
             self.max_minutes = None
         if self.time_budget is not None and not 0 <= self.time_budget < float("inf"):
-            raise TrainingError(f"--time_budget {self.time_budget} is no time: minutes, or 0 for no budget.")
+            raise TrainingError(f"--time_budget {self.time_budget} cannot be: give minutes, or 0 for no budget.")
         if not self.export_every >= 0:
-            raise TrainingError(f"--export_every {self.export_every} is no time: seconds, or 0.")
+            raise TrainingError(f"--export_every {self.export_every} cannot be: it is a number of seconds from 0 on.")
         if not 0 <= self.content_noise < 1:
-            raise TrainingError(f"--content_noise {self.content_noise} is no noise: 0 to 1, such as 0.01.")
+            raise TrainingError(f"--content_noise {self.content_noise} cannot be: give a number from 0 to 1.")
         for name in ("learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:  # nor NaN
-                raise TrainingError(f"--{name} {getattr(self, name)} is no rate: 0 at least.")
+                raise TrainingError(f"--{name} {getattr(self, name)} cannot be: it is a number from 0 on.")
         for name in ("pnet_taps", "style_layers", "content_layers"):
             named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
                 raise TrainingError(f"--{name} '{','.join(unknown)}': VGG-16 has {', '.join(LAYER_ORDER)}.")
         if self.pnet_bold and self.pnet != "vgg" and not self.init_from:
-            raise TrainingError(f"--pnet_bold is of a vgg PNet; --pnet {self.pnet} cannot be told.")
+            raise TrainingError(f"--pnet_bold needs a vgg PNet: --pnet {self.pnet} cannot be told how boldly to paint.")
         if self.pnet_taps and self.pnet != "vgg":
-            raise TrainingError(f"--pnet_taps are of a vgg PNet; --pnet {self.pnet} has none.")
+            raise TrainingError(f"--pnet_taps needs a vgg PNet: --pnet {self.pnet} has none.")
         if self.reviser_width:
             self._check_reviser()
         scales = self.style_scales.split(",")

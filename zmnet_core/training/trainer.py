@@ -68,7 +68,7 @@ def build_model(config: TrainingConfig) -> ZMNet:
         if config.tnet_palette:  # it has no weights of its own
             wanted["tnet"] = {**wanted["tnet"], "palette": True}
         if config.pnet_bold and not isinstance(model.pnet, VGGPNet):
-            raise TrainingError(f"--pnet_bold is of a vgg PNet, and '{config.init_from}' has none: it cannot be told.")
+            raise TrainingError(f"--pnet_bold needs a vgg PNet, and '{config.init_from}' has another one.")
         if config.pnet_bold:  # its weights are zero at first: nothing changes
             wanted["pnet"] = {**wanted["pnet"], "bold": True}
         if (reviser := config.reviser_options()) is not None:
