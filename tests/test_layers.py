@@ -235,3 +235,13 @@ def test_plain_norm_is_the_kernels(size, mean):
     for one, other in zip(ours, theirs):
         torch.testing.assert_close(one.double(), other, rtol=tolerance, atol=tolerance * 3)
     assert torch.equal(x, given)
+
+
+@pytest.mark.parametrize("size", [(4096, 4096), (16, 400_000), (400_000, 16)])
+def test_plain_norm_is_right_for_planes_of_any_size(size):
+    """What is added up over millions of values in float32 must not drift: double precision is the measure."""
+    x = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0)) / 2 + 3
+    variance, mean = torch.var_mean(x.double(), correction=0)
+    _, mu, rstd = plain_norm(x, torch.ones(1), torch.zeros(1))
+    assert mu.item() == pytest.approx(mean.item(), rel=1e-6)
+    assert rstd.item() == pytest.approx((variance + EPS).rsqrt().item(), rel=1e-5)
