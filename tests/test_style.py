@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -62,6 +63,25 @@ def test_sums_and_multiples_are_those_of_the_values(p, q):
     torch.testing.assert_close((a - b).values, a.values - b.values)
 
 
+@pytest.mark.parametrize(
+    "two",
+    [2, 2.0, np.float32(2), np.float64(2), np.int64(2), np.array(2.0), torch.tensor(2.0), torch.tensor(2)],
+    ids=repr,
+)
+def test_numbers_of_every_kind_are_weights(a, b, two):
+    for mixed, values in (
+        (a * two, 2 * a.values),
+        (two * a, 2 * a.values),
+        (a / two, a.values / 2),
+        (sum([a, b]) / two, (a.values + b.values) / 2),
+        (two * a - b, 2 * a.values - b.values),
+        (-a + b, b.values - a.values),
+    ):
+        assert isinstance(mixed, Style)
+        torch.testing.assert_close(mixed.values, values)
+    assert (two * a).name == "2 a"
+
+
 @given(st.lists(st.floats(0.1, 5), min_size=1, max_size=4), st.floats(0.1, 10))
 def test_blend_is_the_weighted_mean_whatever_the_weights_sum_to(weights, factor):
     styles = [style_of(seed) for seed in range(len(weights))]
@@ -107,13 +127,14 @@ def test_styles_of_two_models_are_not_added(a):
         Style.blend([a, other])
 
 
-@pytest.mark.parametrize("wrong", ["text", None, torch.ones(2)])
+@pytest.mark.parametrize("wrong", ["text", None, torch.ones(2), np.ones(1)])
 def test_arithmetic_with_what_is_no_style_is_a_type_error(a, wrong):
     with pytest.raises(TypeError):
         a + wrong
-    if not isinstance(wrong, torch.Tensor):
-        with pytest.raises(TypeError):
-            a * wrong
+    with pytest.raises(TypeError):
+        a * wrong
+    with pytest.raises(TypeError):
+        a / wrong
 
 
 def test_walk_goes_from_the_start_through_the_style_and_beyond(a, b):

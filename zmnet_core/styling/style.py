@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, SupportsFloat, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,7 +27,8 @@ FORMAT, SCHEMA = "zmnet-style", "1"
 class Style:
     """One or more styles of one model.
 
-    Styles of the same model form a vector space: `0.7 * a + 0.3 * b` is a style between two.
+    Styles of the same model form a vector space: `0.7 * a + 0.3 * b` is a style between two, `sum(styles) / 3` the mean
+    of three, `2 * a - b` one beyond a. Weights are numbers of Python, NumPy or PyTorch.
 
     Attributes:
         values: [N, 2, ΣC], float32; [:, 0] is γ and [:, 1] is β, DIN site after site.
@@ -71,6 +72,8 @@ class Style:
         name = f"'{self.name}', " if self.name else ""
         return f"Style({name}{len(self)} × {self.values.shape[2]} channels, model {self.fingerprint[:8]})"
 
+    __array_ufunc__ = None  # a NumPy number on the left leaves it to __rmul__, and does not take this for a sequence
+
     def __add__(self, other: Style) -> Style:
         if not isinstance(other, Style):
             return NotImplemented
@@ -78,16 +81,26 @@ class Style:
         name = " + ".join(n for n in (self.name, other.name) if n)
         return replace(self._each(torch.add, other), name=name)
 
-    def __mul__(self, weight: float) -> Style:
-        if not isinstance(weight, (int, float)):
+    def __radd__(self, other: object) -> Style:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # where `sum` begins
+
+    def __mul__(self, weight: SupportsFloat) -> Style:
+        if not isinstance(weight, SupportsFloat) or getattr(weight, "ndim", False):  # an array is no weight
             return NotImplemented
-        name = f"{weight:g} {self.name}" if self.name and weight != 1 else self.name
-        return replace(self._each(lambda own: own * weight), name=name)
+        number = float(weight)
+        name = f"{number:g} {self.name}" if self.name and number != 1 else self.name
+        return replace(self._each(lambda own: own * number), name=name)
 
     __rmul__ = __mul__
 
+    def __truediv__(self, weight: SupportsFloat) -> Style:
+        return self * (1.0 / float(weight)) if isinstance(weight, SupportsFloat) else NotImplemented
+
+    def __neg__(self) -> Style:
+        return -1.0 * self
+
     def __sub__(self, other: Style) -> Style:
-        return self + (-1.0) * other
+        return self + -other if isinstance(other, Style) else NotImplemented
 
     def _each(self, change: Callable[..., Tensor], *others: Style) -> Style:
         """Values and colours changed in one way, with those of other styles; no colours where one has none."""
