@@ -85,7 +85,7 @@ class Style:
         return self if isinstance(other, int) and other == 0 else NotImplemented  # where `sum` begins
 
     def __mul__(self, weight: SupportsFloat) -> Style:
-        if not isinstance(weight, SupportsFloat) or getattr(weight, "ndim", False):  # an array is no weight
+        if not _is_number(weight):
             return NotImplemented
         number = float(weight)
         name = f"{number:g} {self.name}" if self.name and number != 1 else self.name
@@ -94,7 +94,7 @@ class Style:
     __rmul__ = __mul__
 
     def __truediv__(self, weight: SupportsFloat) -> Style:
-        return self * (1.0 / float(weight)) if isinstance(weight, SupportsFloat) else NotImplemented
+        return self * (1.0 / float(weight)) if _is_number(weight) else NotImplemented
 
     def __neg__(self) -> Style:
         return -1.0 * self
@@ -240,3 +240,8 @@ class Style:
             raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
         except (KeyError, TypeError, ValueError) as error:
             raise WrongModelError(f"'{path}' is a damaged style file ({type(error).__name__}: {error}).") from error
+
+
+def _is_number(value: object) -> bool:
+    """Of Python, NumPy or PyTorch; an array is none."""
+    return isinstance(value, SupportsFloat) and not getattr(value, "ndim", False)
