@@ -281,6 +281,18 @@ def test_a_style_file_that_cannot_be_written_is_said_in_words(tmp_path, monkeypa
     assert f"error: '{tmp_path / 'o.safetensors'}': the disk is full." in message
 
 
+def test_a_dot_in_the_name_of_a_folder_does_not_make_it_a_file(tmp_path, photo):
+    (tmp_path / "album").mkdir()
+    shutil.copy(photo, tmp_path / "album" / "one.png")
+    zmnet("stylize", tmp_path / "album", "-s", PAINTING, "-o", f"{tmp_path / 'results.2026'}/")
+    assert (tmp_path / "results.2026" / "one.png").is_file()
+    message = zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "v1.5", status=1)
+    assert "for a folder of this name, make it first" in message
+    (tmp_path / "v1.5").mkdir()
+    zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "v1.5")
+    assert len(list((tmp_path / "v1.5").iterdir())) == 1
+
+
 def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

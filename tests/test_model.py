@@ -418,8 +418,9 @@ def test_bundled_models_answer_to_their_short_names_unless_a_folder_has_it(tmp_p
     for name in bundled_models():
         assert find(name.removeprefix("zmnet-"))(CONFIG) == BUNDLED / name / CONFIG
     (tmp_path / "base").mkdir()
-    (tmp_path / "base" / CONFIG).write_text("{}")
     monkeypatch.chdir(tmp_path)
+    assert find("base")(CONFIG) == BUNDLED / "zmnet-base" / CONFIG  # a folder of something else
+    (tmp_path / "base" / CONFIG).write_text("{}")
     assert find("base")(CONFIG).resolve() == tmp_path / "base" / CONFIG
 
 

@@ -274,6 +274,14 @@ def test_interrupted_write_leaves_the_old_file_and_no_other(saved, a):
     assert list(saved.parent.iterdir()) == [saved]
 
 
+def test_two_that_write_one_file_at_once_do_not_share_a_temporary_name(tmp_path):
+    with replacing(tmp_path / "a.json") as one, replacing(tmp_path / "a.json") as other:
+        assert one != other and one.parent == other.parent == tmp_path and one.suffix == ".json"
+        one.write_text("1")
+        other.write_text("2")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_write_that_fails_leaves_the_old_json(tmp_path):
     write_json(tmp_path / "config.json", {"width": 32})
     with pytest.raises(TypeError):

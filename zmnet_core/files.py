@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:60]}.{os.getpid()}{path.suffix}")
+    # Containers and hosts that share a folder have the same process numbers, and threads have one.
+    temporary = path.with_name(f".{path.stem[:60]}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

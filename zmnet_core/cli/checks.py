@@ -115,12 +115,13 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
         for given in contents
         for file in find_pictures(given)
     ]
-    if len(found) == 1 and not contents[0].is_dir() and output.suffix.lower() in WRITABLE and not output.is_dir():
+    several = len(found) > 1 or contents[0].is_dir()
+    if not several and output.suffix.lower() in WRITABLE and not output.is_dir():
         check_place(output)
         jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir():
-        if output.suffix.lower() not in WRITABLE and len(found) == 1:
-            wanted = "a file ends in " + ", ".join(WRITABLE)
+    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in SUFFIXES):
+        if not several:
+            wanted = f"a file ends in {', '.join(WRITABLE)}; for a folder of this name, make it first"
         elif len(found) == 1:
             wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
         else:

@@ -39,7 +39,8 @@ def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> C
         WeightsNotFoundError: the name is none of these. The function that is returned raises it for a missing file.
     """
     folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
-    if not folder.exists() and f"zmnet-{name}" in bundled_models():
+    # A folder that only happens to have the name, of pictures perhaps, is not meant.
+    if not (folder / CONFIG).exists() and f"zmnet-{name}" in bundled_models():
         folder = BUNDLED / f"zmnet-{name}"
     if folder.is_dir():
         return lambda file: _in_folder(folder, file)
