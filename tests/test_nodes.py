@@ -221,8 +221,26 @@ def test_mask_mixes_softly_at_any_size(nodes, carried, photo):
     for level in (0.0, 0.25, 1.0):
         out = result(nodes, "ZMNetApply", photo, carried, mask=torch.full((1, 7, 9), level))
         torch.testing.assert_close(out, level * full + (1 - level) * photo)
-    with pytest.raises(ValueError, match="2 masks where there are 3"):
-        result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried, mask=torch.ones(2, 8, 8))
+
+
+def test_masks_of_another_number_are_repeated_or_cut_short(nodes, carried, photo):
+    full, black, white = result(nodes, "ZMNetApply", photo, carried), torch.zeros(1, 8, 8), torch.ones(1, 8, 8)
+    batch, two = photo.repeat(3, 1, 1, 1), torch.cat((white, black))
+    out = result(nodes, "ZMNetApply", batch, carried, mask=two)
+    for picture, expected in zip(out, (full, photo, full)):
+        torch.testing.assert_close(picture[None], expected)
+    torch.testing.assert_close(result(nodes, "ZMNetApply", photo, carried, mask=two), full)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (15, 16)])
+def test_tiny_pictures_are_stylised(nodes, loaded, carried, photo, size):
+    tiny = photo[:, : size[0], : size[1]]
+    out = result(nodes, "ZMNetApply", tiny, carried, strength=0.5, palette=0.5, mask=torch.ones(1, *size))
+    assert out.shape == tiny.shape and out.isfinite().all()
+    frames = result(nodes, "ZMNetAnimateStyles", tiny, carried, carried, frames=2, strength=0.5)
+    assert frames.shape == (2, *tiny.shape[1:]) and frames.isfinite().all()
+    (style,) = result(nodes, "ZMNetEncodeStyle", loaded, tiny)
+    assert result(nodes, "ZMNetApply", photo, style).isfinite().all()
 
 
 def test_palette_is_that_of_the_library(nodes, carried):
@@ -322,7 +340,7 @@ def test_cancel_stops_inside_the_network(nodes, comfy, carried, photo):
 @pytest.mark.parametrize(
     "image, said",
     [
-        (torch.rand(1, 8, 64, 3), "at least 16 px"),
+        (torch.rand(1, 0, 64, 3), r"an IMAGE is \[batch"),
         (torch.rand(64, 64, 3), r"an IMAGE is \[batch"),
         (torch.rand(1, 64, 64, 2), "1, 3 or 4 channels"),
         (torch.full((1, 64, 64, 3), torch.nan), "NaN"),

@@ -26,8 +26,10 @@ def pictures(image: Tensor, what: str = "image") -> tuple[Tensor, Tensor | None]
     return colours, image[..., 3:] if image.shape[-1] == 4 else None
 
 
-def masks(mask: Tensor | None) -> Tensor | None:
-    """MASK [B, H, W] (or [H, W]) → [B, 1, H, W], float32.
+def masks(mask: Tensor | None, count: int) -> Tensor | None:
+    """MASK [B, H, W] (or [H, W]) → [count, 1, H, W], float32.
+
+    A batch of another length is repeated or cut short, as ComfyUI's own nodes do it.
 
     Raises:
         ValueError: the tensor is no MASK.
@@ -40,6 +42,7 @@ def masks(mask: Tensor | None) -> Tensor | None:
         mask = mask[:, 0]
     if mask.dim() != 3 or 0 in mask.shape:
         raise ValueError(f"mask: a MASK is [batch, height, width]; this is {list(mask.shape)}.")
+    mask = mask.repeat(-(-count // len(mask)), 1, 1)[:count]
     return mask.float().nan_to_num(0)[:, None]
 
 

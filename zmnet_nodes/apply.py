@@ -61,8 +61,7 @@ class ApplyZMNet(io.ComfyNode):
             inputs=[
                 io.Image.Input(
                     "image",
-                    tooltip="The photograph, or a batch of photographs, in RGB or RGBA. Each side must have at least "
-                    "16 px.",
+                    tooltip="The photograph, or a batch of photographs, in RGB or RGBA.",
                 ),
                 StyleType.Input(
                     "style",
@@ -73,7 +72,8 @@ class ApplyZMNet(io.ComfyNode):
                     "mask",
                     optional=True,
                     tooltip="Where the style goes: white places are stylised, black ones stay as in the photograph, "
-                    "grey ones lie between. The mask may have any size. Give one for all pictures, or one for each.",
+                    "grey ones lie between. The mask may have any size. Give one for all pictures, or one for each; a "
+                    "batch of another length is repeated or cut short.",
                 ),
                 knob("strength"),
                 layers("detail", "edges and detail", "1-3"),
@@ -121,7 +121,7 @@ class ApplyZMNet(io.ComfyNode):
             contents,
             style.style,
             look,
-            masks=masks(mask),
+            masks=masks(mask, max(len(contents), len(style.style))),
             step=progress(way.steps * len(contents)),
         )
         return io.NodeOutput(image_of(stylised, alpha))

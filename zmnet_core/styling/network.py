@@ -115,10 +115,10 @@ class StyleTransfer(nn.Module):
             )
         if bold != AS_IT_IS:
             self.require_bold(bold)
-        images = middle(self._checked(images))
-        if size is not None and min(images.shape[-2:]) != size:
-            scale = size / min(images.shape[-2:])
-            shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
+        images = middle(self._checked(images, least=1))
+        scale = 1.0 if size is None else size / min(images.shape[-2:])
+        shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
+        if shape != list(images.shape[-2:]):
             images = looked_at(images, shape)
         colours = colour_quantiles(images)
         images = images.to(self._parameter.dtype)
@@ -321,7 +321,7 @@ class StyleTransfer(nn.Module):
         size = draft_size(self.reviser, height, width, draft)
         return contents if size is None else resized(contents, size)
 
-    def _checked(self, images: object) -> Tensor:
+    def _checked(self, images: object, least: int = MIN_SIDE) -> Tensor:
         if not isinstance(images, Tensor):
             raise TypeError(
                 f"tensors [B, 3, H, W] in 0..1 are expected, not {type(images).__name__}: zmnet_core.images.to_tensor "
@@ -329,9 +329,9 @@ class StyleTransfer(nn.Module):
             )
         if images.dim() != 4 or images.shape[1] != 3 or not len(images):
             raise ValueError(f"pictures are [B, 3, H, W] in 0..1; this tensor is {list(images.shape)}.")
-        if min(images.shape[-2:]) < MIN_SIDE:
+        if min(images.shape[-2:]) < least:
             raise ValueError(
-                f"pictures need sides of at least {MIN_SIDE} px; this one is {images.shape[-1]}×{images.shape[-2]}."
+                f"pictures need sides of at least {least} px; this one is {images.shape[-1]}×{images.shape[-2]}."
             )
         if not images.is_floating_point():
             raise ValueError(

@@ -44,7 +44,8 @@ def stylize_tensor(
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
 
-    Where memory runs out, the picture is tried again in tiles, then in smaller tiles.
+    Sides under 16 px are enlarged for the network and brought back. Where memory runs out, the picture is tried again
+    in tiles, then in smaller tiles.
 
     Args:
         model, contents, style: as in `ZMNet.apply`.
@@ -60,6 +61,10 @@ def stylize_tensor(
         torch.cuda.OutOfMemoryError: memory does not suffice even for small tiles (on a CPU, too).
     """
     height, width = contents.shape[-2:]
+    if min(height, width) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
+        larger = F.interpolate(contents, (max(MIN_SIDE, height), max(MIN_SIDE, width)), mode="nearest")
+        stylised = stylize_tensor(model, larger, style, look, mask=mask, step=step)
+        return F.adaptive_avg_pool2d(stylised, (height, width))
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
@@ -285,8 +290,6 @@ def stylize_picture(
 ) -> Picture:
     """Stylise a picture, keeping its transparency and colour profile.
 
-    Sides under 16 px are enlarged for the network and brought back.
-
     Raises:
         PictureError: the photograph has no pixels. Other errors are those of `stylize_tensor`.
     """
@@ -294,16 +297,10 @@ def stylize_picture(
         width, height = photograph.rgb.size
         raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
     content = fit_short_side(photograph.rgb, look.size)
-    wanted = content.size
-    if min(wanted) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
-        content = content.resize([max(MIN_SIDE, side) for side in wanted], Image.Resampling.NEAREST)
-    contents = to_tensor(content)[None]
-    stylised = to_pil(stylize_tensor(model, contents, style, look, step=step)[0])
-    if stylised.size != wanted:
-        stylised = stylised.resize(wanted, Image.Resampling.BOX)
+    stylised = to_pil(stylize_tensor(model, to_tensor(content)[None], style, look, step=step)[0])
     alpha = photograph.alpha
-    if alpha is not None and alpha.size != wanted:
-        alpha = alpha.resize(wanted, Image.Resampling.LANCZOS)
+    if alpha is not None and alpha.size != content.size:
+        alpha = alpha.resize(content.size, Image.Resampling.LANCZOS)
     return Picture(stylised, alpha, photograph.icc_profile)
 
 
