@@ -5,6 +5,7 @@ import io
 import random
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from tests.conftest import data_at, picture_of
 from zmnet_core.errors import PictureError, in_words
 from zmnet_core.files import replacing
 from zmnet_core.images.formats import SUFFIXES, find_pictures
+from zmnet_core.images.metadata import upright
 from zmnet_core.images.picture import (
     Picture,
     fit_short_side,
@@ -30,6 +33,12 @@ from zmnet_core.images.picture import (
 from zmnet_core.images.resize import looked_at
 from zmnet_core.styling.paint import encode_painting
 
+EXIF_CASES = (
+    "exif-odd-tag-refused-0.jpg",
+    "exif-odd-tag-refused-3.jpg",
+    "exif-uncaught-0-AttributeError.jpg",
+    "exif-uncaught-2-TypeError.jpg",
+)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -260,15 +269,93 @@ def test_broken_bytes_give_a_picture_or_a_picture_error_and_nothing_else(tmp_pat
     assert refused > 50
 
 
-def test_exif_with_text_for_a_number_is_a_picture_error(tmp_path, photo):
-    # Pillow packs EXIF anew when it turns a picture, and fails on such a tag with struct.error.
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "abc"
-    whole = encoded(photo, "JPEG", exif=exif)
-    assert whole.count(b"\x01\x0e\x00\x02") == 1
-    (tmp_path / "a.jpg").write_bytes(whole.replace(b"\x01\x0e\x00\x02", b"\x01\x44\x00\x02"))
-    with pytest.raises(PictureError, match="a.jpg' is damaged"):
-        read_picture(tmp_path / "a.jpg")
+def exif_of(*entries: tuple[int, int, int, bytes], order: str = "<") -> bytes:
+    """A block of EXIF put together by hand: (tag, type, count, four bytes of value or place)."""
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    parts = [struct.pack(order + "HHL", *entry[:3]) + entry[3] for entry in entries]
+    return b"Exif\0\0" + start + struct.pack(order + "LH", 8, len(parts)) + b"".join(parts) + bytes(4)
+
+
+def with_exif(image: Image.Image, block: bytes) -> bytes:
+    """A JPEG file with this block of EXIF, whatever is in it."""
+    whole = encoded(image, "JPEG", quality=95, subsampling=0)
+    return whole[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + whole[2:]
+
+
+@pytest.fixture
+def heard(caplog) -> Callable[[], list[str]]:
+    """What was warned of since the last call."""
+
+    def said() -> list[str]:
+        found = [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        return found
+
+    return said
+
+
+TURNED = (0x0112, 3, 1, struct.pack("<HH", 6, 0))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param((0x0144, 2, 4, b"abc\0"), id="text for a number"),
+        pytest.param((0x011A, 9, 1, struct.pack("<l", -1)), id="a resolution below 0"),
+        pytest.param((0x0128, 4, 1, struct.pack("<L", 4294967295)), id="a unit of 32 bits"),
+        pytest.param((0x010F, 11, 1, struct.pack("<f", 3.5)), id="a number for a maker"),
+        pytest.param((0x011A, 7, 1, b"\0\0\0\0"), id="bytes for a resolution"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_odd_entry_of_exif_is_left_out_with_a_warning_and_the_picture_is_upright(tmp_path, photo, heard, entry, first):
+    whole = with_exif(photo, exif_of(*((entry, TURNED) if first else (TURNED, entry))))
+    (tmp_path / "a.jpg").write_bytes(whole)
+    expected = Image.open(io.BytesIO(encoded(photo, "JPEG", quality=95, subsampling=0))).rotate(-90, expand=True)
+    assert np.array_equal(read_picture(tmp_path / "a.jpg").rgb, expected)
+    (said,) = heard()
+    assert "a.jpg': what its EXIF data say is not all in order and left out (" in said
+    assert np.array_equal(to_picture(Image.open(tmp_path / "a.jpg")).rgb, expected), "the library's door"
+    written = write_picture(read_picture(tmp_path / "a.jpg"), tmp_path / "b.jpg")
+    with Image.open(written) as image:
+        assert image.size == expected.size and 0x0112 not in image.getexif()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about EXIF
+def test_orientation_after_an_entry_that_points_nowhere_is_read(tmp_path, photo):
+    (tmp_path / "a.jpg").write_bytes(with_exif(photo, exif_of((0x010F, 2, 900, struct.pack("<L", 10**6)), TURNED)))
+    assert read_picture(tmp_path / "a.jpg").size == (20, 30)
+
+
+@pytest.mark.parametrize("file", sorted(EXIF_CASES))
+def test_sound_pictures_with_odd_exif_are_read(file):
+    picture = read_picture(data_at("cases") / file)
+    assert picture.size == (48, 64)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about EXIF
+@given(
+    entries=st.lists(
+        st.tuples(
+            st.sampled_from([0x010F, 0x0110, 0x011A, 0x0128, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825, 0x0144, 0x9286]),
+            st.integers(0, 14),
+            st.integers(0, 9) | st.integers(0, 2**32 - 1),
+            st.binary(min_size=4, max_size=4),
+        ),
+        max_size=6,
+    ),
+    orientation=st.integers(1, 8),
+    order=st.sampled_from("<>"),
+    where=st.integers(0, 6),
+)
+def test_whatever_exif_says_the_picture_is_upright(entries, orientation, order, where):
+    image = to_pil(picture_of(20, 30, 3)[0])
+    entries.insert(min(where, len(entries)), (0x0112, 3, 1, struct.pack(order + "HH", orientation, 0)))
+    file = with_exif(image, exif_of(*entries, order=order))
+    plain = Image.open(io.BytesIO(encoded(image, "JPEG", quality=95, subsampling=0)))
+    picture = read_picture("a.jpg", file, warn=lambda text: None)
+    assert np.array_equal(picture.rgb, upright(plain, orientation))
+    assert picture.metadata.exif() is None or picture.metadata.exif().startswith(b"Exif")
 
 
 # Finding ---------------------------------------------------------------------------------------

@@ -7,19 +7,23 @@ what a tensor cannot hold: transparency and the colour profile.
 from __future__ import annotations
 
 import io
+import logging
 import os
-import struct
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import PictureError, in_words
 from ..files import replacing
 from .formats import WRITABLE
+from .metadata import Metadata, Warn, metadata_of, upright
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class Picture:
         rgb: PIL image, mode RGB, upright.
         alpha: PIL image, mode L, of the same size, or None.
         icc_profile: the RGB colour profile that its numbers belong to, or None (sRGB).
+        metadata: artist, copyright, date and resolution, which are written again.
     """
 
     rgb: Image.Image
     alpha: Image.Image | None = None
     icc_profile: bytes | None = None
+    metadata: Metadata = Metadata()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,49 +48,75 @@ class Picture:
         return self.rgb.size
 
 
-def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
+def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: Warn | None = None) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
     EXIF orientation is applied. An animation gives its first frame, 16 bits are scaled to 8, and CMYK is brought to
     sRGB through its profile if it has one.
 
     Args:
-        data: the file's bytes, if you have them; `path` is then only its name in error messages.
+        data: the file's bytes, if you have them; `path` is then only its name in messages.
+        warn: told of what was left out, or is otherwise than one may think; if left out, it is logged.
 
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is larger than Pillow's limit
             (179 megapixels).
     """
-    try:
-        with Image.open(path if data is None else io.BytesIO(data)) as image:
-            image.load()
-            return to_picture(image)
-    except FileNotFoundError:
-        raise PictureError(f"there is no picture '{path}'.") from None
-    except IsADirectoryError:
-        raise PictureError(f"'{path}' is a folder, a picture file was expected.") from None
-    except UnidentifiedImageError:
-        raise PictureError(f"'{path}' is not a picture that Pillow can read.") from None
-    except Image.DecompressionBombError:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise PictureError(f"'{path}' is too large: {most} megapixels are the most. Scale it down first.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
-        if isinstance(error, PictureError):
+    with _opened(path, data) as image:
+        try:
+            return to_picture(image, warn or partial(logger.warning, "'%s': %s", path))
+        except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
-        if isinstance(error, OSError) and error.errno:
-            raise PictureError(f"'{path}' cannot be read: {in_words(error)}.") from error
-        raise PictureError(f"'{path}' is damaged: {error}.") from error
 
 
-def to_picture(image: Image.Image) -> Picture:
+def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
+    """The file, decoded."""
+    image = None
+    try:
+        image = Image.open(path if data is None else io.BytesIO(data))
+        image.load()
+        return image
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises whatever the broken place leads to
+        if image is not None:
+            image.close()
+        raise PictureError(_why(error, path)) from error
+
+
+def _why(error: Exception, path: str | os.PathLike[str]) -> str:
+    """Why a file could not be decoded."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no picture '{path}'."
+    if isinstance(error, IsADirectoryError):
+        return f"'{path}' is a folder, a picture file was expected."
+    if isinstance(error, UnidentifiedImageError):
+        return f"'{path}' is not a picture that Pillow can read."
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        return f"'{path}' is too large: {most} megapixels are the most. Scale it down first."
+    if isinstance(error, OSError) and error.errno:
+        return f"'{path}' cannot be read: {in_words(error)}."
+    return f"'{path}' is damaged: {error}."
+
+
+def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
+
+    Args:
+        warn: as for `read_picture`.
 
     Raises:
         TypeError: the argument is not a PIL image.
+        PictureError: the picture holds NaN or infinite values.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
-    image = ImageOps.exif_transpose(image)
+    if warn is None:
+        name = getattr(image, "filename", "")
+        warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
+    orientation, metadata = metadata_of(image, warn)
+    image = upright(image, orientation)
     mode, profile = image.mode, image.info.get("icc_profile")
     alpha = None
     if mode.startswith("I;16") or mode in ("I", "F"):
@@ -100,7 +132,7 @@ def to_picture(image: Image.Image) -> Picture:
         image, profile = _cmyk_to_rgb(image, profile), None
     if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
         profile = None  # a profile of one channel, or of another space, does not fit RGB
-    return Picture(image.convert("RGB"), alpha, profile)
+    return Picture(image.convert("RGB"), alpha, profile, metadata)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
