@@ -108,3 +108,13 @@ def test_pictures_with_odd_exif_are_read_upright_and_noted(caplog):
     assert decode(Loaded("p", data), None, notes).shape == (3, 90, 70)
     assert notes["p"].kind == "odd" and "EXIF" in notes["p"].text and "'p'" in notes["p"].text
     assert not caplog.records, "said once, by the report"
+
+
+def test_what_alpha_hides_is_not_trained_on():
+    alpha = Image.fromarray(np.where(np.mgrid[:70, :90][0] < 30, 0, 255).astype(np.uint8))
+    seen = []
+    for colour in ("black", "white"):
+        image = Image.composite(blobs(70, 90), Image.new("RGB", (90, 70), colour), alpha)
+        image.putalpha(alpha)
+        seen.append(decode(Loaded("p", saved(image, "PNG")), None, {}))
+    assert torch.equal(*seen)

@@ -31,7 +31,7 @@ from zmnet_core.images.picture import (
     write_picture,
 )
 from zmnet_core.images.resize import looked_at
-from zmnet_core.styling.paint import encode_painting
+from zmnet_core.styling.paint import encode_painting, stylize_picture
 
 EXIF_CASES = (
     "exif-odd-tag-refused-0.jpg",
@@ -101,7 +101,7 @@ def test_sixteen_bit_grey_with_a_transparent_value_keeps_both(tmp_path):
     row = b"\0" + struct.pack(">4H", 0, 20_000, 40_000, 65_535)
     (tmp_path / "a.png").write_bytes(png(4, 1, 16, 0, row, (b"tRNS", struct.pack(">H", 20_000))))
     picture = read_picture(tmp_path / "a.png")
-    assert np.asarray(picture.rgb)[0, :, 0].tolist() == [0, 78, 156, 255]
+    assert np.asarray(picture.rgb)[0, [0, 2, 3], 0].tolist() == [0, 156, 255]  # 78 is not seen
     assert np.asarray(picture.alpha)[0].tolist() == [255, 0, 255, 255]
 
 
@@ -130,7 +130,8 @@ def test_palette_with_transparency_keeps_colours_and_alpha(tmp_path):
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "a.png", transparency=1)
     picture = read_picture(tmp_path / "a.png")
-    assert [picture.rgb.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (0, 0, 255)]
+    assert picture.rgb.getpixel((0, 0)) == (255, 0, 0)
+    assert picture.rgb.getpixel((1, 0)) == (255, 0, 0), "blue is not seen, and replaced by what is"
     assert [picture.alpha.getpixel((x, 0)) for x in (0, 1)] == [255, 0]
 
 
@@ -190,6 +191,100 @@ def test_profile_of_a_grey_picture_is_not_kept_for_rgb(tmp_path, mode):
     with Image.open(tmp_path / "a.png") as opened:
         assert opened.mode == mode and "icc_profile" in opened.info
     assert read_picture(tmp_path / "a.png").icc_profile is None
+
+
+# Transparency ----------------------------------------------------------------------------------
+
+HOLES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31), st.floats(0, 1))
+
+
+def with_holes(height: int, width: int, seed: int, share: float) -> tuple[Image.Image, Image.Image]:
+    """The same picture twice: colours differ where alpha is 0, and nowhere else."""
+    random = np.random.default_rng(seed)
+    alpha = np.where(random.random((height, width)) < share, 0, random.integers(1, 256, (height, width)))
+    colours = random.integers(0, 256, (2, height, width, 3))
+    colours[1] = np.where(alpha[..., None] > 0, colours[0], colours[1])
+    one, other = (Image.fromarray(np.dstack((each, alpha)).astype(np.uint8)) for each in colours)
+    return one, other
+
+
+@given(HOLES)
+def test_what_alpha_hides_has_no_influence_and_what_is_seen_stays(holes):
+    one, other = with_holes(*holes)
+    pictures = [to_picture(image, warn=lambda text: None) for image in (one, other)]
+    assert np.array_equal(pictures[0].rgb, pictures[1].rgb)
+    given, rgb = np.asarray(one), np.asarray(pictures[0].rgb)
+    alpha = given[..., 3]
+    assert np.array_equal(rgb[alpha >= 128], given[..., :3][alpha >= 128])
+    if alpha.any():
+        seen = given[..., :3][alpha > 0]
+        assert (rgb >= seen.min(0)).all() and (rgb <= seen.max(0)).all(), "a colour that is nowhere in the picture"
+
+
+def test_hidden_pixels_get_the_colours_next_to_them():
+    colours = np.zeros((64, 64, 4), np.uint8)
+    colours[:, :16], colours[:, 48:] = (200, 0, 0, 255), (0, 0, 200, 255)
+    rgb = np.asarray(to_picture(Image.fromarray(colours)).rgb).astype(int)
+    assert abs(rgb[:, 17] - (200, 0, 0)).max() <= 30 and abs(rgb[:, 46] - (0, 0, 200)).max() <= 30
+    assert (rgb.sum(-1) > 150).all(), "black got in"
+
+
+def test_colour_that_is_hardly_seen_has_hardly_any_influence():
+    colours = np.full((64, 64, 4), 200, np.uint8)
+    colours[:, 32:] = (0, 0, 0, 2)
+    assert np.asarray(to_picture(Image.fromarray(colours)).rgb).min() > 170
+
+
+def test_soft_rim_takes_its_colour_from_what_it_belongs_to():
+    colours = np.full((40, 40, 4), (200, 100, 50, 255), np.uint8)
+    for step, alpha in enumerate((150, 60, 20, 3, 0)):
+        colours[:, 20 + step :] = (0, 255, 0, alpha)
+    rgb = np.asarray(to_picture(Image.fromarray(colours)).rgb)
+    assert (rgb[:, 20] == (0, 255, 0)).all(), "more seen than not"
+    colours[:, 20] = (200, 100, 50, 150)
+    assert (abs(np.asarray(to_picture(Image.fromarray(colours)).rgb).astype(int) - (200, 100, 50)) <= 1).all()
+
+
+def test_picture_that_is_seen_through_everywhere_keeps_its_colours(photo):
+    image = photo.copy()
+    image.putalpha(40)
+    assert np.array_equal(to_picture(image).rgb, photo)
+
+
+def test_nothing_to_be_seen_is_grey_and_said(heard):
+    assert to_picture(Image.new("RGBA", (5, 4), (255, 0, 0, 0))).rgb.getextrema() == ((128, 128),) * 3
+    assert heard() == ["the picture: it is transparent everywhere and read as grey"]
+
+
+def both(name: str) -> list[Path]:
+    return [data_at(f"cases/{name}-hidden-{colour}.png") for colour in ("black", "white")]
+
+
+def test_cut_outs_and_logos_that_look_alike_give_what_looks_alike(make_model, make_picture):
+    model, painting = make_model("conv"), to_pil(make_picture(90, 120, seed=4)[0])
+    style = encode_painting(model, painting)
+    results = [model.stylize(Image.open(file), style) for file in both("cutout")]
+    assert results[0].mode == "RGBA" and np.array_equal(*results)
+    by_file = [stylize_picture(model, read_picture(file), style).rgb for file in both("cutout")]
+    assert np.array_equal(*by_file) and np.array_equal(by_file[0], results[0].convert("RGB"))
+    results = [model.stylize(painting, Image.open(file)) for file in both("logo-style")]
+    assert np.array_equal(*results)
+    for file in both("logo-style"):
+        assert np.array_equal(results[0], model.stylize(painting, encode_painting(model, Image.open(file))))
+        assert np.array_equal(results[0], model.stylize(painting, encode_painting(model, read_picture(file).rgb)))
+
+
+def test_a_cut_out_looks_the_same_before_white_and_in_the_result(make_model):
+    """The rim takes nothing from the hidden colour: the cut-out's mean over what is seen is that of its opaque twin."""
+    colours = np.full((96, 96, 4), (180, 90, 60, 255), np.uint8)
+    opaque = Image.fromarray(colours).convert("RGB")
+    colours[:24], colours[72:], colours[:, :24], colours[:, 72:] = 4 * [(0, 255, 0, 0)]
+    model = make_model("conv")
+    style = encode_painting(model, opaque.rotate(9))
+    cut, whole = (
+        np.asarray(model.stylize(image, style).convert("RGB")) for image in (Image.fromarray(colours), opaque)
+    )
+    assert np.array_equal(cut, whole)
 
 
 # Refusing --------------------------------------------------------------------------------------
@@ -390,7 +485,7 @@ def test_missing_folder_is_refused_by_name(tmp_path):
 
 
 def test_png_comes_back_to_the_bit_with_alpha_and_profile(tmp_path, photo):
-    alpha = photo.getchannel("R")
+    alpha = photo.getchannel("R").point(lambda value: max(128, value))
     write_picture(Picture(photo, alpha, SRGB), tmp_path / "new" / "a.png")
     picture = read_picture(tmp_path / "new" / "a.png")
     assert np.array_equal(picture.rgb, photo) and np.array_equal(picture.alpha, alpha)

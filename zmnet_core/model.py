@@ -51,7 +51,7 @@ class ZMNet(StyleTransfer):
 
         Args:
             photograph: a picture of any mode and size; its transparency is kept.
-            painting: a picture, or a `Style`.
+            painting: a picture, or a `Style`. In both, colours that transparency hides have no influence.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
                 keep_colour, palette, calm, brush, draft, tile. With a `Style`, style_size and bold do nothing.
 
@@ -60,7 +60,7 @@ class ZMNet(StyleTransfer):
             ValueError: a value is off its scale, or two values exclude each other.
         """
         how = Look.of("stylize", look)
-        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, how)
+        style = painting if isinstance(painting, Style) else encode_painting(self, painting, how)
         picture = stylize_picture(self, to_picture(photograph), style, how)
         if picture.alpha is not None:
             picture.rgb.putalpha(picture.alpha)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..errors import PictureError, in_words
 from ..files import replacing
+from .alpha import without_hidden_colour
 from .formats import WRITABLE
 from .metadata import Metadata, Warn, metadata_of, upright
 
@@ -31,7 +32,8 @@ class Picture:
     """An RGB picture with what belongs to it.
 
     Attributes:
-        rgb: PIL image, mode RGB, upright.
+        rgb: PIL image, mode RGB, upright. Where it is transparent, `to_picture` and `read_picture` put the colours of
+            what is visible nearby, so that colours nobody sees steer nothing.
         alpha: PIL image, mode L, of the same size, or None.
         icc_profile: the RGB colour profile that its numbers belong to, or None (sRGB).
         metadata: artist, copyright, date and resolution, which are written again.
@@ -132,7 +134,13 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
         image, profile = _cmyk_to_rgb(image, profile), None
     if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
         profile = None  # a profile of one channel, or of another space, does not fit RGB
-    return Picture(image.convert("RGB"), alpha, profile, metadata)
+    image = image.convert("RGB")
+    image.info = {}  # nothing that a second reading would apply again
+    if alpha is not None:
+        if not alpha.getextrema()[1]:
+            warn("it is transparent everywhere and read as grey")
+        image = without_hidden_colour(image, alpha)
+    return Picture(image, alpha, profile, metadata)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -191,8 +199,8 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """A PIL image (any mode) as [3, H, W] float32 in 0..1."""
-    array = np.array(image if image.mode == "RGB" else to_picture(image).rgb)
+    """A PIL image (any mode) as [3, H, W] float32 in 0..1, read as by `to_picture`."""
+    array = np.array(to_picture(image).rgb)
     return torch.from_numpy(array).permute(2, 0, 1).float().div_(255)
 
 
