@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from tests.conftest import data_at, picture_of
+from tests.profiles import cmyk_profile, grey_profile, in_space, lab, rgb_profile
 from zmnet_core.errors import PictureError, in_words
 from zmnet_core.files import replacing
 from zmnet_core.images.formats import SUFFIXES, find_pictures
@@ -30,6 +31,7 @@ from zmnet_core.images.picture import (
     to_tensor,
     write_picture,
 )
+from zmnet_core.images.profiles import srgb
 from zmnet_core.images.resize import looked_at
 from zmnet_core.styling.paint import encode_painting, stylize_picture
 
@@ -39,7 +41,7 @@ EXIF_CASES = (
     "exif-uncaught-0-AttributeError.jpg",
     "exif-uncaught-2-TypeError.jpg",
 )
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB = srgb()
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +182,119 @@ def test_first_frame_of_an_animation_is_read(tmp_path):
     assert read_picture(tmp_path / "a.gif").rgb.getpixel((3, 3)) == (255, 0, 0)
 
 
+# Colour profiles -------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**31))
+def test_one_picture_in_four_profiles_is_one_picture(seed):
+    srgb = np.random.default_rng(seed).integers(0, 256, (16, 16, 3))
+    for space in ("Display P3", "Adobe RGB", "ProPhoto"):
+        stored = Image.fromarray((in_space(srgb, space) * 255).round().astype(np.uint8))
+        file = encoded(stored, "PNG", icc_profile=rgb_profile(space))
+        found = read_picture("a.png", file)
+        difference = np.linalg.norm(lab(np.asarray(found.rgb)) - lab(srgb), axis=-1)
+        assert difference.mean() <= 1 and found.icc_profile == SRGB, space
+        assert np.array_equal(to_tensor(Image.open(io.BytesIO(file))), to_tensor(found.rgb)), "tensors of a PIL image"
+        opened = to_picture(Image.open(io.BytesIO(file)))
+        assert np.array_equal(opened.rgb, found.rgb)
+        assert np.array_equal(to_picture(opened.to_image()).rgb, found.rgb), "converted twice"
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
-def test_profile_of_a_grey_picture_is_not_kept_for_rgb(tmp_path, mode):
-    image = (
-        Image.fromarray(np.zeros((4, 4), np.uint16))
-        if mode == "I;16"
-        else Image.new(mode, (4, 4), 7 if mode == "L" else (7, 8))
-    )
-    image.save(tmp_path / "a.png", icc_profile=b"a grey profile")
-    with Image.open(tmp_path / "a.png") as opened:
-        assert opened.mode == mode and "icc_profile" in opened.info
-    assert read_picture(tmp_path / "a.png").icc_profile is None
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+def test_grey_goes_through_its_profile(mode, gamma):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image.fromarray(levels.astype(np.uint16) * 257 if mode == "I;16" else levels)
+    if mode == "LA":
+        image.putalpha(200)
+    found = read_picture("a.png", encoded(image, "PNG", icc_profile=grey_profile(gamma)))
+    light = (levels / 255.0) ** gamma
+    expected = 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(np.asarray(found.rgb) - expected[..., None]).max() <= 1
+    assert found.icc_profile == SRGB
+
+
+def test_dark_levels_of_16_bit_grey_are_told_apart_before_the_profile():
+    values = np.arange(0, 512, dtype=np.uint16)[None]
+    values = np.concatenate((values, np.full_like(values, 65_535)))
+    found = read_picture("a.png", encoded(Image.fromarray(values), "PNG", icc_profile=grey_profile(1.0)))
+    assert len(np.unique(np.asarray(found.rgb)[0])) > 20  # two, had it been rounded to 8 bits first
+
+
+def test_grey_with_an_rgb_profile_is_the_grey_of_that_profile():
+    image = Image.new("L", (4, 4), 55)
+    assert read_picture("a.png", encoded(image, "PNG", icc_profile=SRGB)).rgb.getpixel((0, 0)) == (55, 55, 55)
+    found = read_picture("a.png", encoded(image, "PNG", icc_profile=rgb_profile("linear"))).rgb.getpixel((0, 0))
+    assert all(abs(value - 128) <= 1 for value in found)
+
+
+def test_cmyk_goes_through_its_profile(heard):
+    corners = np.zeros((2, 2, 2, 2, 3))  # black wherever inks meet
+    corners[0, 0, 0, 0], corners[1, 0, 0, 0], corners[0, 1, 0, 0] = (100, 0, 0), (60, -20, -30), (50, 60, 10)
+    image = Image.new("CMYK", (4, 1))
+    for x, inks in enumerate([(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 0, 255)]):
+        image.putpixel((x, 0), inks)
+    found = read_picture("a.tif", encoded(image, "TIFF", icc_profile=cmyk_profile(corners)))
+    expected = [(100, 0, 0), (60, -20, -30), (50, 60, 10), (0, 0, 0)]
+    assert np.linalg.norm(lab(np.asarray(found.rgb)[0]) - expected, axis=-1).max() < 2
+    assert found.icc_profile == SRGB and not heard()
+
+
+def test_lab_is_converted():
+    names = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    colours = np.array([[[255, 0, 0], [0, 90, 200], [128, 128, 128], [255, 255, 255]]], np.uint8)
+    image = ImageCms.profileToProfile(Image.fromarray(colours), *names, outputMode="LAB")
+    assert np.abs(np.asarray(to_picture(image).rgb, int) - colours).max() <= 6  # 8 bits of L*a*b* are coarse
+
+
+@pytest.mark.parametrize("profile", [b"no profile", SRGB[:200], b""], ids=["text", "cut short", "empty"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_broken_profile_is_left_out_with_a_warning(photo, heard, profile, mode):
+    image = photo.convert(mode)
+    found = read_picture("a.tif", encoded(image, "TIFF", icc_profile=profile))
+    assert np.array_equal(found.rgb, image.convert("RGB")) and found.icc_profile is None
+    assert heard() == (["'a.tif': its colour profile is left out: it is broken"] if profile else [])
+
+
+def test_profile_of_numbers_of_another_kind_is_left_out_with_a_warning(photo, heard):
+    found = read_picture("a.png", encoded(photo, "PNG", icc_profile=grey_profile(1.0)))
+    assert np.array_equal(found.rgb, photo) and found.icc_profile is None
+    assert heard() == ["'a.png': its colour profile is left out: it is one for grey, and the picture is RGB"]
+
+
+@given(st.binary(max_size=300), st.integers(0, 500), st.sampled_from(["RGB", "L", "CMYK"]))
+def test_whatever_the_profile_the_picture_is_read(noise, place, mode):
+    profile = bytearray(rgb_profile("Display P3") if mode == "RGB" else grey_profile(1.8))
+    profile[place : place + len(noise)] = noise
+    image = Image.new(mode, (4, 4))
+    file = encoded(image, "TIFF", icc_profile=bytes(profile))
+    assert read_picture("a.tif", file, warn=lambda text: None).size == (4, 4)
+
+
+def test_pictures_with_profiles_look_like_their_twins():
+    place = data_at("cases")
+    grey = np.asarray(read_picture(place / "grey-with-linear-grey-profile.png").rgb)
+    assert 71 <= grey.mean() <= 73  # 20 if the profile is not obeyed
+    found = read_picture(place / "photo-p3-profile.png")
+    assert found.icc_profile == SRGB
+    with Image.open(place / "photo-p3-profile.png") as stored:
+        assert np.abs(np.asarray(found.rgb, int) - np.asarray(stored)).max() > 15, "numbers are converted"
+
+
+def test_result_is_srgb_and_says_so_where_the_photograph_said_something(tmp_path, make_model, make_picture):
+    model = make_model("conv")
+    srgb = to_pil(make_picture(48, 64, 1)[0])
+    wide = Image.fromarray((in_space(np.asarray(srgb), "Display P3") * 255).round().astype(np.uint8))
+    wide.save(tmp_path / "wide.png", icc_profile=rgb_profile("Display P3"))
+    style = encode_painting(model, srgb)
+    plain, tagged = (model.stylize(image, style) for image in (srgb, Image.open(tmp_path / "wide.png")))
+    assert "icc_profile" not in plain.info and tagged.info["icc_profile"] == SRGB
+    assert np.abs(np.asarray(plain, int) - np.asarray(tagged)).mean() < 1
+    out = write_picture(stylize_picture(model, read_picture(tmp_path / "wide.png"), style), tmp_path / "out.jpg")
+    with Image.open(out) as image:
+        assert image.info["icc_profile"] == SRGB
+    same = encode_painting(model, Image.open(tmp_path / "wide.png")).values
+    assert (style.values - same).abs().max() < 0.02 * style.values.std()
 
 
 # Transparency ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Pictures in and out: files, PIL, numpy and tensors.
 
-The one place where a picture becomes a tensor [3, H, W] in 0..1 and back. A `Picture` remembers
-what a tensor cannot hold: transparency and the colour profile.
+The one place where a picture becomes a tensor [3, H, W] in 0..1 and back. Numbers are sRGB from here on. A `Picture`
+remembers what a tensor cannot hold: transparency, whether it is tagged as sRGB, and who made it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import PictureError, in_words
@@ -23,8 +23,12 @@ from ..files import replacing
 from .alpha import without_hidden_colour
 from .formats import WRITABLE
 from .metadata import Metadata, Warn, metadata_of, upright
+from .profiles import srgb, to_srgb
+from .ranges import sixteen_bits
 
 logger = logging.getLogger(__name__)
+
+PROFILED = ("L", "RGB", "CMYK", "LAB")  # modes that colour profiles convert as they are
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Picture:
         rgb: PIL image, mode RGB, upright. Where it is transparent, `to_picture` and `read_picture` put the colours of
             what is visible nearby, so that colours nobody sees steer nothing.
         alpha: PIL image, mode L, of the same size, or None.
-        icc_profile: the RGB colour profile that its numbers belong to, or None (sRGB).
+        icc_profile: an sRGB profile, if the file had a profile that was obeyed; None if nothing was said, which means
+            sRGB as well.
         metadata: artist, copyright, date and resolution, which are written again.
     """
 
@@ -49,12 +54,21 @@ class Picture:
         """Width and height in pixels."""
         return self.rgb.size
 
+    def to_image(self) -> Image.Image:
+        """A PIL image, mode RGB or RGBA, that carries the profile, `exif` and `dpi` in its `info`."""
+        image = self.rgb.copy()
+        if self.alpha is not None:
+            image.putalpha(self.alpha)
+        said = {"icc_profile": self.icc_profile, "exif": self.metadata.exif(), "dpi": self.metadata.dpi}
+        image.info = {name: value for name, value in said.items() if value}
+        return image
+
 
 def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: Warn | None = None) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
-    EXIF orientation is applied. An animation gives its first frame, 16 bits are scaled to 8, and CMYK is brought to
-    sRGB through its profile if it has one.
+    EXIF orientation is applied. An animation gives its first frame, deeper samples are scaled to 8 bits (ranges.py says
+    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py).
 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
@@ -103,7 +117,7 @@ def _why(error: Exception, path: str | os.PathLike[str]) -> str:
 
 
 def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
-    """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
+    """A PIL image of any mode as upright sRGB, with its alpha set aside.
 
     Args:
         warn: as for `read_picture`.
@@ -117,57 +131,36 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     if warn is None:
         name = getattr(image, "filename", "")
         warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
-    orientation, metadata = metadata_of(image, warn)
-    image = upright(image, orientation)
-    mode, profile = image.mode, image.info.get("icc_profile")
+    source = image
+    orientation, metadata = metadata_of(source, warn)
+    image = upright(source, orientation)
+    profile = image.info.get("icc_profile")
     alpha = None
-    if mode.startswith("I;16") or mode in ("I", "F"):
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         invisible = image.info.get("transparency")
         if invisible is not None:
             alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
-        image = _eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = sixteen_bits(image, source, warn)
+    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        grey = image.mode in ("LA", "La", "L", "1")
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         alpha = None if alpha.getextrema() == (255, 255) else alpha
-    if image.mode == "CMYK":
-        image, profile = _cmyk_to_rgb(image, profile), None
-    if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
-        profile = None  # a profile of one channel, or of another space, does not fit RGB
+        image = image.getchannel("R") if grey else image.convert("RGB")
+    elif image.mode not in PROFILED:
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    image, tagged = to_srgb(image, profile, warn)
     image = image.convert("RGB")
     image.info = {}  # nothing that a second reading would apply again
     if alpha is not None:
         if not alpha.getextrema()[1]:
             warn("it is transparent everywhere and read as grey")
         image = without_hidden_colour(image, alpha)
-    return Picture(image, alpha, profile, metadata)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise PictureError("the picture holds NaN or infinite values.")
-    if image.mode == "F":
-        top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    else:
-        top = 255.0 if image.mode == "I" and values.max() <= 255 else 65535.0
-    return Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
-
-
-def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile says nothing about the picture: convert as if it had none
-    return image.convert("RGB")
+    return Picture(image, alpha, srgb() if tagged else None, metadata)
 
 
 def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int = 92) -> Path:
-    """Write JPEG, PNG or WebP by suffix, with alpha (not JPEG: on white) and colour profile.
+    """Write JPEG, PNG or WebP by suffix, with alpha (not JPEG: on white), profile and metadata.
 
     The file appears whole or not at all.
 
@@ -185,11 +178,15 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
         else:
             image = image.copy()
             image.putalpha(picture.alpha)
-    options: dict[str, int | bytes] = {} if kind == "PNG" else {"quality": quality}
+    options: dict[str, object] = {} if kind == "PNG" else {"quality": quality}
     if kind == "JPEG":
         options["subsampling"] = 0
     if picture.icc_profile:
         options["icc_profile"] = picture.icc_profile
+    if exif := picture.metadata.exif(resolution=kind == "WEBP"):
+        options["exif"] = exif
+    if picture.metadata.dpi and kind != "WEBP":
+        options["dpi"] = tuple(map(round, picture.metadata.dpi)) if kind == "JPEG" else picture.metadata.dpi
     try:
         with replacing(path) as temporary:
             image.save(temporary, kind, **options)

@@ -283,7 +283,7 @@ def stylize_picture(
     *,
     step: Callable[[], None] = lambda: None,
 ) -> Picture:
-    """Stylise a picture, keeping its transparency and colour profile.
+    """Stylise a picture, keeping its transparency, its tag as sRGB and its metadata.
 
     Sides under 16 px are enlarged for the network and brought back.
 
@@ -304,7 +304,7 @@ def stylize_picture(
     alpha = photograph.alpha
     if alpha is not None and alpha.size != wanted:
         alpha = alpha.resize(wanted, Image.Resampling.LANCZOS)
-    return Picture(stylised, alpha, photograph.icc_profile)
+    return replace(photograph, rgb=stylised, alpha=alpha)
 
 
 def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PLAIN, name: str = "") -> Style:
