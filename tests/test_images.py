@@ -4,9 +4,12 @@ import errno
 import io
 import random
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -14,14 +17,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from tests.conftest import data_at, picture_of
 from tests.profiles import cmyk_profile, grey_profile, in_space, lab, rgb_profile
 from zmnet_core.errors import PictureError, in_words
 from zmnet_core.files import replacing
-from zmnet_core.images.formats import SUFFIXES, find_pictures
-from zmnet_core.images.metadata import upright
+from zmnet_core.images.formats import PLUGINS, SUFFIXES, find_pictures
+from zmnet_core.images.metadata import Metadata, upright
 from zmnet_core.images.picture import (
     Picture,
     fit_short_side,
@@ -176,10 +179,28 @@ def test_exif_orientation_stands_the_picture_upright(tmp_path, photo, orientatio
     assert np.array_equal(read_picture(tmp_path / "a.png").rgb, photo)
 
 
-def test_first_frame_of_an_animation_is_read(tmp_path):
-    frames = [Image.new("RGB", (9, 7), colour) for colour in ("red", "blue", "lime")]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert read_picture(tmp_path / "a.gif").rgb.getpixel((3, 3)) == (255, 0, 0)
+FRAMES = [Image.new("RGB", (9, 7), colour) for colour in ("red", "blue", "lime")]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+@given(count=st.integers(1, 5))
+def test_first_frame_is_read_and_the_others_are_counted(kind, count):
+    file = encoded(FRAMES[0], kind, save_all=True, append_images=[FRAMES[1 + i % 2] for i in range(count - 1)])
+    said = []
+    red, green, blue = read_picture("a", file, said.append).rgb.getpixel((3, 3))
+    assert red > 250 and green < 5 and blue < 5
+    assert said == [f"it has {count} frames or pages, and only number 1 is read"] * (count > 1)
+
+
+def test_frames_are_told_of_pil_images_that_have_several_and_of_no_others(heard):
+    image = Image.open(io.BytesIO(encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:])))
+    image.seek(1)
+    assert to_picture(image).rgb.getpixel((3, 3)) == (0, 0, 255) and image.tell() == 1
+    assert heard() == ["the picture: it has 3 frames or pages, and only number 2 is read"]
+    to_picture(image.copy())
+    to_picture(Image.open(io.BytesIO(encoded(FRAMES[0], "MPO", save_all=True, append_images=FRAMES[1:]))))
+    to_picture(Image.open(io.BytesIO(encoded(FRAMES[0], "GIF"))))
+    assert not heard()
 
 
 # Colour profiles -------------------------------------------------------------------------------
@@ -244,7 +265,8 @@ def test_lab_is_converted():
     names = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     colours = np.array([[[255, 0, 0], [0, 90, 200], [128, 128, 128], [255, 255, 255]]], np.uint8)
     image = ImageCms.profileToProfile(Image.fromarray(colours), *names, outputMode="LAB")
-    assert np.abs(np.asarray(to_picture(image).rgb, int) - colours).max() <= 6  # 8 bits of L*a*b* are coarse
+    difference = lab(np.asarray(to_picture(image).rgb)) - lab(colours)
+    assert np.linalg.norm(difference, axis=-1).max() < 3  # 8 bits of L*a*b* are coarse
 
 
 @pytest.mark.parametrize("profile", [b"no profile", SRGB[:200], b""], ids=["text", "cut short", "empty"])
@@ -295,6 +317,97 @@ def test_result_is_srgb_and_says_so_where_the_photograph_said_something(tmp_path
         assert image.info["icc_profile"] == SRGB
     same = encode_painting(model, Image.open(tmp_path / "wide.png")).values
     assert (style.values - same).abs().max() < 0.02 * style.values.std()
+
+
+# Ranges ----------------------------------------------------------------------------------------
+
+
+def levels_of(image: Image.Image) -> list[int]:
+    """A row of grey as it is read, by way of a TIFF file."""
+    return np.asarray(read_picture("a.tif", encoded(image, "TIFF")).rgb)[0, :, 1].tolist()
+
+
+RAMP = np.linspace(0, 1, 101, dtype=np.float64)[None]
+
+
+def test_float_ramp_that_ends_just_above_1_is_a_ramp(heard):
+    found = levels_of(Image.fromarray((RAMP * 1.001).astype(np.float32)))
+    assert abs(np.array(found) - RAMP[0] * 255).max() <= 1 and not heard()
+
+
+def test_hdr_is_cut_off_at_1_and_said(heard):
+    values = RAMP.astype(np.float32).copy()
+    values[:, 90:] = 40
+    found = levels_of(Image.fromarray(values))
+    assert found[50] == 128 and found[95] == 255
+    assert heard() == ["'a.tif': 11% of its values are not within 0 to 1 and are cut off"]
+
+
+@pytest.mark.parametrize("white", [255, 65_535])
+def test_floats_of_a_larger_range_are_scaled(white, heard):
+    assert levels_of(Image.fromarray((RAMP * white).astype(np.float32)))[50] in (127, 128) and not heard()
+
+
+def test_floats_that_would_be_black_are_made_brighter_and_said(heard):
+    assert levels_of(Image.fromarray((RAMP * 9).astype(np.float32)))[100] == 255
+    assert "its brightest value is 9 where white is 255; it is read with 9 as white" in heard()[0]
+
+
+def test_float_below_0_is_black_and_said(heard):
+    assert levels_of(Image.fromarray((RAMP * 2 - 1).astype(np.float32)))[::50] == [0, 0, 255]
+    assert "50% of its values are not within 0 to 1" in heard()[0]
+
+
+def test_twelve_bits_in_sixteen_are_what_the_file_states(heard):
+    image = Image.fromarray((RAMP * 3000).astype(np.uint16))
+    stated = encoded(image, "TIFF", tiffinfo={281: 4095})
+    assert np.asarray(read_picture("a.tif", stated).rgb)[0, 100, 0] == round(3000 / 4095 * 255) and not heard()
+    assert levels_of(image)[100] == round(3000 / 4095 * 255)
+    assert heard() == ["'a.tif': its brightest value is 3000 where white is 65535; it is read with 4095 as white"]
+
+
+@pytest.mark.parametrize("factor, white", [(1, 255), (257, 65_535), (2**22 + 1, 2**30 - 1)])
+def test_integers_of_32_bits_are_neither_black_nor_white(factor, white):
+    image = Image.fromarray((np.arange(256, dtype=np.int64)[None] * factor).astype(np.int32))
+    found = np.array(levels_of(image))
+    assert found[0] == 0 and found[255] > 120 and (np.diff(found) >= 0).all()
+    assert abs(np.asarray(to_picture(image).rgb)[0, :, 0] - np.arange(256) * factor / white * 255).max() <= 1
+
+
+def test_dark_picture_of_16_bits_stays_dark():
+    assert levels_of(Image.fromarray((RAMP * 9000).astype(np.uint16)))[100] == 35
+
+
+def test_black_is_black(heard):
+    for dtype in (np.uint16, np.int32, np.float32):
+        assert set(levels_of(Image.fromarray(np.zeros((4, 4), dtype)))) == {0}
+    assert not heard()
+
+
+@given(
+    st.sampled_from([np.uint16, np.int32, np.float32]),
+    st.floats(1e-6, 1),
+    st.integers(0, 2**31),
+    st.sampled_from(["TIFF", "in memory"]),
+)
+def test_no_picture_becomes_black_or_white_in_silence(dtype, scale, seed, where):
+    top = {np.uint16: 65_535, np.int32: 2**31 - 1, np.float32: 1e6}[dtype] * scale
+    values = (np.random.default_rng(seed).random((16, 16)) * top).astype(dtype)
+    image, said = Image.fromarray(values), []
+    picture = to_picture(image, said.append) if where == "in memory" else None
+    picture = picture or read_picture("a.tif", encoded(image, "TIFF"), said.append)
+    rgb = np.asarray(picture.rgb)[..., 0].astype(int)
+    if values.max() > 0:
+        assert rgb.max() >= 15 or said, "black in silence"
+    assert (rgb == 255).mean() < 0.5 or said, "white in silence"
+    order = np.argsort(values, axis=None, kind="stable")
+    assert (np.diff(rgb.ravel()[order]) >= 0).all(), "brighter is darker"
+
+
+def test_ranges_of_files():
+    place = data_at("cases")
+    assert abs(np.asarray(read_picture(place / "float-slightly-over-1.tif").rgb)[..., 0].mean() - 0.29142 * 255) < 2
+    assert 60 < np.asarray(read_picture(place / "12-bit-in-16.tif").rgb).mean() < 90
 
 
 # Transparency ----------------------------------------------------------------------------------
@@ -585,6 +698,71 @@ def test_missing_folder_is_refused_by_name(tmp_path):
         find_pictures(tmp_path / "nowhere")
 
 
+def test_jfif_and_avif_are_found_in_folders(tmp_path, photo):
+    (tmp_path / "a.jfif").write_bytes(encoded(photo, "JPEG"))
+    (tmp_path / "b.JFIF").write_bytes(encoded(photo, "JPEG"))
+    names = ["a.jfif", "b.JFIF"]
+    if features.check("avif"):
+        (tmp_path / "c.avif").write_bytes(encoded(photo, "AVIF"))
+        names.append("c.avif")
+    found = find_pictures(tmp_path)
+    assert [file.name for file in found] == names
+    assert all(read_picture(file).size == photo.size for file in found)
+
+
+HEIC, JXL = b"\0\0\0\x1cftypheic" + bytes(40), b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40)
+
+
+@pytest.mark.parametrize(
+    "beginning, package, module",
+    [
+        (HEIC, "pillow-heif", "pillow_heif"),
+        (JXL, "pillow-jxl-plugin", "pillow_jxl"),
+        (b"\xff\x0a", "pillow-jxl-plugin", "pillow_jxl"),
+    ],
+)
+def test_package_that_reads_a_format_is_named_whatever_the_file_is_called(
+    tmp_path, monkeypatch, beginning, package, module
+):
+    monkeypatch.setitem(sys.modules, module, None)  # not installed
+    (tmp_path / "IMG_1.jpg").write_bytes(beginning)
+    for data in (None, beginning):
+        with pytest.raises(PictureError, match=f"IMG_1.jpg' is not a picture that .* pip install {package}$"):
+            read_picture(tmp_path / "IMG_1.jpg", data)
+
+
+def test_package_that_reads_a_format_is_used_where_it_is_installed(tmp_path, monkeypatch, photo):
+    registered = []
+
+    def register() -> None:
+        registered.append(True)
+        monkeypatch.setattr(Image, "open", lambda file: photo.copy())
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register))
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    assert read_picture(tmp_path / "a.heic").size == photo.size and registered == [True]
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".jxl"])
+def test_files_of_such_formats_are_read_or_the_package_is_named(suffix):
+    try:
+        assert read_picture(data_at(f"cases/photo{suffix}")).size == (64, 64)
+    except PictureError as error:
+        assert f"pip install {PLUGINS[suffix][0]}" in str(error)
+
+
+@pytest.mark.skipif(".heic" in SUFFIXES, reason="pillow-heif is installed")
+def test_pictures_of_a_folder_that_need_a_package_are_counted(tmp_path, photo, heard):
+    (tmp_path / "a.heic").write_bytes(HEIC)
+    with pytest.raises(
+        PictureError, match="holds no picture .* 1 of its files need a package: pip install pillow-heif"
+    ):
+        find_pictures(tmp_path)
+    photo.save(tmp_path / "b.png")
+    assert find_pictures(tmp_path) == [tmp_path / "b.png"]
+    assert heard() == [f"'{tmp_path}': 1 of its files need a package: pip install pillow-heif"]
+
+
 # Writing ---------------------------------------------------------------------------------------
 
 
@@ -600,6 +778,67 @@ def test_png_comes_back_to_the_bit_with_alpha_and_profile(tmp_path, photo):
 def test_profile_survives_a_round_trip(tmp_path, photo, suffix):
     path = write_picture(Picture(photo, None, SRGB), tmp_path / f"a{suffix}")
     assert read_picture(path).icc_profile == SRGB
+
+
+def said_by(image: Image.Image) -> dict[str, str]:
+    exif = image.getexif()
+    texts = {"date": exif.get(0x0132), "artist": exif.get(0x013B), "copyright": exif.get(0x8298)}
+    return texts | {"taken": exif.get_ifd(0x8769).get(0x9003)}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_who_made_it_when_and_its_resolution_are_written_again(tmp_path, make_model, photo, source, suffix):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132], exif[0x010F] = 6, "2021:01:02 03:04:05", "a maker"
+    exif[0x013B], exif[0x8298] = "Zoë".encode(), "(c) Zoe"
+    exif.get_ifd(0x8769)[0x9003] = "2020:01:02 03:04:05"
+    if source == "WEBP":
+        exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 150.0, 2
+    (tmp_path / "a").write_bytes(encoded(photo, source, exif=exif, dpi=(300, 150)))
+    model = make_model("conv")
+    style = encode_painting(model, photo)
+    read = read_picture(tmp_path / "a")
+    assert read.size == (20, 30)
+    written = write_picture(stylize_picture(model, read, style), tmp_path / f"b{suffix}")
+    expected = {"date": "2021:01:02 03:04:05", "artist": "Zoë", "copyright": "(c) Zoe", "taken": "2020:01:02 03:04:05"}
+    if source == "TIFF":
+        expected["taken"] = None  # Pillow forgets where it stands once the file is closed
+    with Image.open(written) as image:
+        said, entries = said_by(image), image.getexif()
+    assert {**said, "artist": said["artist"].encode("latin-1").decode()} == expected
+    assert 0x0112 not in entries and 0x010F not in entries, "the orientation has been applied"
+    again = read_picture(written)
+    assert again.size == (20, 30) and again.metadata.texts == read.metadata.texts
+    assert again.metadata.dpi == pytest.approx((300, 150), abs=0.1)
+    result = model.stylize(Image.open(tmp_path / "a"), style)
+    assert result.size == (20, 30) and to_picture(result).metadata.texts == read.metadata.texts
+    assert result.info["dpi"] == pytest.approx((300, 150), abs=0.1)
+    result.save(tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.size == (20, 30) and 0x0112 not in image.getexif()
+
+
+@given(
+    st.dictionaries(st.sampled_from([0x0132, 0x013B, 0x8298, 0x9003, 0x9004]), st.binary(min_size=1, max_size=40)),
+    st.none() | st.tuples(st.floats(2, 65_000), st.floats(2, 65_000)),
+    st.sampled_from([".png", ".jpg", ".webp"]),
+)
+def test_metadata_come_back_from_every_format(texts, dpi, suffix):
+    kept = tuple((tag, text.strip(b"\0 ")) for tag, text in sorted(texts.items()) if text.strip(b"\0 "))
+    kept = tuple((tag, text) for tag, text in kept if b"\0" not in text and (tag < 0x9000 or text.isascii()))
+    with TemporaryDirectory() as folder:
+        picture = Picture(Image.new("RGB", (8, 8)), metadata=Metadata(kept, dpi))
+        found = read_picture(write_picture(picture, Path(folder) / f"a{suffix}")).metadata
+    assert tuple(sorted(found.texts)) == kept
+    assert found.dpi == (None if dpi is None else pytest.approx(dpi, abs=0.51))
+
+
+def test_file_that_says_nothing_gives_a_file_that_says_nothing(tmp_path, photo):
+    (tmp_path / "a.jpg").write_bytes(encoded(photo, "JPEG"))
+    for suffix in (".png", ".jpg", ".webp"):
+        with Image.open(write_picture(read_picture(tmp_path / "a.jpg"), tmp_path / f"b{suffix}")) as image:
+            assert not image.info.keys() & {"exif", "dpi", "icc_profile"} and not image.getexif()
 
 
 def test_transparent_pixels_are_white_in_a_jpeg(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from ..errors import PictureError
-from ..images.formats import SUFFIXES, WRITABLE, find_pictures
+from ..images.formats import KNOWN, WRITABLE, find_pictures
 from ..signals.mixtures import check_sum, parse_mixture
 
 STYLE_FILE = ".safetensors"
@@ -26,7 +26,7 @@ def check_attributes(texts: Iterable[str]) -> None:
 
 def is_file(text: str) -> bool:
     """Does it mean a painting or a style file, not words?"""
-    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, STYLE_FILE)
+    return Path(text).is_file() or Path(text).suffix.lower() in (*KNOWN, STYLE_FILE)
 
 
 def check_there(file: Path, what: str = "picture") -> None:

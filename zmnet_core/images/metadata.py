@@ -48,7 +48,10 @@ class Metadata:
         have no other place for it (WebP)."""
         exif = Image.Exif()
         for tag, text in self.texts:
-            (exif.get_ifd(EXIF_IFD) if tag in KEPT_BELOW else exif)[tag] = text
+            if tag in KEPT_BELOW:  # bytes would be written as such here, not as text
+                exif.get_ifd(EXIF_IFD)[tag] = text.decode("ascii")
+            else:
+                exif[tag] = text
         if resolution and self.dpi:
             exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[UNIT] = *self.dpi, 2
         return exif.tobytes() if len(exif) or self.texts else None
@@ -66,7 +69,9 @@ def metadata_of(image: Image.Image, warn: Warn) -> tuple[int, Metadata]:
         value = _entry(exif, tag)
         if isinstance(value, str):
             value = value.encode("latin-1", "replace")  # Pillow decodes by this, whatever the encoding was
-        if isinstance(value, bytes) and 0 < len(value := value.strip(b"\0 ")) <= LONGEST:
+        if not isinstance(value, bytes) or (tag in KEPT_BELOW and not value.isascii()):
+            continue
+        if 0 < len(value := value.strip(b"\0 ")) <= LONGEST:
             texts.append((tag, value))
     if odd:
         warn(f"what its EXIF data say is not all in order and left out ({', '.join(odd[:4])})")
@@ -136,6 +141,8 @@ def _orientation_in(data: bytes) -> int | None:
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     found = image.info.get("dpi")
+    if image.format == "JPEG" and image.info.get("jfif_unit") not in (1, 2) and _entry(exif, X_RESOLUTION) is None:
+        found = None  # Pillow says 72 of a JPEG file that says nothing
     if found is None and (unit := _entry(exif, UNIT)) in (2, 3):
         found = _entry(exif, X_RESOLUTION), _entry(exif, Y_RESOLUTION)
         scale = 2.54 if unit == 3 else 1.0

@@ -21,7 +21,7 @@ from torch import Tensor
 from ..errors import PictureError, in_words
 from ..files import replacing
 from .alpha import without_hidden_colour
-from .formats import WRITABLE
+from .formats import WRITABLE, plugin_for
 from .metadata import Metadata, Warn, metadata_of, upright
 from .profiles import srgb, to_srgb
 from .ranges import sixteen_bits
@@ -89,7 +89,7 @@ def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
     """The file, decoded."""
     image = None
     try:
-        image = Image.open(path if data is None else io.BytesIO(data))
+        image = _recognised(path if data is None else io.BytesIO(data))
         image.load()
         return image
     except MemoryError:
@@ -100,6 +100,21 @@ def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
         raise PictureError(_why(error, path)) from error
 
 
+def _recognised(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError as error:
+        if isinstance(file, io.BytesIO):
+            beginning = file.getvalue()[:32]
+        else:
+            with open(file, "rb") as opened:
+                beginning = opened.read(32)
+        advice = plugin_for(beginning)
+        if advice is None:
+            return Image.open(file)
+        raise UnidentifiedImageError(advice) from error
+
+
 def _why(error: Exception, path: str | os.PathLike[str]) -> str:
     """Why a file could not be decoded."""
     if isinstance(error, FileNotFoundError):
@@ -107,7 +122,8 @@ def _why(error: Exception, path: str | os.PathLike[str]) -> str:
     if isinstance(error, IsADirectoryError):
         return f"'{path}' is a folder, a picture file was expected."
     if isinstance(error, UnidentifiedImageError):
-        return f"'{path}' is not a picture that Pillow can read."
+        advice = str(error) if error.__cause__ else ""
+        return f"'{path}' is not a picture that Pillow can read.{advice}"
     if isinstance(error, Image.DecompressionBombError):
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
         return f"'{path}' is too large: {most} megapixels are the most. Scale it down first."
@@ -132,6 +148,7 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
         name = getattr(image, "filename", "")
         warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
     source = image
+    source.load()  # Pillow turns TIFF pictures upright by itself when it decodes them
     orientation, metadata = metadata_of(source, warn)
     image = upright(source, orientation)
     profile = image.info.get("icc_profile")
@@ -156,7 +173,19 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
         if not alpha.getextrema()[1]:
             warn("it is transparent everywhere and read as grey")
         image = without_hidden_colour(image, alpha)
+    if (count := _frames(source)) > 1:
+        warn(f"it has {count} frames or pages, and only number {source.tell() + 1} is read")
     return Picture(image, alpha, srgb() if tagged else None, metadata)
+
+
+def _frames(image: Image.Image) -> int:
+    """How many there are. (Telephones hide a second picture in a JPEG, which Pillow calls MPO: those have one.)"""
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is damaged: there is more than one
+        return 2
 
 
 def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int = 92) -> Path:

@@ -3,7 +3,7 @@
 Integers: white is the most that the file's bits can hold. If a TIFF file states MaxSampleValue, it is what the bits can
 hold that this value needs, an even number of them: 4000 means 12 bits, so white is 4095. A picture in memory whose
 integers have 32 bits (Pillow's mode I) states nothing: white is 255 if nothing is larger, else 65535 if nothing is
-larger than that.
+larger than that, else what an even number of bits can hold.
 
 Floats: white is 1 if half of the values above 0, or more, are at most 1. What is brighter, as in HDR pictures, is cut
 off. Otherwise white is 255 if 99 of 100 values are at most that, else 65535. SMaxSampleValue of a TIFF file comes
