@@ -18,6 +18,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, features
+from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import data_at, picture_of
 from tests.profiles import cmyk_profile, grey_profile, in_space, lab, rgb_profile
@@ -502,6 +503,23 @@ def test_a_cut_out_looks_the_same_before_white_and_in_the_result(make_model):
         np.asarray(model.stylize(image, style).convert("RGB")) for image in (Image.fromarray(colours), opaque)
     )
     assert np.array_equal(cut, whole)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_png_with_a_long_text_is_read(tmp_path, photo, zipped):
+    info = PngInfo()
+    info.add_text("workflow", "workflow " * 300_000, zip=zipped)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(tmp_path / "a.png", pnginfo=info, exif=exif)
+    whole = (tmp_path / "a.png").read_bytes()
+    for data in (None, whole):
+        picture = read_picture(tmp_path / "a.png", data)
+        assert np.array_equal(picture.rgb, photo.transpose(Image.Transpose.ROTATE_270))
+
+
+def test_png_of_a_long_workflow():
+    assert read_picture(data_at("cases/png-with-1.5MB-zipped-workflow.png")).rgb.mode == "RGB"
 
 
 # Refusing --------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ..files import replacing
 from .alpha import without_hidden_colour
 from .formats import WRITABLE, plugin_for
 from .metadata import Metadata, Warn, metadata_of, upright
+from .png import without_texts
 from .profiles import srgb, to_srgb
 from .ranges import sixteen_bits
 
@@ -87,17 +88,28 @@ def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: 
 
 def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
     """The file, decoded."""
-    image = None
     try:
-        image = _recognised(path if data is None else io.BytesIO(data))
-        image.load()
-        return image
+        try:
+            return _decoded(path if data is None else io.BytesIO(data))
+        except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
+            whole = Path(path).read_bytes() if data is None else data
+            if (rest := without_texts(whole)) == whole:
+                raise
+            return _decoded(io.BytesIO(rest))
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises whatever the broken place leads to
-        if image is not None:
-            image.close()
         raise PictureError(_why(error, path)) from error
+
+
+def _decoded(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
+    image = _recognised(file)
+    try:
+        image.load()
+    except BaseException:
+        image.close()
+        raise
+    return image
 
 
 def _recognised(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
