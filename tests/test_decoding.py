@@ -96,3 +96,25 @@ def test_each_picture_counts_once_and_ten_of_each_sort_are_named(caplog):
     assert counts == {"damaged": 16, "CMYK": 2}
     named = [record.message for record in caplog.records]
     assert named.count("converted: cmyk-0") == 1 and sum(name.startswith("skipped") for name in named) == NAMED == 10
+
+
+def test_pictures_with_odd_exif_are_read_upright_and_noted(caplog):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "abc"
+    data = saved(blobs(70, 90), "JPEG", exif=exif).replace(
+        b"\x01\x0e\x00\x02", b"\x01\x44\x00\x02"
+    )  # text for a number
+    notes = {}
+    assert decode(Loaded("p", data), None, notes).shape == (3, 90, 70)
+    assert notes["p"].kind == "odd" and "EXIF" in notes["p"].text and "'p'" in notes["p"].text
+    assert not caplog.records, "said once, by the report"
+
+
+def test_what_alpha_hides_is_not_trained_on():
+    alpha = Image.fromarray(np.where(np.mgrid[:70, :90][0] < 30, 0, 255).astype(np.uint8))
+    seen = []
+    for colour in ("black", "white"):
+        image = Image.composite(blobs(70, 90), Image.new("RGB", (90, 70), colour), alpha)
+        image.putalpha(alpha)
+        seen.append(decode(Loaded("p", saved(image, "PNG")), None, {}))
+    assert torch.equal(*seen)

@@ -201,11 +201,22 @@ def test_apply_equals_the_library(nodes, carried, photo):
 
 
 def test_apply_keeps_alpha_and_leaves_its_input_alone(nodes, carried, photo):
-    rgba = torch.cat((photo, torch.rand(1, 48, 64, 1)), -1)
+    rgba = torch.cat((photo, torch.rand(1, 48, 64, 1).clamp_min(0.5)), -1)
     before = rgba.clone()
     out = result(nodes, "ZMNetApply", rgba, carried)
     assert torch.equal(out[..., 3:], rgba[..., 3:]) and torch.equal(rgba, before)
     torch.testing.assert_close(out[..., :3], result(nodes, "ZMNetApply", photo, carried))
+
+
+def test_colours_that_alpha_hides_steer_nothing(nodes, loaded, carried, photo):
+    alpha = torch.ones(1, 48, 64, 1)
+    alpha[:, :30, :40] = 0
+    hidden = [torch.cat((torch.where(alpha > 0, photo, colour), alpha), -1) for colour in (0.0, 1.0)]
+    for node in ("ZMNetApply", "ZMNetAnimateStyles"):
+        styles = (carried,) if node == "ZMNetApply" else (carried, carried)
+        assert torch.equal(*(result(nodes, node, image, *styles) for image in hidden))
+    one, other = (nodes.ZMNetEncodeStyle.execute(loaded, image).result[0][0].style.values for image in hidden)
+    assert torch.equal(one, other)
 
 
 def test_apply_takes_batches_grey_and_half_pictures(nodes, comfy, carried, photo):

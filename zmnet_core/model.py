@@ -51,20 +51,22 @@ class ZMNet(StyleTransfer):
 
         Args:
             photograph: a picture of any mode and size; its transparency is kept.
-            painting: a picture, or a `Style`.
+            painting: a picture, or a `Style`. Both are brought to sRGB, and colours that transparency hides have no
+                influence.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
                 keep_colour, palette, calm, brush, draft, tile. With a `Style`, style_size and bold do nothing.
+
+        Returns:
+            An upright sRGB picture, mode RGB or RGBA. If the photograph had a colour profile, its `info` has that of
+            sRGB; artist, copyright, date and resolution are there as well (`exif`, `dpi`).
 
         Raises:
             TypeError: there is no such knob; the message names the nearest.
             ValueError: a value is off its scale, or two values exclude each other.
         """
         how = Look.of("stylize", look)
-        style = painting if isinstance(painting, Style) else encode_painting(self, to_picture(painting).rgb, how)
-        picture = stylize_picture(self, to_picture(photograph), style, how)
-        if picture.alpha is not None:
-            picture.rgb.putalpha(picture.alpha)
-        return picture.rgb
+        style = painting if isinstance(painting, Style) else encode_painting(self, painting, how)
+        return stylize_picture(self, to_picture(photograph), style, how).to_image()
 
     @classmethod
     def from_pretrained(

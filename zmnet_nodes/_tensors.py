@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._core import core
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def pictures(image: Tensor, what: str = "image") -> tuple[Tensor, Tensor | None]:
     """IMAGE → colours [B, 3, H, W], float32 in 0..1, and alpha [B, H, W, 1] if there is one.
+
+    Where alpha is 0, the colours are those of the visible pixels around.
 
     Raises:
         ValueError: the tensor is no IMAGE, or holds NaN.
@@ -23,7 +27,11 @@ def pictures(image: Tensor, what: str = "image") -> tuple[Tensor, Tensor | None]
     if not colours.isfinite().all():
         raise ValueError(f"{what} holds NaN or infinite values: the node before this one gave a broken picture.")
     colours = colours.expand(-1, 3, -1, -1).clamp(0, 1).contiguous()
-    return colours, image[..., 3:] if image.shape[-1] == 4 else None
+    if image.shape[-1] < 4:
+        return colours, None
+    alpha = image[..., 3:]
+    seen = alpha.float().nan_to_num(0).clamp(0, 1).movedim(-1, 1)
+    return core("images.alpha").filled(colours, seen), alpha
 
 
 def masks(mask: Tensor | None, count: int) -> Tensor | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from ..errors import PictureError
-from ..images.formats import SUFFIXES, WRITABLE, find_pictures
+from ..images.formats import KNOWN, WRITABLE, find_pictures
 from ..signals.mixtures import check_sum, parse_mixture
 
 STYLE_FILE = ".safetensors"
@@ -26,7 +26,7 @@ def check_attributes(texts: Iterable[str]) -> None:
 
 def is_file(text: str) -> bool:
     """Does it mean a painting or a style file, not words?"""
-    return Path(text).is_file() or Path(text).suffix.lower() in (*SUFFIXES, STYLE_FILE)
+    return Path(text).is_file() or Path(text).suffix.lower() in (*KNOWN, STYLE_FILE)
 
 
 def check_there(file: Path, what: str = "picture") -> None:
@@ -119,7 +119,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     if not several and output.suffix.lower() in WRITABLE and not output.is_dir():
         check_place(output)
         jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in SUFFIXES):
+    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in KNOWN):
         if not several:
             wanted = f"a file ends in {', '.join(WRITABLE)}; for a folder of this name, make it first"
         elif len(found) == 1:

@@ -27,7 +27,8 @@ NAMED = 10  # pictures skipped, and pictures converted, that the log names
 
 
 class Note(NamedTuple):
-    """What became of a picture: `missing`, `damaged`, `tiny` (skipped); `CMYK`, `16-bit`, `animated`, `enlarged`."""
+    """What became of a picture: `missing`, `damaged`, `tiny` (skipped); `CMYK`, `16-bit`, `animated`, `enlarged`, `odd`
+    (something in the file was left out, or read otherwise than one may think)."""
 
     kind: str
     text: str
@@ -49,8 +50,9 @@ def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
     except OSError as error:
         notes[name] = Note("missing", f"'{name}' cannot be read: {in_words(error)}")
         return None
+    remarks: list[str] = []
     try:
-        image = read_picture(name, data).rgb
+        image = read_picture(name, data, remarks.append).rgb
     except PictureError as error:
         notes[name] = Note("damaged", str(error))
         return None
@@ -61,6 +63,8 @@ def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
     kind = "enlarged" if short < LEAST_SIDE else _unusual(data)
     if kind:
         notes[name] = Note(kind, f"'{name}' ({kind})")
+    elif remarks:
+        notes[name] = Note("odd", f"'{name}': {remarks[0]}")
     image = fit_short_side(image, short_side, LEAST_SIDE)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 

@@ -40,7 +40,8 @@ class Listings:
     """
 
     def __init__(self, root: str | os.PathLike[str]):
-        name = hashlib.sha256(os.path.abspath(root).encode()).hexdigest()[:32]
+        recipe = "\n".join((os.path.abspath(root), *SUFFIXES))  # other suffixes, another list
+        name = hashlib.sha256(recipe.encode()).hexdigest()[:32]
         self.file = cache_folder() / "listings" / f"{name}.json"
         self._old: dict[str, list[Any]] = {}
         self._new: dict[str, list[Any]] = {}

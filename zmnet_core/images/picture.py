@@ -1,25 +1,35 @@
 """Pictures in and out: files, PIL, numpy and tensors.
 
-The one place where a picture becomes a tensor [3, H, W] in 0..1 and back. A `Picture` remembers
-what a tensor cannot hold: transparency and the colour profile.
+The one place where a picture becomes a tensor [3, H, W] in 0..1 and back. Numbers are sRGB from here on. A `Picture`
+remembers what a tensor cannot hold: transparency, whether it is tagged as sRGB, and who made it.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
-import struct
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..errors import PictureError, in_words
 from ..files import replacing
-from .formats import WRITABLE
+from .alpha import without_hidden_colour
+from .formats import WRITABLE, plugin_for
+from .metadata import Metadata, Warn, metadata_of, upright
+from .png import without_texts
+from .profiles import srgb, to_srgb
+from .ranges import sixteen_bits
+
+logger = logging.getLogger(__name__)
+
+PROFILED = ("L", "RGB", "CMYK", "LAB")  # modes that colour profiles convert as they are
 
 
 @dataclass(frozen=True)
@@ -27,107 +37,171 @@ class Picture:
     """An RGB picture with what belongs to it.
 
     Attributes:
-        rgb: PIL image, mode RGB, upright.
+        rgb: PIL image, mode RGB, upright. Where it is transparent, `to_picture` and `read_picture` put the colours of
+            what is visible nearby, so that colours nobody sees steer nothing.
         alpha: PIL image, mode L, of the same size, or None.
-        icc_profile: the RGB colour profile that its numbers belong to, or None (sRGB).
+        icc_profile: an sRGB profile, if the file had a profile that was obeyed; None if nothing was said, which means
+            sRGB as well.
+        metadata: artist, copyright, date and resolution, which are written again.
     """
 
     rgb: Image.Image
     alpha: Image.Image | None = None
     icc_profile: bytes | None = None
+    metadata: Metadata = Metadata()
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.rgb.size
 
+    def to_image(self) -> Image.Image:
+        """A PIL image, mode RGB or RGBA, that carries the profile, `exif` and `dpi` in its `info`."""
+        image = self.rgb.copy()
+        if self.alpha is not None:
+            image.putalpha(self.alpha)
+        said = {"icc_profile": self.icc_profile, "exif": self.metadata.exif(), "dpi": self.metadata.dpi}
+        image.info = {name: value for name, value in said.items() if value}
+        return image
 
-def read_picture(path: str | os.PathLike[str], data: bytes | None = None) -> Picture:
+
+def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: Warn | None = None) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
-    EXIF orientation is applied. An animation gives its first frame, 16 bits are scaled to 8, and CMYK is brought to
-    sRGB through its profile if it has one.
+    EXIF orientation is applied. An animation gives its first frame, deeper samples are scaled to 8 bits (ranges.py says
+    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py).
 
     Args:
-        data: the file's bytes, if you have them; `path` is then only its name in error messages.
+        data: the file's bytes, if you have them; `path` is then only its name in messages.
+        warn: told of what was left out, or is otherwise than one may think; if left out, it is logged.
 
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is larger than Pillow's limit
             (179 megapixels).
     """
-    try:
-        with Image.open(path if data is None else io.BytesIO(data)) as image:
-            image.load()
-            return to_picture(image)
-    except FileNotFoundError:
-        raise PictureError(f"there is no picture '{path}'.") from None
-    except IsADirectoryError:
-        raise PictureError(f"'{path}' is a folder, a picture file was expected.") from None
-    except UnidentifiedImageError:
-        raise PictureError(f"'{path}' is not a picture that Pillow can read.") from None
-    except Image.DecompressionBombError:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        raise PictureError(f"'{path}' is too large: {most} megapixels are the most. Scale it down first.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # the last: broken EXIF
-        if isinstance(error, PictureError):
+    with _opened(path, data) as image:
+        try:
+            return to_picture(image, warn or partial(logger.warning, "'%s': %s", path))
+        except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
-        if isinstance(error, OSError) and error.errno:
-            raise PictureError(f"'{path}' cannot be read: {in_words(error)}.") from error
-        raise PictureError(f"'{path}' is damaged: {error}.") from error
 
 
-def to_picture(image: Image.Image) -> Picture:
-    """A PIL image of any mode as upright RGB, with its alpha and profile set aside.
+def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
+    """The file, decoded."""
+    try:
+        try:
+            return _decoded(path if data is None else io.BytesIO(data))
+        except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
+            whole = Path(path).read_bytes() if data is None else data
+            if (rest := without_texts(whole)) == whole:
+                raise
+            return _decoded(io.BytesIO(rest))
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises whatever the broken place leads to
+        raise PictureError(_why(error, path)) from error
+
+
+def _decoded(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
+    image = _recognised(file)
+    try:
+        image.load()
+    except BaseException:
+        image.close()
+        raise
+    return image
+
+
+def _recognised(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError as error:
+        if isinstance(file, io.BytesIO):
+            beginning = file.getvalue()[:32]
+        else:
+            with open(file, "rb") as opened:
+                beginning = opened.read(32)
+        advice = plugin_for(beginning)
+        if advice is None:
+            return Image.open(file)
+        raise UnidentifiedImageError(advice) from error
+
+
+def _why(error: Exception, path: str | os.PathLike[str]) -> str:
+    """Why a file could not be decoded."""
+    if isinstance(error, FileNotFoundError):
+        return f"there is no picture '{path}'."
+    if isinstance(error, IsADirectoryError):
+        return f"'{path}' is a folder, a picture file was expected."
+    if isinstance(error, UnidentifiedImageError):
+        advice = str(error) if error.__cause__ else ""
+        return f"'{path}' is not a picture that Pillow can read.{advice}"
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+        return f"'{path}' is too large: {most} megapixels are the most. Scale it down first."
+    if isinstance(error, OSError) and error.errno:
+        return f"'{path}' cannot be read: {in_words(error)}."
+    return f"'{path}' is damaged: {error}."
+
+
+def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
+    """A PIL image of any mode as upright sRGB, with its alpha set aside.
+
+    Args:
+        warn: as for `read_picture`.
 
     Raises:
         TypeError: the argument is not a PIL image.
+        PictureError: the picture holds NaN or infinite values.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
-    image = ImageOps.exif_transpose(image)
-    mode, profile = image.mode, image.info.get("icc_profile")
+    if warn is None:
+        name = getattr(image, "filename", "")
+        warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
+    source = image
+    source.load()  # Pillow turns TIFF pictures upright by itself when it decodes them
+    orientation, metadata = metadata_of(source, warn)
+    image = upright(source, orientation)
+    profile = image.info.get("icc_profile")
     alpha = None
-    if mode.startswith("I;16") or mode in ("I", "F"):
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         invisible = image.info.get("transparency")
         if invisible is not None:
             alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
-        image = _eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = sixteen_bits(image, source, warn)
+    elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        grey = image.mode in ("LA", "La", "L", "1")
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         alpha = None if alpha.getextrema() == (255, 255) else alpha
-    if image.mode == "CMYK":
-        image, profile = _cmyk_to_rgb(image, profile), None
-    if mode in ("L", "LA", "1", "LAB", "HSV", "YCbCr", "I", "F") or mode.startswith("I;16"):
-        profile = None  # a profile of one channel, or of another space, does not fit RGB
-    return Picture(image.convert("RGB"), alpha, profile)
+        image = image.getchannel("R") if grey else image.convert("RGB")
+    elif image.mode not in PROFILED:
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    image, tagged = to_srgb(image, profile, warn)
+    image = image.convert("RGB")
+    image.info = {}  # nothing that a second reading would apply again
+    if alpha is not None:
+        if not alpha.getextrema()[1]:
+            warn("it is transparent everywhere and read as grey")
+        image = without_hidden_colour(image, alpha)
+    if (count := _frames(source)) > 1:
+        warn(f"it has {count} frames or pages, and only number {source.tell() + 1} is read")
+    return Picture(image, alpha, srgb() if tagged else None, metadata)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise PictureError("the picture holds NaN or infinite values.")
-    if image.mode == "F":
-        top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    else:
-        top = 255.0 if image.mode == "I" and values.max() <= 255 else 65535.0
-    return Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
-
-
-def _cmyk_to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile says nothing about the picture: convert as if it had none
-    return image.convert("RGB")
+def _frames(image: Image.Image) -> int:
+    """How many there are. (Telephones hide a second picture in a JPEG, which Pillow calls MPO: those have one.)"""
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return 1
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:  # a later frame is damaged: there is more than one
+        return 2
 
 
 def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int = 92) -> Path:
-    """Write JPEG, PNG or WebP by suffix, with alpha (not JPEG: on white) and colour profile.
+    """Write JPEG, PNG or WebP by suffix, with alpha (not JPEG: on white), profile and metadata.
 
     The file appears whole or not at all.
 
@@ -145,11 +219,15 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
         else:
             image = image.copy()
             image.putalpha(picture.alpha)
-    options: dict[str, int | bytes] = {} if kind == "PNG" else {"quality": quality}
+    options: dict[str, object] = {} if kind == "PNG" else {"quality": quality}
     if kind == "JPEG":
         options["subsampling"] = 0
     if picture.icc_profile:
         options["icc_profile"] = picture.icc_profile
+    if exif := picture.metadata.exif(resolution=kind == "WEBP"):
+        options["exif"] = exif
+    if picture.metadata.dpi and kind != "WEBP":
+        options["dpi"] = tuple(map(round, picture.metadata.dpi)) if kind == "JPEG" else picture.metadata.dpi
     try:
         with replacing(path) as temporary:
             image.save(temporary, kind, **options)
@@ -159,8 +237,8 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """A PIL image (any mode) as [3, H, W] float32 in 0..1."""
-    array = np.array(image if image.mode == "RGB" else to_picture(image).rgb)
+    """A PIL image (any mode) as [3, H, W] float32 in 0..1, read as by `to_picture`."""
+    array = np.array(to_picture(image).rgb)
     return torch.from_numpy(array).permute(2, 0, 1).float().div_(255)
 
 

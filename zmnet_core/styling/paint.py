@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
-from ..images.picture import Picture, fit_short_side, to_pil, to_tensor
+from ..images.picture import Picture, fit_short_side, to_picture, to_pil, to_tensor
 from ..images.resize import resized
 from ..images.transport import transported
 from ..networks.reviser import enlarged
@@ -288,7 +288,7 @@ def stylize_picture(
     *,
     step: Callable[[], None] = lambda: None,
 ) -> Picture:
-    """Stylise a picture, keeping its transparency and colour profile.
+    """Stylise a picture, keeping its transparency, its tag as sRGB and its metadata.
 
     Raises:
         PictureError: the photograph has no pixels. Other errors are those of `stylize_tensor`.
@@ -301,17 +301,19 @@ def stylize_picture(
     alpha = photograph.alpha
     if alpha is not None and alpha.size != content.size:
         alpha = alpha.resize(content.size, Image.Resampling.LANCZOS)
-    return Picture(stylised, alpha, photograph.icc_profile)
+    return replace(photograph, rgb=stylised, alpha=alpha)
 
 
 def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PLAIN, name: str = "") -> Style:
     """A painting's style, looked at with a short side of `look.style_size` pixels and painted as boldly as it says.
 
-    A painting longer than 4 : 1 is looked at in its middle.
+    A painting longer than 4 : 1 is looked at in its middle. What is transparent in it is left out of the look: the
+    colours around take its place.
 
     Raises:
         WrongModelError: this model cannot be told how boldly to paint.
     """
+    painting = to_picture(painting).rgb
     longest = 4 * min(painting.size)
     left, top = (max(0, side - longest) // 2 for side in painting.size)
     box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
