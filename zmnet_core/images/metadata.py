@@ -10,6 +10,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -100,7 +101,7 @@ def _odd(exif: Image.Exif) -> list[str]:
     return names or ["a part of it"]
 
 
-def _entry(exif: Image.Exif, tag: int) -> object:
+def _entry(exif: Image.Exif, tag: int) -> Any:
     try:
         return (exif.get_ifd(EXIF_IFD) if tag in KEPT_BELOW else exif).get(tag)
     except Exception:
@@ -111,10 +112,11 @@ def _orientation(exif: Image.Exif, data: object) -> int:
     found = _entry(exif, ORIENTATION)
     if isinstance(found, tuple) and found:
         found = found[0]
-    for value in (found, _orientation_in(data) if isinstance(data, bytes) else None):
+    guesses: tuple[Any, ...] = (found, _orientation_in(data) if isinstance(data, bytes) else None)
+    for value in guesses:
         try:
-            if int(value) == value and int(value) in range(1, 9):  # type: ignore[call-overload]
-                return int(value)  # type: ignore[call-overload]
+            if int(value) == value and int(value) in range(1, 9):
+                return int(value)
         except (TypeError, ValueError, ArithmeticError):
             pass
     return 1
@@ -140,7 +142,7 @@ def _orientation_in(data: bytes) -> int | None:
 
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
-    found = image.info.get("dpi")
+    found: Any = image.info.get("dpi")
     if image.format == "JPEG" and image.info.get("jfif_unit") not in (1, 2) and _entry(exif, X_RESOLUTION) is None:
         found = None  # Pillow says 72 of a JPEG file that says nothing
     if found is None and (unit := _entry(exif, UNIT)) in (2, 3):
@@ -149,7 +151,7 @@ def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     else:
         scale = 1.0
     try:
-        across, down = (float(value) * scale for value in found)  # type: ignore[union-attr]
+        across, down = (float(value) * scale for value in found)
     except (TypeError, ValueError, ArithmeticError):
         return None
     # 1 is what Pillow says of a TIFF file that says nothing; more than 65535 does not fit a JPEG file.

@@ -16,6 +16,8 @@ if more than 1 % of the values are cut off. So no picture becomes black or white
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -58,10 +60,10 @@ def sixteen_bits(image: Image.Image, source: Image.Image, warn: Warn) -> Image.I
     return Image.fromarray((scaled.clip(0, 1) * 65_535 + 0.5).astype(np.uint16))
 
 
-def _first(tags: object, tag: int) -> float | None:
+def _first(tags: Any, tag: int) -> float | None:
     """A tag's first number; None if it is not there, or odd."""
     try:
-        value = tags.get(tag)  # type: ignore[attr-defined]
+        value = tags.get(tag)
         return float(value[0] if isinstance(value, tuple) else value)
     except (AttributeError, TypeError, ValueError, IndexError, ArithmeticError):
         return None
@@ -73,7 +75,7 @@ def _holding(value: float) -> float:
     return float(2 ** (bits + bits % 2) - 1)
 
 
-def _white_of_integers(values: np.ndarray, mode: str, format: str | None, tags: object) -> float:
+def _white_of_integers(values: np.ndarray, mode: str, format: str | None, tags: Any) -> float:
     stated = _first(tags, MAX_SAMPLE)
     if stated is not None and stated >= 1:
         return _holding(stated)
@@ -86,7 +88,7 @@ def _white_of_integers(values: np.ndarray, mode: str, format: str | None, tags: 
     return 255.0 if brightest <= 255 else 65_535.0 if brightest <= 65_535 else _holding(brightest)
 
 
-def _white_of_floats(values: np.ndarray, mode: str, format: str | None, tags: object) -> float:
+def _white_of_floats(values: np.ndarray, mode: str, format: str | None, tags: Any) -> float:
     stated = _first(tags, S_MAX_SAMPLE)
     if stated is not None and 0 < stated < float("inf"):
         return stated
