@@ -85,6 +85,13 @@ def test_node_ids_are_those_that_workflows_hold(nodes):
     assert set(vars(nodes)) == NODE_IDS
 
 
+def test_inputs_are_those_of_earlier_versions_in_their_order_and_new_ones_come_last(nodes):
+    """Saved workflows hold values by place, API prompts by name. After a release its new inputs go into the file."""
+    held = json.loads((ROOT / "tests" / "files" / "nodes.json").read_text())
+    for node_id, inputs in held.items():
+        assert [given.id for given in getattr(nodes, node_id).define_schema().inputs][: len(inputs)] == inputs
+
+
 @pytest.mark.parametrize("node_id", sorted(NODE_IDS))
 def test_every_input_is_explained(nodes, node_id):
     schema = getattr(nodes, node_id).define_schema()

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from zmnet_core.errors import WrongModelError
 from zmnet_core.files import replacing, write_json, write_tensors
+from zmnet_core.model import ZMNet
 from zmnet_core.networks.constants import LAYER_GROUPS
 from zmnet_core.networks.tnet import din_sites
 from zmnet_core.styling.style import Style
@@ -303,3 +304,22 @@ def test_weights_that_nearly_cancel_are_refused(a, b, weights):
 
 def test_a_negative_weight_leads_away(a, b):
     torch.testing.assert_close(Style.blend([a, b], [1.5, -0.5]).values, a.values + 0.5 * (a.values - b.values))
+
+
+# Files of earlier versions ---------------------------------------------------------------------
+
+FILES = Path(__file__).parent / "files"
+
+
+@pytest.mark.parametrize("name, has_colours", [("style-without-colours", False), ("style", True)])
+def test_styles_of_earlier_versions_load_and_fit_their_model(name, has_colours, tmp_path):
+    style, model = Style.load(FILES / f"{name}.safetensors"), ZMNet.from_pretrained(FILES / "model")
+    assert (style.name, style.fingerprint) == ("blobs", model.fingerprint)
+    assert style.values.double().abs().sum().item() == pytest.approx(213.7042, abs=1e-3)
+    assert (style.colours is not None) == has_colours
+    blobs = torch.rand(1, 3, 5, 5, generator=torch.Generator().manual_seed(7))
+    picture = torch.nn.functional.interpolate(blobs, (64, 64), mode="bicubic").clamp(0, 1)
+    means = model.apply(picture, style).mean((0, 2, 3))
+    torch.testing.assert_close(means, torch.tensor([0.5094, 0.5080, 0.5352]), rtol=0, atol=2e-4)  # as it was then
+    again = Style.load(style.save(tmp_path / "again.safetensors"))
+    assert torch.equal(again.values, style.values) and (again.colours is None) != has_colours

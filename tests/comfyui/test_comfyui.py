@@ -142,6 +142,14 @@ def test_workflows_saved_before_there_were_the_later_inputs_mean_the_same(info):
     assert shortened == set(later)
 
 
+def test_a_workflow_of_an_earlier_version_runs_as_it_did(comfy, info):
+    prompt = api_of(json.loads((ROOT / "tests" / "files" / "workflow.json").read_text()), info)
+    done = comfy.run(prompt)
+    assert done["status"]["status_str"] == "success", done["status"]
+    (id,) = expected = library_results(prompt)
+    assert_same(comfy.pictures(done, id)[0], expected[id])
+
+
 def library_results(prompt: dict) -> dict[str, torch.Tensor]:
     """What the library alone gives for every Save Image of a prompt."""
     (model,) = (ZMNet.from_pretrained(n["inputs"]["model"]) for n in prompt.values() if n["class_type"] == "ZMNetLoad")

@@ -47,7 +47,7 @@ class Knob:
         """ValueError, saying what is wrong and what is right, if the knob, called `name`, does not take the value."""
         if not self._takes(value):
             kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
-            raise ValueError(f"{name} is {value!r}{kind}: {self._expected} is expected. {self.help}")
+            raise ValueError(f"{name} is {value!r}{kind}: {self._expected} is expected.")
         if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
             raise ValueError(f"{name} has {unknown[0]!r}, which does not exist: choose from {', '.join(self.names)}.")
 
@@ -266,6 +266,6 @@ def known(function: str, given: Mapping[str, object], names: Collection[str]) ->
                     f"painting, {name}=…) takes it, or, for tensors, zmnet_core.styling.paint.stylize_tensor(model, "
                     f"photographs, style, Look({name}=…))."
                 )
-            hint = did_you_mean(name, names) or f"There are {', '.join(names)}."
+            hint = did_you_mean(name, (*names, *KNOBS)) or f"There are {', '.join(names)}."
             raise TypeError(f"{function} has no option '{name}'. {hint}")
     return dict(given)
