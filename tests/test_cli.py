@@ -259,6 +259,7 @@ for slip in {slips!r}:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_what_the_system_refuses_is_said_in_words(photo, tmp_path, monkeypatch):
     def refuse(number):
         def save(self, file, *_, **__):
@@ -328,6 +329,7 @@ def test_a_style_of_another_model_is_refused(tmp_path):
     assert "another model" in message
 
 
+@pytest.mark.slow
 def test_demo_says_what_it_does_and_how_far_it_is(photo, tmp_path, monkeypatch):
     pictures = [Image.open(photo)], [Image.open(photo), Image.open(photo).rotate(90)]
     monkeypatch.setattr("zmnet_core.cli.demo.demo_pictures", lambda: pictures)

@@ -143,6 +143,7 @@ def test_what_a_run_that_did_no_step_left_is_overwritten(make_config, tmp_path, 
     assert step_of(tmp_path) == 4
 
 
+@pytest.mark.slow
 def test_an_export_folder_of_another_process_is_refused(make_config, tmp_path):  # noqa: F811
     holder = start_alone("-c", HOLD.format(folder=str(tmp_path / "out")))
     assert holder.stdout.readline() == "held\n"

@@ -538,6 +538,7 @@ def test_sentence_encoder_is_downloaded_once_and_then_needs_no_hub(hub, client, 
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_hub_that_does_not_answer_is_not_waited_for(hub, client, model, published, tmp_path):
     client(load, "org/model", cache_dir=tmp_path)
     hub.silent_for = 9

@@ -496,6 +496,7 @@ def test_apply_of_a_function_is_that_of_every_module(model):
         model.apply(torch.rand(1, 3, 32, 32))
 
 
+@pytest.mark.slow
 def test_a_compiled_tnet_keeps_fingerprint_styles_and_saved_names(model, contents, style, tmp_path):
     before, expected = model.fingerprint, model.apply(contents, style)
     model.tnet = torch.compile(model.tnet, backend="eager")

@@ -91,6 +91,7 @@ def test_the_ways_to_start_a_run_share_their_command():
     assert names == ["config", *(f.name for f in fields(TrainingConfig))]
 
 
+@pytest.mark.slow
 def test_help_of_a_training_run_names_the_script_and_ends_well():
     done = subprocess.run([sys.executable, "-m", "zmnet_core.training", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("Usage: python -m zmnet_core.training [OPTIONS]")
