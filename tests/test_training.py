@@ -255,8 +255,8 @@ def test_half_written_checkpoint_is_not_taken_for_one(run, tmp_path):
     assert [path.name for path in checkpoints(tmp_path)] == ["checkpoint-2", "checkpoint-10"]
 
 
-def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_path):
-    model = build_model(make_config(tmp_path, init_from=str(run), tnet_width=32))
+def test_run_started_from_a_model_starts_with_its_weights(make_config, run, tmp_path, random_vgg):
+    model = build_model(make_config(tmp_path, init_from=str(run), tnet_width=32), random_vgg)
     unfreeze(model)
     assert model.training and all(parameter.requires_grad for parameter in model.parameters())
     assert_same_state(dict(model.state_dict()), dict(ZMNet.from_pretrained(run).state_dict()))
@@ -272,8 +272,8 @@ def test_run_from_a_trained_model_first_says_how_good_that_one_is(make_config, r
     assert [line["step"] for line in log_of(folder) if "val_total" in line] == [0, 1, 2]
 
 
-def test_vgg_in_a_pnet_is_not_unfrozen(make_config, tmp_path):
-    model = build_model(make_config(tmp_path, pnet="vgg"))
+def test_vgg_in_a_pnet_is_not_unfrozen(make_config, tmp_path, random_vgg):
+    model = build_model(make_config(tmp_path, pnet="vgg"), random_vgg)
     unfreeze(model)
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert frozen == {f"pnet.vgg.{name}" for name in model.pnet.vgg.state_dict()}
@@ -896,11 +896,11 @@ def revised(run, make_config, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_reviser_is_trained_and_nothing_else(revised, run):
+def test_a_reviser_is_trained_and_nothing_else(revised, run, random_vgg):
     folder = train(revised(pnet_bold=False, content_noise=0.01, identity_every=2))
     before, after = load_file(run / "model.safetensors"), load_file(folder / "model.safetensors")
     assert all(torch.equal(after[name], before[name]) for name in before)
-    fresh = build_model(revised()).reviser.state_dict()
+    fresh = build_model(revised(), random_vgg).reviser.state_dict()
     moved = {name for name in fresh if not torch.allclose(after[f"reviser.{name}"].float(), fresh[name], atol=1e-3)}
     assert "out.bias" in moved and {"offset", "spread"} <= moved
     model = ZMNet.from_pretrained(folder)
@@ -937,7 +937,8 @@ def test_windows_and_drafts_are_drawn_within_their_bounds(revised, random_vgg):
 
 
 def test_the_revision_loss_is_the_weighted_sum_of_what_it_logs(revised, random_vgg, make_picture):
-    model = build_model(config := revised(draft_weight=7.0, saturation_weight=3.0, flat_weight=2.0, identity_every=5))
+    config = revised(draft_weight=7.0, saturation_weight=3.0, flat_weight=2.0, identity_every=5)
+    model = build_model(config, random_vgg)
     torch.nn.init.normal_(model.reviser.out.weight)
     contents, paintings = make_picture(96, 96, 1, count=2), make_picture(64, 64, 2)
     objective = RevisionObjective(config, PerceptualLoss(random_vgg, config.loss_config()))

@@ -35,7 +35,7 @@ def pictures(image: Tensor, what: str = "image") -> tuple[Tensor, Tensor | None]
 
 
 def masks(mask: Tensor | None, count: int) -> Tensor | None:
-    """MASK [B, H, W] (or [H, W]) → [count, 1, H, W], float32.
+    """MASK [B, H, W] (or [H, W]) → [count or 1, 1, H, W], float32.
 
     A batch of another length is repeated or cut short, as ComfyUI's own nodes do it.
 
@@ -50,7 +50,8 @@ def masks(mask: Tensor | None, count: int) -> Tensor | None:
         mask = mask[:, 0]
     if mask.dim() != 3 or 0 in mask.shape:
         raise ValueError(f"mask: a MASK is [batch, height, width]; this is {list(mask.shape)}.")
-    mask = mask.repeat(-(-count // len(mask)), 1, 1)[:count]
+    if len(mask) > 1:  # one is for all pictures, and need not be copied for each
+        mask = mask.repeat(-(-count // len(mask)), 1, 1)[:count]
     return mask.float().nan_to_num(0)[:, None]
 
 

@@ -36,7 +36,7 @@ from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
-from ..networks.vgg import WIDTH, load_vgg16
+from ..networks.vgg import VGG16, WIDTH, load_vgg16
 from ..styling.network import Description
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
@@ -60,8 +60,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space on the disk, in the
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes in
 
 
-def build_model(config: TrainingConfig) -> ZMNet:
-    """A fresh model of the run's description, or the one that `--init_from` names."""
+def build_model(config: TrainingConfig, vgg: VGG16) -> ZMNet:
+    """A fresh model of the run's description, or the one that `--init_from` names.
+
+    Args:
+        vgg: the loss network, of which a fresh `vgg` PNet gets its first layers.
+    """
     if config.init_from:
         model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None)  # they were made for the old TNet
         wanted = model.config.copy()
@@ -77,14 +81,11 @@ def build_model(config: TrainingConfig) -> ZMNet:
             model = _with_parts(model, wanted)
         return model.train()
     tnet, pnet = config.networks()
-    weights: dict[str, Tensor] = {}
-    if pnet["kind"] == "vgg":
-        vgg = load_vgg16()
-        weights = vgg.state_dict()
-        if vgg.width != WIDTH:
-            pnet["vgg_width"] = vgg.width
+    if pnet["kind"] == "vgg" and vgg.width != WIDTH:
+        pnet["vgg_width"] = vgg.width
     model = ZMNet(tnet, pnet)
     if isinstance(model.pnet, VGGPNet):
+        weights = vgg.state_dict()
         model.pnet.vgg.load_state_dict({name: weights[name] for name in model.pnet.vgg.state_dict()})
     return model
 
@@ -163,8 +164,10 @@ class Trainer:
         self.shards, self.photographs, self.paintings = shards, contents, paintings
         self.held_out = held_out_contents, held_out_paintings
 
+        budget.doing = "loading the loss network"
+        self.vgg = load_vgg16()
         budget.doing = "loading the model"
-        self.model = build_model(config)
+        self.model = build_model(config, self.vgg)
         unfreeze(self.model, config.reviser_width > 0)
         least, most = config.style_sides
         if least < most and config.styles_per_batch > 1 and not isinstance(self.model.pnet, VGGPNet):
@@ -172,8 +175,6 @@ class Trainer:
                 "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
-        budget.doing = "loading the loss network"
-        self.vgg = load_vgg16()
         self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
 
         # Nothing is missing: from here on the run's folder is written.
