@@ -16,7 +16,7 @@ from typing_extensions import Self, Unpack
 from .card import CARD, model_card
 from .errors import WrongModelError, in_words
 from .files import write_json, write_tensors
-from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
+from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, known_as, read_config
 from .hub.repository import Repository
 from .images.picture import to_picture
 from .styling.look import Knobs, Look
@@ -97,8 +97,9 @@ class ZMNet(StyleTransfer):
             WeightsNotFoundError: there is no such model, or it cannot be downloaded; the message says what to do.
             WrongModelError: a file does not hold this model, or has another schema.
         """
+        given = str(pretrained_model_name_or_path)
         file = find(
-            str(pretrained_model_name_or_path),
+            given,
             revision,
             cache_dir=cache_dir,
             token=token,
@@ -115,6 +116,7 @@ class ZMNet(StyleTransfer):
         model.load_weights(weights)
         if model.attribute_pnets:
             model.load_attribute_weights(file(ATTRIBUTE_WEIGHTS))
+        model.name = known_as(given, config)
         return model.eval().requires_grad_(False)
 
     def push_to_hub(

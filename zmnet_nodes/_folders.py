@@ -103,8 +103,8 @@ def no_style(name: str | None) -> str:
     )
 
 
-def new_style_file(name: str) -> Path:
-    """A path for a new style that overwrites nothing: name.safetensors, name_2.safetensors, …
+def new_style_file(name: str, overwrite: bool = False) -> Path:
+    """The path for a style to save: name.safetensors; if that is taken name_2.safetensors, …, or else to overwrite it.
 
     Raises:
         ValueError: the name is empty or leads out of the folder.
@@ -118,7 +118,7 @@ def new_style_file(name: str) -> Path:
             f"it is written below {folder}."
         )
     number, first = 1, path
-    while path.exists():
+    while path.exists() and not overwrite:
         number += 1
         path = first.with_name(f"{first.stem}_{number}{STYLE_SUFFIX}")
     return path
@@ -128,6 +128,11 @@ def stamp(*paths: str | os.PathLike[str]) -> str:
     """What changes when one of the files does: paths, sizes and times."""
     stats = [(str(path), os.stat(path)) for path in paths if os.path.exists(path)]
     return repr([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+
+
+def model_stamp(folder: Path) -> str:
+    """What changes when the model in a folder does."""
+    return stamp(folder / CONFIG, folder / WEIGHTS)
 
 
 def _listed(names: Iterable[str]) -> str:

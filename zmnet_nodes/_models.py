@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import _folders
+from ._core import core
 
 if TYPE_CHECKING:
     from zmnet_core import Style, ZMNet
+
+AUTO = "auto"
+PRECISIONS = (AUTO, "float32", "float16")
 
 # Bytes a pixel at the TNet's widest point (width 32, float32): before layer 10 the up-sampled 64 channels
 # and their padded copy, after it 32; 640 in all. The process was seen to grow by about 900 on a CPU.
@@ -48,6 +55,50 @@ class LoadedModel:
         return self.net
 
 
+def load_model(source: str, name: str, precision: str = AUTO) -> LoadedModel:
+    """A saved model as ComfyUI holds it.
+
+    Args:
+        source: a folder or a Hub id.
+        name: what people call it.
+        precision: one of PRECISIONS; auto takes what ComfyUI finds best for its device.
+
+    Raises:
+        ZMNetError: it is not there, or it is broken.
+    """
+    import comfy.model_management as management
+    import torch
+
+    with torch.inference_mode(False):  # else the weights would be inference tensors
+        net = core("model").ZMNet.from_pretrained(source)
+        net.name = name
+        if precision == AUTO:
+            size = sum(p.numel() for p in net.parameters())
+            kinds = [torch.float16, torch.float32]
+            found = management.unet_dtype(management.get_torch_device(), size, supported_dtypes=kinds)
+            precision = "float16" if found == torch.float16 else "float32"
+        return LoadedModel(net.to(getattr(torch, precision)), name)
+
+
+_MAKERS: dict[Path, tuple[str, LoadedModel]] = {}  # folder: its state and its model, which is loaded once
+
+
+def maker_of(style: Style) -> LoadedModel | None:
+    """The model that made a style, if it is one of those that Load ZM-Net shows."""
+    errors, identity = core("errors"), core("networks.identity")
+    for name, folder in _folders.model_folders().items():
+        state = _folders.model_stamp(folder)
+        try:
+            found = identity.fingerprint_of(folder)
+        except errors.WrongModelError:  # a broken model is in nobody's way until it is loaded
+            continue
+        if found == style.fingerprint:
+            if folder not in _MAKERS or _MAKERS[folder][0] != state:
+                _MAKERS[folder] = state, load_model(str(folder), name)
+            return _MAKERS[folder][1]
+    return None
+
+
 @dataclass(frozen=True)
 class CarriedStyle:
     """What travels on a ZMNET_STYLE wire: a style, and the model that made it where it is known."""
@@ -67,9 +118,10 @@ class CarriedStyle:
         found = model or self.model
         if found is None:
             raise ValueError(
-                f"{self.style!r} was loaded from a file and carries no model: connect Load ZM-Net to the model input."
+                f"{self.style!r} was loaded from a file, and none of the models here has made it: put its model's "
+                "folder into models/zmnet, or connect Load ZM-Net with its Hub id to the model input."
             )
-        self.style.require(found.net.fingerprint)
+        self.style.require(found.net.fingerprint, name=found.name)
         return found
 
     def named(self, name: str) -> CarriedStyle:

@@ -28,8 +28,8 @@ def optional_model(id: str = "model") -> io.Input:
     return Model.Input(
         id,
         optional=True,
-        tooltip="Only needed if the style was loaded from a file: then connect Load ZM-Net. A style from Encode Style "
-        "carries its model.",
+        tooltip="Rarely needed: a style carries the model that made it. Connect Load ZM-Net only if a style was loaded "
+        "from a file and its model is not in the list of that node.",
     )
 
 

@@ -57,7 +57,19 @@ class ApplyZMNet(io.ComfyNode):
             display_name="Apply ZM-Net",
             description="Restyles pictures of any size in one pass of a small network. The result is as large as the "
             "picture, and transparency is kept.",
-            search_aliases=["style transfer", "stylize", "restyle", "artistic style", "painting", "zmnet apply"],
+            search_aliases=[
+                *(
+                    "style transfer",
+                    "neural style",
+                    "painting",
+                    "paint",
+                    "brush",
+                    "brush strokes",
+                    "art",
+                    "artistic style",
+                ),
+                *("stylize", "restyle", "zmnet apply"),
+            ],
             inputs=[
                 io.Image.Input(
                     "image",

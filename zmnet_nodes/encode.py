@@ -27,7 +27,7 @@ class EncodeStyle(io.ComfyNode):
             display_name="Encode Style",
             description="Looks at a painting once and writes down its style, which is a few thousand numbers. Apply "
             "ZM-Net gives it to any picture.",
-            search_aliases=["style transfer", "painting to style", "reference image", "zmnet encode"],
+            search_aliases=["style of a painting", "style reference", "reference image", "zmnet encode"],
             inputs=[
                 Model.Input("model", tooltip="The model from Load ZM-Net."),
                 io.Image.Input("image", tooltip="The painting, or a batch of paintings."),

@@ -31,7 +31,7 @@ class ExamplePicture(io.ComfyNode):
                 )
             ],
             outputs=[io.Image.Output(display_name="image")],
-            is_output_node=True,  # so that ComfyUI shows the picture on the node also when nothing has to be run again
+            has_intermediate_output=True,  # no output node: ComfyUI would call a graph a success of which only this ran
         )
 
     @classmethod

@@ -5,13 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from . import _folders
-from ._core import core
-from ._models import LoadedModel
+from ._models import PRECISIONS, load_model
 from ._schema import Model, chosen, schema
 
 _folders.register()
-
-PRECISIONS = ("auto", "float32", "float16")
 
 
 class LoadZMNet(io.ComfyNode):
@@ -24,7 +21,7 @@ class LoadZMNet(io.ComfyNode):
             display_name="Load ZM-Net",
             description="Loads a style-transfer network of a few MB. The bundled zmnet-base works at once, without a "
             "download.",
-            search_aliases=["style transfer model", "zmnet", "zm-net loader", "neural style"],
+            search_aliases=["style transfer model", "zm-net loader", "load zmnet"],
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -68,22 +65,10 @@ class LoadZMNet(io.ComfyNode):
         if hub_id and hub_id.strip():
             return f"hub:{hub_id.strip()}"  # once loaded it stays for the session
         folder = _folders.model_folders().get(model or "")
-        return _folders.stamp(folder / _folders.CONFIG, folder / _folders.WEIGHTS) if folder else "missing"
+        return _folders.model_stamp(folder) if folder else "missing"
 
     @classmethod
     def execute(cls, model: str, hub_id: str = "", precision: str = "auto") -> io.NodeOutput:
-        import comfy.model_management as management
-        import torch
-
         chosen(precision, PRECISIONS, "precision")
         hub_id = hub_id.strip()
-        source = hub_id or str(_folders.model_folder(model))
-        with torch.inference_mode(False):  # else the weights would be inference tensors
-            net = core("model").ZMNet.from_pretrained(source)
-            if precision == "auto":
-                size = sum(p.numel() for p in net.parameters())
-                kinds = [torch.float16, torch.float32]
-                found = management.unet_dtype(management.get_torch_device(), size, supported_dtypes=kinds)
-                precision = "float16" if found == torch.float16 else "float32"
-            net = net.to(getattr(torch, precision))
-        return io.NodeOutput(LoadedModel(net, hub_id or model))
+        return io.NodeOutput(load_model(hub_id or str(_folders.model_folder(model)), hub_id or model, precision))

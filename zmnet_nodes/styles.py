@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io, ui
 
 from . import _folders
 from ._core import core
-from ._models import CarriedStyle, LoadedModel, progress
+from ._models import CarriedStyle, LoadedModel, maker_of, progress
 from ._samples import read_example
 from ._schema import StyleType, optional_model, schema
 from ._tensors import image_of, pictures
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BLENDED = range(1, 9)
+ALWAYS, GROWN = 2, "styles"  # of Blend Styles: how many sockets are there from the start; the input of the others
 SWATCH = "colosseum"  # of the example pictures
+SAVED, SAVED_SIZE = 4, 192  # Save Style shows that many of several styles, of so many pixels
 
 
 class BlendStyles(io.ComfyNode):
@@ -47,6 +50,10 @@ class BlendStyles(io.ComfyNode):
             )
             for number in BLENDED
         ]
+        if hasattr(io, "Autogrow"):  # ComfyUI shows the others one by one, as they are needed
+            names = [socket.id for socket in sockets[ALWAYS:]]
+            grown = io.Autogrow.TemplateNames(sockets[ALWAYS], names=names, min=0)
+            sockets[ALWAYS:] = [io.Autogrow.Input(GROWN, template=grown, optional=True)]
         return schema(
             node_id="ZMNetBlendStyles",
             display_name="Blend Styles",
@@ -62,6 +69,7 @@ class BlendStyles(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
+        inputs |= inputs.pop(GROWN, None) or {}
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []
@@ -95,15 +103,22 @@ class SaveStyle(io.ComfyNode):
         return schema(
             node_id="ZMNetSaveStyle",
             display_name="Save Style",
-            description="Writes a style (15 KB) to output/zmnet_styles, where Load Style finds it.",
+            description="Writes a style (15 KB) to output/zmnet_styles, where Load Style finds it, and shows it under "
+            "the name that it has there.",
             search_aliases=["export style", "store style", "zmnet save"],
             inputs=[
                 StyleType.Input("style", tooltip="The style to save."),
                 io.String.Input(
                     "filename",
                     default="style",
-                    tooltip="A name such as irises or monet/irises, without an ending. Nothing is overwritten: if the "
-                    "name is taken, irises_2 is written.",
+                    tooltip="A name such as irises or monet/irises, without an ending. If the name is taken, irises_2 "
+                    "is written, unless you ask to overwrite.",
+                ),
+                io.Boolean.Input(
+                    "overwrite",
+                    default=False,
+                    optional=True,
+                    tooltip="Whether to replace a style file that has this name. Turned off, nothing is overwritten.",
                 ),
             ],
             outputs=[StyleType.Output(display_name="style", tooltip="The same style, for the next node.")],
@@ -111,14 +126,33 @@ class SaveStyle(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, style: CarriedStyle, filename: str = "style") -> io.NodeOutput:
-        path = _folders.new_style_file(filename)
+    def execute(cls, style: CarriedStyle, filename: str = "style", overwrite: bool = False) -> io.NodeOutput:
+        path = _folders.new_style_file(filename, overwrite)
         named = style if style.style.name else style.named(path.stem)
         try:
             named.style.save(path)
         except OSError as error:
             raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
-        return io.NodeOutput(named, ui=ui.PreviewText(f"Saved {path}"))
+        shown = path.relative_to(Path(_folders.saved_styles()).resolve()).as_posix()
+        preview = ui.PreviewImage(saved_picture(named, shown), cls=cls).as_dict()
+        return io.NodeOutput(named, ui={**preview, "text": (f"Saved {path}",)})
+
+
+def saved_picture(style: CarriedStyle, name: str) -> Tensor:
+    """IMAGE for the node: what the style does, as far as its model is known, under the name of its file."""
+    sheet, picture = core("images.sheet"), core("images.picture")
+    shown = [None]
+    if style.model is not None:
+        shown = list(swatches(style, style.model, read_example(SWATCH), SAVED_SIZE).split(1))[:SAVED]
+    image = sheet.contact_sheet([shown], SAVED_SIZE, titles=[[name]], letters=14)
+    return image_of(picture.to_tensor(image)[None])
+
+
+def swatches(style: CarriedStyle, model: LoadedModel, contents: Tensor, size: int) -> Tensor:
+    """A small copy of a picture, [1, 3, H, W], in each of the styles."""
+    contents = core("styling.tiling").small_copy(contents, size)
+    net = model.ready(contents[0, 0].numel())
+    return core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
 
 
 class LoadStyle(io.ComfyNode):
@@ -130,7 +164,7 @@ class LoadStyle(io.ComfyNode):
             node_id="ZMNetLoadStyle",
             display_name="Load Style",
             description="Loads a style that Save Style or `zmnet encode` wrote, from output/zmnet_styles or "
-            "models/zmnet_styles. A style fits only the model that made it.",
+            "models/zmnet_styles, with the model that made it: one of those in Load ZM-Net, or else connect it.",
             search_aliases=["import style", "style file", "zmnet load style"],
             inputs=[
                 io.Combo.Input(
@@ -141,9 +175,7 @@ class LoadStyle(io.ComfyNode):
                 optional_model(),
             ],
             outputs=[
-                StyleType.Output(
-                    display_name="style", tooltip="The style, which carries the model if one is connected here."
-                )
+                StyleType.Output(display_name="style", tooltip="The style, which carries the model that made it.")
             ],
         )
 
@@ -156,11 +188,13 @@ class LoadStyle(io.ComfyNode):
     def fingerprint_inputs(cls, style_file: str | None = None, **_: object) -> str:
         if style_file is None or style_file not in _folders.style_names():
             return "missing"
-        return _folders.stamp(_folders.style_file(style_file))
+        models = [_folders.model_stamp(folder) for folder in _folders.model_folders().values()]
+        return " ".join([_folders.stamp(_folders.style_file(style_file)), *models])
 
     @classmethod
     def execute(cls, style_file: str, model: LoadedModel | None = None) -> io.NodeOutput:
-        carried = CarriedStyle(core("styling.style").Style.load(_folders.style_file(style_file)), model)
+        style = core("styling.style").Style.load(_folders.style_file(style_file))
+        carried = CarriedStyle(style, model or maker_of(style))
         if model is not None:
             carried.model_or(model)
         return io.NodeOutput(carried)
@@ -174,7 +208,8 @@ class StylePreview(io.ComfyNode):
         return schema(
             node_id="ZMNetStylePreview",
             display_name="Style Preview",
-            description="Shows what a style does, on a small sample photograph or on your own picture.",
+            description="Shows what a style does, on a small sample photograph or on your own picture. Put it between "
+            "two nodes, or connect its image to Preview Image.",
             search_aliases=["style swatch", "show style", "zmnet preview"],
             inputs=[
                 StyleType.Input("style", tooltip="The style to show."),
@@ -186,21 +221,17 @@ class StylePreview(io.ComfyNode):
                     "size", default=256, min=64, max=1024, step=16, tooltip="The long side of the preview in pixels."
                 ),
             ],
-            outputs=[io.Image.Output(display_name="image", tooltip="The preview.")],
-            is_output_node=True,
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The preview."),
+                StyleType.Output(display_name="style", tooltip="The same style, for the next node."),
+            ],
+            has_intermediate_output=True,  # no output node: ComfyUI would call a graph a success of which only this ran
         )
 
     @classmethod
     def execute(
         cls, style: CarriedStyle, model: LoadedModel | None = None, image: Tensor | None = None, size: int = 256
     ) -> io.NodeOutput:
-        model = style.model_or(model)
-        if image is None:
-            contents = read_example(SWATCH)
-        else:
-            contents = pictures(image)[0][:1]
-        contents = core("styling.tiling").small_copy(contents, size)
-        net = model.ready(contents[0, 0].numel())
-        stylised = core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
-        swatch = image_of(stylised)
-        return io.NodeOutput(swatch, ui=ui.PreviewImage(swatch, cls=cls))
+        contents = read_example(SWATCH) if image is None else pictures(image)[0][:1]
+        swatch = image_of(swatches(style, style.model_or(model), contents, size))
+        return io.NodeOutput(swatch, style, ui=ui.PreviewImage(swatch, cls=cls))

@@ -79,7 +79,7 @@ class StandIn:
             NumberDisplay=Enum("NumberDisplay", {"slider": "slider"}),
         )
         ui = SimpleNamespace(
-            PreviewImage=lambda image, cls: {"images": image}, PreviewText=lambda text: {"text": (text,)}
+            PreviewImage=lambda image, cls: SimpleNamespace(as_dict=lambda: {"images": image}, images=image)
         )
         contents = {
             "comfy_api": {},

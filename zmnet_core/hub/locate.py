@@ -57,6 +57,17 @@ def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> C
     return Repository(identity, revision or after or None, **options).file
 
 
+def known_as(name: str, config: Path) -> str:
+    """What people know a saved model by: the name of its folder, which may be a bundled one, or its Hub id.
+
+    Args:
+        name: what was given to `find`.
+        config: where it found config.json.
+    """
+    in_folder = Path(name).is_dir() or config.parent.parent == BUNDLED
+    return config.parent.resolve().name if in_folder else name
+
+
 def _in_folder(folder: Path, file: str) -> Path:
     if (folder / file).is_file():
         return folder / file

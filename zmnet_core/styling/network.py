@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ..hub.locate import SCHEMA, check_schema
 from ..images.resize import looked_at, resized
 from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
+from ..networks.identity import fingerprint
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
 from ..networks.reviser import Revised, Reviser, ReviserOptions, Window, draft_size, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
@@ -89,6 +89,7 @@ class StyleTransfer(nn.Module):
             assert isinstance(vector_pnet, VectorPNet)  # the others refuse a signal
             self.attribute_pnets[signal] = vector_pnet
         self._fingerprint: tuple[object, str] | None = None
+        self.name = ""  # what people call it: a bundled name, a folder, a Hub id; `from_pretrained` fills it in
 
     @torch.no_grad()
     def encode_style(
@@ -123,7 +124,7 @@ class StyleTransfer(nn.Module):
         colours = colour_quantiles(images)
         images = images.to(self._parameter.dtype)
         told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
-        return Style(self._values(self.pnet.features(images), told), self.tnet.sites, self.fingerprint, name, colours)
+        return self._style(self._values(self.pnet.features(images), told), name, colours)
 
     @torch.no_grad()
     def encode_attribute(
@@ -165,7 +166,7 @@ class StyleTransfer(nn.Module):
             values = encode_vectors(pnet_for(pnets, vectors, signal), vectors)
         if not values.isfinite().all():
             raise SignalError("the style holds NaN or infinite values: the vectors it was made of are too large.")
-        return Style(values.to(self._parameter.device), self.tnet.sites, self.fingerprint, name or "")
+        return self._style(values.to(self._parameter.device), name or "")
 
     @property
     def vector_pnets(self) -> Mapping[str, VectorPNet]:
@@ -272,17 +273,14 @@ class StyleTransfer(nn.Module):
         state = bare(self.tnet).state_dict(keep_vars=True)
         version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
         if self._fingerprint is None or self._fingerprint[0] != version:
-            digest = hashlib.sha256(b"palette" if self.tnet.palette else b"")
-            for name, tensor in state.items():
-                digest.update(f"{name}{tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
-            self._fingerprint = (version, digest.hexdigest())
+            self._fingerprint = (version, fingerprint(state.items(), self.tnet.palette))
         return self._fingerprint[1]
 
     def __repr__(self) -> str:
         """What the model is, in a few lines; its parts (`model.tnet`) show their layers."""
         weight = self._parameter
-        lines = [f"{_size(self)}, {weight.dtype} on {weight.device}, fingerprint {self.fingerprint[:8]}"]
+        name = f"{self.name}, " if self.name else ""
+        lines = [f"{name}{_size(self)}, {weight.dtype} on {weight.device}, fingerprint {self.fingerprint[:8]}"]
         described = {name: value for name, value in self.config["pnet"].items() if name != "words"}
         lines += [f"tnet: {self.config['tnet']}, {_size(self.tnet)}", f"pnet: {described}, {_size(self.pnet)}"]
         lines += [f"reviser: {self.config['reviser']}, {_size(self.reviser)}"] if self.reviser else ["no reviser"]
@@ -293,6 +291,9 @@ class StyleTransfer(nn.Module):
         return "\n".join([f"{type(self).__name__}(", *(f"  {line}" for line in lines), ")"])
 
     # Helpers -----------------------------------------------------------------------------------
+
+    def _style(self, values: Tensor, name: str, colours: Tensor | None = None) -> Style:
+        return Style(values, self.tnet.sites, self.fingerprint, name, colours, model=self.name)
 
     @property
     def _parameter(self) -> Tensor:
@@ -348,7 +349,7 @@ class StyleTransfer(nn.Module):
 
     def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
-        style.require(self.fingerprint)
+        style.require(self.fingerprint, name=self.name)
         KNOBS["strength"].check("strength", strength)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")

@@ -258,7 +258,7 @@ def frames(
     if look.strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
         start, end = (model.style_for(small_copy(contents), style, look.strength) for style in (start, end))
         look = replace(look, strength=1.0)
-    start.require(end.fingerprint, "there is no way between the two styles")
+    start.require(end.fingerprint, "there is no way between the two styles", end.model)
     for index, share in enumerate(shares):
         style = start.towards(end, share)
         yield stylize_tensor(model, contents[index % len(contents)][None], style, look, step=step)[0]

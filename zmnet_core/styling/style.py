@@ -17,6 +17,7 @@ from ..errors import WrongModelError, in_words
 from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
+from ..networks.identity import called, told_apart
 from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
 
@@ -38,6 +39,7 @@ class Style:
         colours: [N, PASSES, 3, KNOTS], `images.transport.colour_quantiles` of the paintings, for the knob `palette`;
             None if the style was made of words, or mixed with one that has none.
         colourless: of a mixture without colours, the name of the style in it that has none, for people to read.
+        model: the name of the model that made it, for people to read; "" if it has none.
     """
 
     values: Tensor
@@ -46,6 +48,7 @@ class Style:
     name: str = ""
     colours: Tensor | None = None
     colourless: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
         channels = sum(site.channels for site in self.sites)
@@ -70,14 +73,15 @@ class Style:
 
     def __repr__(self) -> str:
         name = f"'{self.name}', " if self.name else ""
-        return f"Style({name}{len(self)} × {self.values.shape[2]} channels, model {self.fingerprint[:8]})"
+        model = called(self.fingerprint, self.model)
+        return f"Style({name}{len(self)} × {self.values.shape[2]} channels, by {model})"
 
     __array_ufunc__ = None  # a NumPy number on the left leaves it to __rmul__, and does not take this for a sequence
 
     def __add__(self, other: Style) -> Style:
         if not isinstance(other, Style):
             return NotImplemented
-        self.require(other.fingerprint, "the two styles cannot be added")
+        self.require(other.fingerprint, "the two styles cannot be added", other.model)
         name = " + ".join(n for n in (self.name, other.name) if n)
         return replace(self._each(torch.add, other), name=name)
 
@@ -179,11 +183,22 @@ class Style:
         """On another device or in another type, as `torch.Tensor.to`."""
         return self._each(lambda own: own.to(*args, **kwargs))
 
-    def require(self, fingerprint: str, problem: str = "this model cannot use the style") -> None:
-        """Refuse a fingerprint that is not this style's."""
+    def require(self, fingerprint: str, problem: str = "this model cannot use the style", name: str = "") -> None:
+        """Refuse a model that did not make this style.
+
+        Args:
+            fingerprint: the model's.
+            problem: how the message begins.
+            name: the model's, for the message.
+
+        Raises:
+            WrongModelError: the fingerprint is not this style's.
+        """
         if fingerprint != self.fingerprint:
+            own, other = told_apart((self.fingerprint, self.model), (fingerprint, name))
+            what = f"the style '{self.name}'" if self.name else "it"
             raise WrongModelError(
-                f"{problem}: {self!r} was made by another model than {fingerprint[:8]}. "
+                f"{problem}: {what} was made by {own}, not by {other}. "
                 "Encode the painting again with the model that you apply it with."
             )
 
@@ -197,6 +212,7 @@ class Style:
             "name": self.name,
             "sites": json.dumps([list(site) for site in self.sites]),
             "colourless": self.colourless,
+            "model": self.model,
         }
         tensors = {"values": self.values.float()}
         if self.colours is not None:
@@ -233,6 +249,7 @@ class Style:
                     metadata.get("name", ""),
                     colours,
                     metadata.get("colourless", ""),
+                    metadata.get("model", ""),
                 )
         except OSError as error:
             raise WrongModelError(f"'{path}' cannot be read: {in_words(error)}.") from error
