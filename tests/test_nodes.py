@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.comfyui.comfy_standin import Interrupted, StandIn, install
 from tests.conftest import picture_of
+from zmnet_core import Style, ZMNet
 from zmnet_core.errors import WrongModelError
 from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
@@ -467,10 +468,54 @@ def test_saved_styles_load_and_nothing_is_overwritten(nodes, carried, photo, tmp
     assert names == ["monet/irises.safetensors", "monet/irises_2.safetensors"]
     back = result(nodes, "ZMNetLoadStyle", names[0])
     assert torch.equal(back.style.values, carried.style.values) and back.style.name == "irises"
-    with pytest.raises(ValueError, match="connect Load ZM-Net to the model input"):
-        result(nodes, "ZMNetApply", photo, back)
     with_model = result(nodes, "ZMNetApply", photo, back, model=carried.model)
     torch.testing.assert_close(with_model, result(nodes, "ZMNetApply", photo, carried))
+
+
+def test_a_style_is_overwritten_on_request(nodes, loaded, carried, make_picture, tmp_path):
+    other = nodes.ZMNetEncodeStyle.execute(loaded, make_picture(64, 64, seed=8).movedim(1, -1)).result[0][0]
+    nodes.ZMNetSaveStyle.execute(carried, "irises")
+    done = nodes.ZMNetSaveStyle.execute(other, "irises", overwrite=True)
+    assert nodes.ZMNetLoadStyle.define_schema().inputs[0].options["options"] == ["irises.safetensors"]
+    assert torch.equal(result(nodes, "ZMNetLoadStyle", "irises.safetensors").style.values, other.style.values)
+    assert done.ui["text"] == (f"Saved {tmp_path / 'output' / 'zmnet_styles' / 'irises.safetensors'}",)
+
+
+def test_save_style_shows_what_it_saved(nodes, carried):
+    """The style on a sample, below the file's name; of a style whose model is not known only the name."""
+    one, other = (nodes.ZMNetSaveStyle.execute(carried, name).ui["images"][0] for name in ("irises", "waves"))
+    below = one.shape[0] - 192
+    assert one.shape == other.shape and one.shape[1] >= 192
+    assert not torch.equal(one[:below], other[:below]) and torch.equal(one[below:], other[below:])
+    assert one[below:].std() > 0.05
+    bare = nodes.ZMNetSaveStyle.execute(type(carried)(carried.style), "irises", overwrite=True).ui["images"][0]
+    assert torch.equal(bare[:below], one[:below]) and bare[below:].min() == 1
+
+
+def test_a_loaded_style_finds_its_model_and_says_so_where_it_cannot(nodes, carried, photo, tmp_path):
+    expected = result(nodes, "ZMNetApply", photo, carried)
+    nodes.ZMNetSaveStyle.execute(carried, "irises")
+    (tmp_path / "models" / "zmnet" / "broken").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "models" / "zmnet" / "broken" / name).write_text("{}")
+    stamp = nodes.ZMNetLoadStyle.fingerprint_inputs("irises.safetensors")
+    back = result(nodes, "ZMNetLoadStyle", "irises.safetensors")
+    assert back.model.name == "tiny" and result(nodes, "ZMNetLoadStyle", "irises.safetensors").model is back.model
+    torch.testing.assert_close(result(nodes, "ZMNetApply", photo, back), expected)
+    (tmp_path / "models" / "zmnet" / "tiny" / "config.json").rename(tmp_path / "config.json")
+    assert nodes.ZMNetLoadStyle.fingerprint_inputs("irises.safetensors") != stamp
+    alone = result(nodes, "ZMNetLoadStyle", "irises.safetensors")
+    with pytest.raises(ValueError, match="by tiny.* put its model's folder into models/zmnet, or connect Load ZM-Net"):
+        result(nodes, "ZMNetApply", photo, alone)
+
+
+@pytest.mark.parametrize("name", ["zmnet-base", "zmnet-mini"])
+def test_styles_of_bundled_models_find_them_also_by_the_fingerprint_alone(nodes, comfy, name):
+    net = ZMNet.from_pretrained(name)
+    values = net.encode_style(torch.rand(1, 3, 64, 64), size=64).values
+    Style(values, net.tnet.sites, net.fingerprint).save(comfy.root / "models" / "zmnet_styles" / "mine.safetensors")
+    found = result(nodes, "ZMNetLoadStyle", "mine.safetensors")
+    assert found.model.name == name and repr(found).endswith(f"by {name})")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "/etc/passwd", "a/../../b", "folder/", "a:b"])
@@ -498,13 +543,14 @@ def test_load_style_says_what_was_searched_and_found(nodes, carried, tmp_path):
 def test_a_style_of_another_model_is_refused(nodes, carried, make_model, photo, tmp_path):
     make_model(seed=5).save_pretrained(tmp_path / "models" / "zmnet" / "stranger")
     stranger = nodes.ZMNetLoad.execute("stranger").result[0]
-    with pytest.raises(WrongModelError, match="made by another model"):
+    with pytest.raises(WrongModelError, match="made by tiny, not by stranger"):
         result(nodes, "ZMNetApply", photo, carried, model=stranger)
 
 
 def test_preview_is_shown_on_the_node(nodes, carried, photo):
     done = nodes.ZMNetStylePreview.execute(carried, size=64)
-    assert max(done.result[0].shape[1:3]) == 64 and done.ui["images"] is done.result[0]
+    assert max(done.result[0].shape[1:3]) == 64 and done.ui.images is done.result[0]
+    assert done.result[1] is carried  # so that it may stand between two nodes
     assert nodes.ZMNetStylePreview.execute(carried, image=photo).result[0].shape == photo.shape
 
 

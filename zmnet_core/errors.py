@@ -13,6 +13,11 @@ from collections.abc import Iterable
 class ZMNetError(Exception):
     """The base of all errors below: catching this one catches them all."""
 
+    __module__ = "zmnet_core.errors"  # also in ComfyUI, which names the module of a pack after its folder's whole path
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = ZMNetError.__module__
+
 
 class WeightsNotFoundError(ZMNetError):
     """A file of weights is missing, or is not what its name says."""

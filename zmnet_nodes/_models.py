@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +29,6 @@ class LoadedModel:
         import comfy.model_management as management
         from comfy.model_patcher import ModelPatcher
 
-        def stop_if_cancelled(*_: object) -> None:
-            management.throw_exception_if_processing_interrupted()
-
-        for module in net.modules():  # Cancel works between two convolutions, not only between two tiles
-            if not list(module.children()):
-                module.register_forward_pre_hook(stop_if_cancelled)
         self.name = name
         self.patcher = ModelPatcher(
             net, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
@@ -47,12 +42,14 @@ class LoadedModel:
         """The model, wherever it is."""
         return self.patcher.model
 
-    def ready(self, pixels: int) -> ZMNet:
-        """The model on its device, with room for pictures of so many pixels at a time."""
+    @contextmanager
+    def ready(self, pixels: int) -> Iterator[ZMNet]:
+        """The model on its device, with room for pictures of so many pixels at a time; Cancel stops it in any layer."""
         import comfy.model_management as management
 
         management.load_models_gpu([self.patcher], memory_required=pixels * ACTIVATIONS)
-        return self.net
+        with core("networks.strips").pausing(management.throw_exception_if_processing_interrupted):
+            yield self.net
 
 
 def load_model(source: str, name: str, precision: str = AUTO) -> LoadedModel:

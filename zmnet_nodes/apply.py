@@ -128,14 +128,15 @@ class ApplyZMNet(io.ComfyNode):
         contents, alpha = pictures(image)
         model = style.model_or(model)
         way = plan_of(model, contents, look)
-        stylised = core("styling.paint").stylize_each(
-            model.ready(way.pixels),
-            contents,
-            style.style,
-            look,
-            masks=masks(mask, max(len(contents), len(style.style))),
-            step=progress(way.steps * len(contents)),
-        )
+        with model.ready(way.pixels) as net:
+            stylised = core("styling.paint").stylize_each(
+                net,
+                contents,
+                style.style,
+                look,
+                masks=masks(mask, max(len(contents), len(style.style))),
+                step=progress(way.steps * len(contents)),
+            )
         return io.NodeOutput(image_of(stylised, alpha))
 
 
@@ -196,13 +197,14 @@ class AnimateStyles(io.ComfyNode):
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
         way = plan_of(model, contents, look)
-        stylised = core("styling.paint").animate(
-            model.ready(way.pixels),
-            contents,
-            style_a.style,
-            style_b.style,
-            core("styling.paint").shares_of(count, smooth, there_and_back),
-            look,
-            step=progress(way.steps * count),
-        )
+        with model.ready(way.pixels) as net:
+            stylised = core("styling.paint").animate(
+                net,
+                contents,
+                style_a.style,
+                style_b.style,
+                core("styling.paint").shares_of(count, smooth, there_and_back),
+                look,
+                step=progress(way.steps * count),
+            )
         return io.NodeOutput(image_of(stylised, alpha))

@@ -68,13 +68,13 @@ class EncodeStyle(io.ComfyNode):
     ) -> io.NodeOutput:
         chosen(batch, BATCHES, "batch")
         paintings, _ = pictures(image)
-        net = model.ready(4 * style_size**2)
         step = progress(len(paintings))
         styles = []
-        for index, painting in enumerate(paintings):
-            label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
-            styles.append(net.encode_style(painting[None], style_size, label, bold).to("cpu"))
-            step()
+        with model.ready(4 * style_size**2) as net:
+            for index, painting in enumerate(paintings):
+                label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
+                styles.append(net.encode_style(painting[None], style_size, label, bold).to("cpu"))
+                step()
         if batch == "average":
             styles = [type(styles[0]).blend(styles)]
         carried = [CarriedStyle(style, model) for style in styles]
@@ -108,4 +108,5 @@ class EncodeAttribute(io.ComfyNode):
     @classmethod
     def execute(cls, model: LoadedModel, text: str) -> io.NodeOutput:
         core("signals.mixtures").parse_mixture(text)  # says what is wrong with the text before anything is loaded
-        return io.NodeOutput(CarriedStyle(model.ready(0).encode_attribute(text).to("cpu"), model))
+        with model.ready(0) as net:
+            return io.NodeOutput(CarriedStyle(net.encode_attribute(text).to("cpu"), model))

@@ -151,8 +151,8 @@ def saved_picture(style: CarriedStyle, name: str) -> Tensor:
 def swatches(style: CarriedStyle, model: LoadedModel, contents: Tensor, size: int) -> Tensor:
     """A small copy of a picture, [1, 3, H, W], in each of the styles."""
     contents = core("styling.tiling").small_copy(contents, size)
-    net = model.ready(contents[0, 0].numel())
-    return core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
+    with model.ready(contents[0, 0].numel()) as net:
+        return core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
 
 
 class LoadStyle(io.ComfyNode):

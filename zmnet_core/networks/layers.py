@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from .colour_norm import NUMBERS, normalise_colours
+from .strips import PLANES, convolve, pause
 
 EPS = 1e-5
 
@@ -144,14 +145,21 @@ def plain_norm(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, 
     Every pass is vectorised, where the kernel's over its statistics is not: 0.5 to 0.8 of its time on a CPU. The
     third and fourth pass work in place, so there is no gradient.
     """
-    mu = x.mean((2, 3), keepdim=True)
-    centred = x - mu
-    # Row by row: over a whole plane vector_norm adds up in float32 as it goes, and is off by 1e-3 at 4096 × 4096.
-    rows = torch.linalg.vector_norm(centred, dim=3, keepdim=True)
-    variance = rows.square_().mean(2, keepdim=True) / x.shape[3]
-    rstd = (variance + EPS).rsqrt()
-    y = centred.mul_(gamma[:, None, None] * rstd).add_(beta[:, None, None])
-    return y, mu.flatten(), rstd.flatten()
+    y, channels, height, width = torch.empty_like(x), *x.shape[1:]
+    mu, rstd = x.new_empty(2, channels)
+    some = max(1, PLANES // (height * width))
+    for first in range(0, channels, some):
+        group = slice(first, first + some)
+        own, out = x[:, group], y[:, group]
+        mean = own.mean((2, 3), keepdim=True)
+        torch.sub(own, mean, out=out)
+        # Row by row: over a whole plane vector_norm adds up in float32 as it goes, and is off by 1e-3 at 4096 × 4096.
+        rows = torch.linalg.vector_norm(out, dim=3, keepdim=True)
+        scale = (rows.square_().mean(2, keepdim=True) / width + EPS).rsqrt()
+        out.mul_(gamma[group, None, None] * scale).add_(beta[group, None, None])
+        mu[group], rstd[group] = mean.flatten(), scale.flatten()
+        pause()
+    return y, mu, rstd
 
 
 class Conv(nn.Conv2d):
@@ -163,6 +171,10 @@ class Conv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = True, groups: int = 1):
         super().__init__(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, H, W] → [N, outputs, H / stride, W / stride], rounded up."""
+        return convolve(x, self.weight, self.bias, self.stride[0], self.groups, self.kernel_size[0] // 2)
 
 
 class SeparableConv(nn.Sequential):
@@ -187,10 +199,10 @@ class ResidualConvs(nn.Module):
         )
 
 
-def in_blocks(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
+def in_blocks(x: Tensor, kernel: Tensor, bias: Tensor | None, stride: int, padding: int, mode: str) -> Tensor:
     """Convolve to 4 C channels, `kernel` [4 C, …], and lay each four of them out as a 2 × 2 block of a plane."""
     bias = None if bias is None else bias.repeat_interleave(4)
-    return F.pixel_shuffle(F.conv2d(x, kernel, bias, stride), 2)
+    return convolve(x, kernel, bias, stride, padding=padding, mode=mode, block=2)
 
 
 class UpsampleConv(Conv):
@@ -214,7 +226,7 @@ class UpsampleConv(Conv):
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → [N, outputs, 2H, 2W]."""
         kernel = torch.einsum("oiyx,pay,qbx->opqiab", self.weight, self.fold, self.fold).flatten(0, 2)
-        return in_blocks(F.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, self.bias)[..., 1:-1, 1:-1]
+        return in_blocks(x, kernel, self.bias, 1, 1, "replicate")[..., 1:-1, 1:-1]
 
 
 class PictureConv(Conv):
@@ -229,4 +241,4 @@ class PictureConv(Conv):
         """[N, C, H, W], H and W even → [N, outputs, H, W]."""
         places = [F.pad(self.weight, (q, 1 - q, p, 1 - p)) for p in (0, 1) for q in (0, 1)]
         kernel = torch.stack(places, 1).flatten(0, 1)
-        return in_blocks(F.pad(x, [self.kernel_size[0] // 2] * 4, mode="reflect"), kernel, self.bias, stride=2)
+        return in_blocks(x, kernel, self.bias, 2, self.kernel_size[0] // 2, "reflect")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..assets import data_root
 from ..errors import WeightsNotFoundError
+from .strips import pause
 from .typed import NamedModules, channels_last
 
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
@@ -96,6 +97,7 @@ class VGG(nn.Module):
             name, index, _ = entry
             if str(index) not in self.features:
                 break
+            pause()
             x = self.features[str(index)](x).relu_()
             if name in wanted:
                 found[name] = x
