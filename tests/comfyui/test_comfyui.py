@@ -15,6 +15,7 @@ from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.styling.look import LAYERS, Look
 from zmnet_core.styling.paint import stylize_tensor
+from zmnet_core.styling.style import Style
 from zmnet_core.styling.tiling import small_copy
 
 _reason = reason_to_skip()
@@ -197,6 +198,26 @@ def test_lists_of_styles_give_lists_of_pictures(comfy):
     assert len(comfy.pictures(comfy.run(prompt), "save")) == 2
 
 
+def test_blend_takes_three_styles_under_the_names_of_every_version(comfy, info, make_model):
+    """Where sockets grow, the third has another id: prompts saved by a version without them keep working."""
+    grows = any("styles" in inputs for inputs in info["ZMNetBlendStyles"]["input"].values())
+    model = make_model()
+    names = [f"{name}.jpg" for name in ("irises-van-gogh", "red-boats-monet", "mada-primavesi-klimt")]
+    styles = [model.encode_style(picture(name)) for name in names]
+    expected = model.apply(picture("colosseum.jpg"), Style.blend(styles, [1, 1, 2]))
+    for third in ["style_3", "styles.style_3"][: 1 + grows]:
+        prompt = chain()
+        for number, name in enumerate(names, 1):
+            prompt[f"file {number}"] = {"class_type": "LoadImage", "inputs": {"image": name}}
+            inputs = {**prompt["encode"]["inputs"], "image": [f"file {number}", 0]}
+            prompt[f"style {number}"] = {"class_type": "ZMNetEncodeStyle", "inputs": inputs}
+        sockets = {"style_1": ["style 1", 0], "style_2": ["style 2", 0], third: ["style 3", 0], "weight_3": 2.0}
+        weights = {f"weight_{number}": 1.0 for number in (1, 2)}
+        prompt["blend"] = {"class_type": "ZMNetBlendStyles", "inputs": {**sockets, **weights}}
+        prompt["apply"]["inputs"]["style"] = ["blend", 0]
+        assert_same(comfy.pictures(comfy.run(prompt), "save")[0], expected)
+
+
 def test_transparency_stays(comfy):
     prompt = chain(strength=0.9)
     prompt["mask"] = {"class_type": "SolidMask", "inputs": {"value": 0.25, "width": 64, "height": 64}}
@@ -214,14 +235,24 @@ def test_styles_are_saved_listed_and_loaded(comfy, make_model):
     name = "van gogh/irises.safetensors"
     listed = comfy.get("/object_info/ZMNetLoadStyle")["ZMNetLoadStyle"]["input"]["required"]["style_file"]
     assert name in (listed[1].get("options") or listed[0])
+    assert comfy.pictures(done, "keep")  # what was saved is shown on the node
     second = chain()
+    second.pop("load")  # the style finds its model
     second["encode"] = {"class_type": "ZMNetLoadStyle", "inputs": {"style_file": name}}
-    second["apply"]["inputs"]["model"] = ["load", 0]
     model = make_model()
     expected = model.apply(picture("colosseum.jpg"), model.encode_style(picture("irises-van-gogh.jpg")))
     assert_same(comfy.pictures(comfy.run(second), "save")[0], expected)
-    second["apply"]["inputs"].pop("model")
-    assert "connect Load ZM-Net" in error_of(comfy.run(second))
+    prompt["keep"]["inputs"]["overwrite"] = True
+    assert comfy.run(prompt)["outputs"]["keep"]["text"] == done["outputs"]["keep"]["text"]
+
+
+def test_errors_have_names_that_do_not_depend_on_the_folder(comfy):
+    prompt = chain("zmnet-mini")
+    prompt["apply"]["inputs"]["model"] = ["other", 0]
+    prompt["other"] = {"class_type": "ZMNetLoad", "inputs": {"model": "zmnet-base"}}
+    message = dict(comfy.run(prompt)["status"]["messages"])["execution_error"]
+    assert message["exception_type"] == "zmnet_core.errors.WrongModelError"
+    assert "made by zmnet-mini, not by zmnet-base" in message["exception_message"]
 
 
 def test_words_and_colours_guide_the_bundled_model(comfy):
@@ -240,10 +271,20 @@ def test_words_and_colours_guide_the_bundled_model(comfy):
 def test_previews_are_shown(comfy, make_model):
     prompt = chain()
     prompt["show"] = {"class_type": "ZMNetStylePreview", "inputs": {"style": ["encode", 0], "size": 128}}
+    prompt["apply"]["inputs"]["style"] = ["show", 1]
     (shown,) = comfy.pictures(comfy.run(prompt), "show")
     model = make_model()
     sample = small_copy(picture("colosseum.jpg"), 128)
     assert_same(shown, model.apply(sample, model.encode_style(picture("irises-van-gogh.jpg"))))
+
+
+def test_a_preview_does_not_make_a_broken_graph_a_success(comfy):
+    prompt = chain()
+    prompt["photo"] = {"class_type": "ZMNetExamplePicture", "inputs": {"picture": "coffee"}}
+    prompt["show"] = {"class_type": "ZMNetStylePreview", "inputs": {"style": ["encode", 0], "size": 128}}
+    prompt["apply"]["inputs"].pop("style")
+    with pytest.raises(Refused, match="[Rr]equired input is missing"):
+        comfy.queue(prompt)
 
 
 # Behaviour -------------------------------------------------------------------------------------
@@ -279,6 +320,31 @@ def test_cancel_works_within_a_second(comfy):
         prompt_id = comfy.queue(prompt)
         next(m for m in messages if m["type"] == "executing" and m["data"]["node"] == "apply")
         time.sleep(0.5)  # into the network
+    assert_cancel_works(comfy, prompt_id)
+
+
+def test_cancel_works_within_a_second_in_one_large_piece(comfy):
+    prompt = chain("zmnet-base", strength=0.62)
+    prompt["big"] = {
+        "class_type": "ImageScale",
+        "inputs": {
+            "image": ["photo", 0],
+            "upscale_method": "bilinear",
+            "width": 4096,
+            "height": 4096,
+            "crop": "disabled",
+        },
+    }
+    prompt["apply"]["inputs"].update(image=["big", 0], tile="off")
+    for seconds in (0.7, 3.0, 6.0):  # into the first layer, and further
+        with comfy.listen() as messages:
+            prompt_id = comfy.queue(prompt)
+            next(m for m in messages if m["type"] == "executing" and m["data"]["node"] == "apply")
+            time.sleep(seconds)
+        assert_cancel_works(comfy, prompt_id)
+
+
+def assert_cancel_works(comfy: ComfyUI, prompt_id: str) -> None:
     start = time.monotonic()
     comfy.post("/interrupt")
     done = comfy.wait(prompt_id)
