@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BLENDED = range(1, 9)
 ALWAYS, GROWN = 2, "styles"  # of Blend Styles: how many sockets are there from the start; the input of the others
 SWATCH = "colosseum"  # of the example pictures
-SAVED, SAVED_SIZE = 4, 192  # Save Style shows that many of several styles, of so many pixels
+SAVED, SAVED_SIZE = 4, 256  # Save Style shows that many of several styles, of so many pixels
 
 
 class BlendStyles(io.ComfyNode):
@@ -133,7 +133,7 @@ class SaveStyle(io.ComfyNode):
             named.style.save(path)
         except OSError as error:
             raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
-        shown = path.relative_to(Path(_folders.saved_styles()).resolve()).as_posix()
+        shown = path.relative_to(Path(_folders.saved_styles()).resolve()).with_suffix("").as_posix()
         preview = ui.PreviewImage(saved_picture(named, shown), cls=cls).as_dict()
         return io.NodeOutput(named, ui={**preview, "text": (f"Saved {path}",)})
 
