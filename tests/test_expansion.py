@@ -16,7 +16,7 @@ from PIL import Image
 from tests.processes import ROOT, finish, send, start_script
 from zmnet_core.errors import TrainingError
 from zmnet_core.evaluation.baselines.ost import OST, OSTConfig
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.picture import to_pil
 from zmnet_core.training.expansion import Expansion, shares
 

@@ -19,13 +19,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from zmnet_core.data.contents import ContentBatches
-from zmnet_core.data.listings import FRESH, Listings, _list_folder
+from zmnet_core.data.listings import FRESH, Listings
 from zmnet_core.data.pictures import Pictures, split
 from zmnet_core.data.sampling import Share
 from zmnet_core.data.sources import HELD_OUT, TarMember, braces, find_files, find_shards
 from zmnet_core.data.streams import ContentStream, draw, lane_files, split_shards
 from zmnet_core.errors import PictureError, TrainingError
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures, list_folder
 from zmnet_core.images.picture import to_pil
 
 
@@ -122,7 +122,7 @@ def test_only_the_folder_that_changed_is_listed_again(tree, monkeypatch):
     age(tree)
     find_files(tree)
     listed = []
-    monkeypatch.setattr("zmnet_core.data.listings._list_folder", lambda path: listed.append(path) or _list_folder(path))
+    monkeypatch.setattr("zmnet_core.data.listings.list_folder", lambda path: listed.append(path) or list_folder(path))
     assert len(find_files(tree)) == 8 and listed == []
     (tree / "b" / "new.png").write_bytes(picture_bytes(2))
     assert find_files(tree) == paths(tree) and listed == [str(tree / "b")]

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from zmnet_core.errors import TrainingError
 from zmnet_core.evaluation.baselines.ost import OST, STARTS, OSTConfig
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.networks.vgg import load_vgg16
 from zmnet_core.options import run
 from zmnet_core.training.expansion import Expansion, shares

@@ -25,7 +25,7 @@ from zmnet_core.data.pictures import Pictures, centre_square, random_crop
 from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import replacing
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.networks.pnet import trainable
 from zmnet_core.options import run
 from zmnet_core.training.words.teaching import error, spread_of

@@ -12,7 +12,8 @@ from pathlib import Path
 import typer
 
 from ..errors import PictureError
-from ..images.formats import KNOWN, WRITABLE, find_pictures
+from ..images.folders import find_pictures
+from ..images.formats import KNOWN, WRITABLE
 from ..signals.mixtures import check_sum, parse_mixture
 
 STYLE_FILE = ".safetensors"

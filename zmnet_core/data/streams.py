@@ -13,7 +13,9 @@ same number of processes and workers; with others it goes on with the photograph
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, islice
 
@@ -21,11 +23,14 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import PictureError, TrainingError
+from ..images.folders import Say
 from .contents import ContentBatch
 from .decoding import Notes, decode
 from .pictures import random_crop
 from .sampling import Share, Stream, rng
 from .sources import PictureFile, Shard, find_files, find_shards
+
+logger = logging.getLogger(__name__)
 
 WINDOW_SIZE = 256  # pictures a lane draws from; of remote shards their files' bytes are held, some 40 MB
 VALIDATION_SIZE = 64  # pictures that are kept for validation where none are named
@@ -79,7 +84,10 @@ def draw(
             candidates = (decode(file, None, notes) for file in ahead[place:] + ahead[:place])
             picture = next((candidate for candidate in candidates if candidate is not None), None)
             if picture is None:
-                raise TrainingError(f"none of {len(ahead)} pictures in a row could be read; one is '{ahead[place]}'.")
+                raise TrainingError(
+                    f"none of {len(ahead)} pictures in a row could be read; one is '{ahead[place]}': "
+                    f"{notes[str(ahead[place])].text}."
+                )
             yield picture
         ahead[place] = next(files)
 
@@ -99,9 +107,14 @@ def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterato
 
 
 def split_shards(
-    source: str, held_out: str | None, what: str, column: str = "image"
+    source: str,
+    held_out: str | None,
+    what: str,
+    column: str = "image",
+    own: Iterable[str | os.PathLike[str]] = (),
+    say: Say = logger.warning,
 ) -> tuple[list[Shard], Sequence[PictureFile]]:
-    """As `data.split`, for a source that is read front to back: shards for training, files for validation.
+    """As `pictures.split`, for a source that is read front to back: shards for training, files for validation.
 
     Without a source for validation every 20th picture of every shard is left out of training, and the
     first 64 of these are taken.
@@ -109,7 +122,7 @@ def split_shards(
     try:
         shards = find_shards(source, column)
         if held_out:
-            return shards, find_files(held_out, column)
+            return shards, find_files(held_out, column, own, say)
     except PictureError as error:
         raise TrainingError(f"{what}: {error}") from None
     kept = list(islice(chain.from_iterable(replace(shard, held_out=False) for shard in shards), VALIDATION_SIZE))

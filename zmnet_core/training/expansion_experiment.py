@@ -12,7 +12,7 @@ from pathlib import Path
 from ..data.pictures import centre_squares
 from ..evaluation.judge import Judge, Pair, summarise
 from ..files import replacing, write_json
-from ..images.formats import find_pictures
+from ..images.folders import find_pictures
 from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..data.pictures import Pictures, centre_square, random_crop
 from ..data.sampling import Stream, rng
+from ..errors import PictureError
 from ..files import write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
@@ -181,6 +182,10 @@ class StyleBank:
         """Where a look is kept; None: in memory only."""
         if self.cache is None:
             return None
+        try:
+            painting = self.pictures.files[index].read_bytes()
+        except (OSError, PictureError):  # another takes its place, which may be a third one in the next run
+            return None
         drawn = variant > 0 or self.sides[0] < self.sides[1]
         recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
         recipe += [
@@ -195,7 +200,7 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
-        digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
+        digest = hashlib.sha256(painting + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
     def _look(self, crops: Tensor, side: int) -> StyleTargets:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ...data.sampling import Stream, rng
 from ...files import write_tensors
 from ...images.colour import lab, srgb
-from ...images.formats import find_pictures
+from ...images.folders import find_pictures
 from ...images.picture import fit_short_side, read_picture, to_pil, to_tensor
 from ...model import ZMNet
 from ...networks.constants import STYLE_SIZE
