@@ -47,9 +47,11 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     from safetensors.torch import save_file  # and with it torch, which what only writes text does without
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # A name that was taken from a file's need not be text, and the format holds nothing else.
+    said = {key: text.encode("utf-8", "backslashreplace").decode() for key, text in (metadata or {}).items()}
     with replacing(path) as temporary:
         try:
-            save_file(plain, temporary, {"format": "pt", **(metadata or {})})
+            save_file(plain, temporary, {"format": "pt", **said})
         except SafetensorError as error:  # it hides the system's error in its text
             number = re.search(r"\(os error (\d+)\)", str(error))
             if number is None or sys.platform == "win32":  # whose numbers are others
