@@ -17,6 +17,7 @@ import fsspec
 from ..errors import PictureError, TrainingError, in_words
 
 DATASET = "hf:"  # marks a data set's name or path, as in hf:org/name or hf:org/name:validation
+PART = r"\w[\w.-]*(?:\[[\d:%-]*\])?"  # of a data set: train, train[:10%]
 # What datasets and pyarrow raise of data that are not as the columns say; a connection that breaks raises others.
 DATA_FAULTS = (ValueError, TypeError, KeyError, NotImplementedError)
 
@@ -40,7 +41,7 @@ class Row:
         try:
             (value,) = self.dataset[self.index].values()
         except DATA_FAULTS as error:
-            raise PictureError(f"'{self}' cannot be read: {_first_line(error)}.") from error
+            raise PictureError(f"'{self}' cannot be read: {_in_a_line(error)}.") from error
         return _cell_bytes(value, str(self))
 
 
@@ -94,19 +95,26 @@ def open_dataset(source: str, column: str, streaming: bool, least: int = 1) -> t
         import datasets  # not needed by folders, so not by the package
     except ImportError:
         raise TrainingError(f"'{source}' needs the package datasets: pip install datasets.") from None
-    parts = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::([\w\[\]%+-]+))?", source, re.DOTALL)
+    parts = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::({PART}(?:\+{PART})*))?", source, re.DOTALL)
     name, split = parts.groups() if parts else (source, None)
     try:
         if is_dataset(name) and not name.startswith(DATASET):
-            loaded = datasets.load_from_disk(name)
+            loaded = _from_disk(datasets, name)
             if isinstance(loaded, datasets.DatasetDict):
                 loaded = loaded[split or "train"]
             if streaming:
                 loaded = loaded.to_iterable_dataset(num_shards=max(1, min(64, len(loaded) // least)))
         else:
             loaded = datasets.load_dataset(name, split=split or "train", streaming=streaming)
+    except TrainingError:
+        raise
     except Exception as error:  # datasets, pyarrow and the Hub have no common base of errors
-        raise TrainingError(f"the data set '{source}' cannot be opened: {_in_short(error)}") from error
+        cause = error if error.__cause__ is None else error.__cause__  # some only say that there was an error
+        faulty = cause is not error and isinstance(cause, DATA_FAULTS) and not streaming
+        hint = " Some of it is not as the rest: --streaming skips and counts that." if faulty else ""
+        raise TrainingError(
+            f"the data set '{source}' cannot be opened: {type(cause).__name__}: {_in_a_line(cause)}.{hint}"
+        ) from error
     columns = loaded.column_names
     if columns is not None and column not in columns:
         raise TrainingError(f"the data set '{source}' has no column '{column}', but {columns}: --image_column.")
@@ -114,9 +122,15 @@ def open_dataset(source: str, column: str, streaming: bool, least: int = 1) -> t
         return loaded.select_columns([column]).cast_column(column, datasets.Image(decode=False)), name
     except DATA_FAULTS as error:
         raise TrainingError(
-            f"the column '{column}' of the data set '{source}' holds no pictures ({_first_line(error)}): "
-            "--image_column."
+            f"the column '{column}' of the data set '{source}' holds no pictures ({_in_a_line(error)}): --image_column."
         ) from error
+
+
+def _from_disk(datasets: Any, name: str) -> Any:
+    try:
+        return datasets.load_from_disk(name)
+    except IndexError:  # it takes it for granted that there is a file of rows, and writes none for no rows
+        raise TrainingError(f"the data set '{name}' has no rows.") from None
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,7 @@ class RowStream:
                 yield Cell(f"{self.name}, row {number}", value)
                 number += 1
         except DATA_FAULTS as error:
-            yield Unreadable(f"{self.name} from row {number} on", _first_line(error))
+            yield Unreadable(f"{self.name} from row {number} on", _in_a_line(error))
         except OSError as error:
             raise TrainingError(f"the shard '{self.name}' cannot be read: {in_words(error)}.") from error
 
@@ -162,14 +176,9 @@ def _cell_bytes(value: Any, name: str) -> bytes:
     except OSError:
         raise
     except Exception as error:  # the systems behind fsspec have no common base of errors
-        raise PictureError(f"'{name}' names '{path}', which cannot be read: {_first_line(error)}.") from error
+        raise PictureError(f"'{name}' names '{path}', which cannot be read: {_in_a_line(error)}.") from error
 
 
-def _in_short(error: Exception) -> str:
-    """An error's name and text; of one that only says that there was an error, those of its cause."""
-    cause = error.__cause__ if error.__cause__ is not None else error
-    return f"{type(cause).__name__}: {_first_line(cause)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return " ".join(str(error).split("\n", 1)[0].split()).rstrip(".") or type(error).__name__
+def _in_a_line(error: BaseException, most: int = 160) -> str:
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return text if len(text) <= most else text[:most] + " …"

@@ -137,8 +137,6 @@ def find_files(
     source = os.fspath(source)
     if is_dataset(source):
         dataset, name = open_dataset(source, column, streaming=False)
-        if not len(dataset):
-            raise PictureError(f"the data set '{source}' has no rows.")
         return [Row(dataset, index, name) for index in range(len(dataset))]
     if os.path.isfile(source) and source.lower().endswith(".txt"):
         return _listed(Path(source))
