@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import math
 import re
 import sys
 import typing
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .errors import ZMNetError, in_words, number_expected
+from .errors import TrainingError, ZMNetError, in_words, number_expected
 
 
 def dashed(name: str) -> str:
@@ -189,6 +190,17 @@ def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any
     )
     vars(command)["__signature__"] = signature
     return command
+
+
+def check_from_zero(option: str, value: float, zero: bool = True) -> None:
+    """Refuse a weight, a share or a rate that is below 0, infinite or NaN; 0 as well unless `zero`.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if not (0 <= value < math.inf and (zero or value)):
+        wanted = "a number from 0 on" if zero else "a number above 0"
+        raise TrainingError(f"{option} {value} cannot be: it is {wanted}.")
 
 
 def fail(message: str) -> NoReturn:
