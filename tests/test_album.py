@@ -146,6 +146,7 @@ def test_names_that_are_not_text_are_read_written_and_printed_on_any_console(alb
     output = done.stdout.decode(errors="replace").split(MARK)
     assert done.returncode == 0 and len(output) == len(commands) + 1, done.stderr[-3000:]
     for (command, said), part in zip(commands.items(), output):
-        assert said.replace(odd, "caf") in part, (command, part)
+        assert said.replace(odd, "caf") in part and ("error" in part) == said.startswith("no "), (command, part)
+    assert all(is_whole(tmp_path / f"{odd}.{kind}") for kind in ("png", "gif")) and style.is_file()
     written = {os.fsencode(file.relative_to(tmp_path / odd)) for file in (tmp_path / odd).rglob("*.jpg")}
     assert written == {b"a.jpg", b"sub/b.jpg", b"caf\xe9.jpg", "猫.jpg".encode()}

@@ -129,6 +129,14 @@ def test_folder_that_is_named_itself_is_taken_whatever_its_name(tmp_path, name):
     assert found(put(tmp_path / name, "a.jpg", "b/c.png"))[0] == ["a.jpg", "b/c.png"]
 
 
+def test_training_runs_are_left_out_with_their_samples_unless_they_are_named(tmp_path):
+    root = put(tmp_path / "album", "a.jpg", "runs/one/samples/000004.png", "plain/config.yaml", "plain/b.jpg")
+    put(root, "runs/one/config.yaml", "runs/one/environment.json")
+    for _ in range(2):
+        assert found(root) == (["a.jpg", "plain/b.jpg"], f"'{root}': left out: 1 training run")
+        assert found(root / "runs" / "one") == (["samples/000004.png"], "")
+
+
 def test_folder_that_holds_only_what_is_left_out_says_what(tmp_path):
     put(tmp_path, ".cache/a.jpg", "b.txt")
     for find in (find_pictures, find_files):

@@ -119,10 +119,10 @@ def test_average_that_never_moves_is_refused(value):
 def test_weights_that_leave_nothing_to_learn_are_refused():
     given = {"content_dir": "a", "style_dir": "b"}
     none = given | {"style_weight": 0.0, "content_weight": 0.0}
-    for options in ({}, {"teacher": "zmnet-base", "teacher_weight": 0.0}, {"identity_every": 2, "pixel_weight": 0.0}):
+    for more in ({}, {"teacher": "zmnet-base", "teacher_weight": 0.0}, {"identity_every": 2, "pixel_weight": 0.0}):
         with pytest.raises(TrainingError, match="--style_weight and --content_weight are both 0, and nothing else"):
-            TrainingConfig(**none, **options).check()
-    for options in ({"teacher": "zmnet-base"}, {"identity_steps": 5}):
-        TrainingConfig(**none, **options).check()
+            TrainingConfig(**none, **more).check()
+    for more in ({"teacher": "zmnet-base"}, {"identity_steps": 5}):
+        TrainingConfig(**none, **more).check()
     with pytest.raises(TrainingError, match="--relu4_3_weight 0 leaves nothing of --style_layers relu4_3"):
         TrainingConfig(**given, style_layers="relu4_3", relu4_3_weight=0.0).check()

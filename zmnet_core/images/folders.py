@@ -1,9 +1,9 @@
 """Which pictures a folder holds: one walk for the command line, for training and for the scripts.
 
 Left out, counted and told in one line: what is hidden (a name that begins with a dot, so AppleDouble's `._x.jpg` too),
-what systems and programs keep beside pictures (`SYSTEM`), and the folders that the run itself writes to, so that two
-runs in a row take the same pictures. A link to a folder is followed; every real folder is read once, so loops end.
-A folder that is named itself is read, whatever its name.
+what systems and programs keep beside pictures (`SYSTEM`), training runs with their samples, and the folders that the
+run itself writes to, so that two runs in a row take the same pictures. A link to a folder is followed; every real
+folder is read once, so loops end. A folder that is named itself is read, whatever its name.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ logger = logging.getLogger(__name__)
 SYSTEM = frozenset(
     "__macosx @eadir #recycle #snapshot @recycle @recently-snapshot .@__thumb $recycle.bin recycler lost+found".split()
 ) | {"system volume information"}
+RUN_FILES = frozenset(("config.yaml", "environment.json"))  # which every training run has
 RULES = 1  # a number that goes up when another listing would be made of the same folder
 NAMED = 3  # folders that could not be read, and that the message names
 
 COUNTED = {  # what a message calls one of them, and several
     "hidden folders": "hidden folder",
     "system folders": "system folder",
+    "training runs": "training run",
     "hidden files": "hidden file",
     "links to nothing": "link to nothing",
     "folders met a second time": "folder met a second time",
@@ -58,7 +60,7 @@ class Listing(NamedTuple):
     folders: list[str]
     files: list[str]  # pictures, also of formats that need a package
     links: list[str]  # to folders, to pictures, to nothing
-    left_out: dict[str, int]
+    left_out: dict[str, int]  # "training runs": the folder itself is one
 
 
 def list_folder(path: str) -> Listing:
@@ -69,6 +71,7 @@ def list_folder(path: str) -> Listing:
     """
     listing = Listing([], [], [], {})
     left_out: Counter[str] = Counter()
+    of_a_run = set()
     with os.scandir(path) as entries:
         for entry in entries:
             name, is_link = entry.name, entry.is_symlink() or getattr(entry, "is_junction", bool)()
@@ -81,8 +84,11 @@ def list_folder(path: str) -> Listing:
                 left_out["hidden files"] += name.lower().endswith(KNOWN)
             elif is_link and not is_left_out(name):
                 listing.links.append(name)
+            elif name in RUN_FILES:
+                of_a_run.add(name)
             elif name.lower().endswith(KNOWN) and entry.is_file(follow_symlinks=False):
                 listing.files.append(name)
+    left_out["training runs"] = int(of_a_run == RUN_FILES)
     for names in listing[:3]:
         names.sort()
     return listing._replace(left_out={kind: count for kind, count in sorted(left_out.items()) if count})
@@ -156,6 +162,11 @@ class _Walk:
                     raise PictureError(f"the folder '{path}' cannot be read: {in_words(error)}.") from error
                 self.unreadable.append(f"'{path}' ({in_words(error)})")
                 continue
+            if "training runs" in listing.left_out:
+                if path != self.root:
+                    self.left_out["training runs"] += 1
+                    continue
+                listing.left_out.pop("training runs")
             prefix = os.path.join(path, "")
             self.left_out.update(listing.left_out)
             self.files += [prefix + name for name in listing.files]

@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..data.pictures import Pictures, centre_square, random_crop
 from ..data.sampling import Stream, rng
 from ..errors import PictureError
-from ..files import write_tensors
+from ..files import read_tensors, write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
@@ -169,7 +168,7 @@ class StyleBank:
     def _read(self, file: Path) -> StyleTargets | None:
         """A look from the cache; None if it is not there, or damaged (then it is made again)."""
         try:
-            tensors = load_file(file, str(self.device))
+            tensors = read_tensors(file, str(self.device))
             features, taught = tensors.pop("features"), tensors.pop("taught") if self.teacher else None
             return StyleTargets(features, tensors, taught)
         except FileNotFoundError:
