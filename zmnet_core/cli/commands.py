@@ -430,7 +430,10 @@ def evaluate(
     ),
     data: Annotated[
         Path | None,
-        typer.Option(help="The folder in which the paths of the pairs start. If left out, $ZMNET_DATA/data."),
+        typer.Option(
+            help="The folder in which the paths of the pairs start. If left out, the folder of their list, or else "
+            "$ZMNET_DATA/data."
+        ),
     ] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="A list of your own, with a photograph, a tab and a painting on each line.")
