@@ -23,7 +23,7 @@ from torch import Tensor
 
 from zmnet_core.data.pictures import centre_square
 from zmnet_core.files import write_tensors
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.picture import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.tnet import TNet

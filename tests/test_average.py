@@ -38,6 +38,7 @@ def test_shares_are_those_given_and_the_result_is_a_model(tmp_path, make_model):
     ("shares", "message"),
     [
         ("1", "as many shares"),
+        ("", "commas between them"),
         ("1,x", "commas between them"),
         ("0,0", "not all 0"),
         ("1,-1", "0 or more"),

@@ -15,7 +15,7 @@ from zmnet_core.data.pictures import Pictures, centre_square, random_crop, split
 from zmnet_core.data.sampling import Share, Stream, rng
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import write_tensors
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.picture import read_picture
 from zmnet_core.losses.perceptual import LossConfig, PerceptualLoss
 from zmnet_core.networks.pnet import build_pnet

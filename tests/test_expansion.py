@@ -16,7 +16,7 @@ from PIL import Image
 from tests.processes import ROOT, finish, send, start_script
 from zmnet_core.errors import TrainingError
 from zmnet_core.evaluation.baselines.ost import OST, OSTConfig
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.picture import to_pil
 from zmnet_core.training.expansion import Expansion, shares
 
@@ -183,6 +183,10 @@ def test_mistakes_are_told_in_a_line(launch):
         ((), "either --count N, or --split"),
         (("--split", "train"), "NAME=N is expected"),
         (("--split", "holiday=3"), "holiday"),
+        (("--split", "train=-1"), "--split train=-1: NAME=N is expected"),
+        (("--split", "train=1", "--split", "train=2"), "--split names train twice"),
+        (("--count", "2", "--learning_rate", "nan"), "--learning_rate nan cannot be: it is a number from 0 on"),
+        (("--count", "2", "--start", "noise"), "--start 'noise' does not exist: choose photograph or colour transfer"),
     ):
         process = launch(*flags)
         output, _ = process.communicate(timeout=120)
@@ -194,3 +198,16 @@ def test_choices_are_spread_over_the_pictures(expansion):
     chosen = {make(40)._choose(i)[2] for i in range(40)}
     assert len(chosen) == 9  # three photographs × three paintings
     assert torch.is_tensor(make()._choose(0)[0])
+
+
+@pytest.mark.slow
+def test_splits_whose_share_is_none_are_left_out_and_results_are_no_sources(launch, folders):
+    for place in ("contents", "styles"):
+        (folders / place / ".thumbnails").mkdir()
+    out = folders / "styles" / "train" / "expanded"  # within the paintings: the second run is to find the same ones
+    for _ in range(2):
+        said = finish(launch("--count", "1", out=out.relative_to(folders)))
+        assert "val: no images, as the share is 0" in said
+    assert len(rows(out / "train")) == 1 and not (out / "val").exists()
+    said = finish(launch("--split", "train=0", "--split", "val=1"))
+    assert "train: no images, as the share is 0" in said and len(rows(folders / "expanded" / "val")) == 1

@@ -24,7 +24,8 @@ from tests.conftest import data_at, picture_of
 from tests.profiles import cmyk_profile, grey_profile, in_space, lab, rgb_profile
 from zmnet_core.errors import PictureError, in_words
 from zmnet_core.files import replacing
-from zmnet_core.images.formats import PLUGINS, SUFFIXES, find_pictures
+from zmnet_core.images.folders import find_pictures
+from zmnet_core.images.formats import PLUGINS, SUFFIXES
 from zmnet_core.images.metadata import Metadata, upright
 from zmnet_core.images.picture import (
     Picture,

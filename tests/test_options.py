@@ -1,5 +1,6 @@
 """The options of a training run on a command line: one definition, TrainingConfig, for every way to start one."""
 
+import math
 import subprocess
 import sys
 from dataclasses import fields
@@ -12,7 +13,7 @@ from zmnet_core import options
 from zmnet_core.cli.commands import app
 from zmnet_core.errors import TrainingError
 from zmnet_core.training.__main__ import command
-from zmnet_core.training.config import TrainingConfig, parse
+from zmnet_core.training.config import FROM_ZERO, TrainingConfig, parse
 
 GROUPS = ("Data:", "Length:", "Optimiser:", "Loss:", "Network:", "Run:")
 
@@ -95,3 +96,33 @@ def test_the_ways_to_start_a_run_share_their_command():
 def test_help_of_a_training_run_names_the_script_and_ends_well():
     done = subprocess.run([sys.executable, "-m", "zmnet_core.training", "--help"], capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("Usage: python -m zmnet_core.training [OPTIONS]")
+
+
+WEIGHTS = [f.name for f in fields(TrainingConfig) if f.name in FROM_ZERO or f.name.endswith("_weight")]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_no_weight_is_negative_or_no_number_and_all_can_be_zero(name):
+    for value in (-1.0, -1e-9, math.nan, math.inf):
+        with pytest.raises(TrainingError, match=f"--{name} {value} cannot be: it is a number from 0 on"):
+            TrainingConfig(content_dir="a", style_dir="b", **{name: value}).check()
+    TrainingConfig(content_dir="a", style_dir="b", **{name: 0.0}).check()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, math.nan])
+def test_average_that_never_moves_is_refused(value):
+    with pytest.raises(TrainingError, match=f"--ema_decay {value} cannot be"):
+        TrainingConfig(content_dir="a", style_dir="b", ema_decay=value).check()
+    TrainingConfig(content_dir="a", style_dir="b", ema_decay=0.0).check()
+
+
+def test_weights_that_leave_nothing_to_learn_are_refused():
+    given = {"content_dir": "a", "style_dir": "b"}
+    none = given | {"style_weight": 0.0, "content_weight": 0.0}
+    for more in ({}, {"teacher": "zmnet-base", "teacher_weight": 0.0}, {"identity_every": 2, "pixel_weight": 0.0}):
+        with pytest.raises(TrainingError, match="--style_weight and --content_weight are both 0, and nothing else"):
+            TrainingConfig(**none, **more).check()
+    for more in ({"teacher": "zmnet-base"}, {"identity_steps": 5}):
+        TrainingConfig(**none, **more).check()
+    with pytest.raises(TrainingError, match="--relu4_3_weight 0 leaves nothing of --style_layers relu4_3"):
+        TrainingConfig(**given, style_layers="relu4_3", relu4_3_weight=0.0).check()

@@ -143,7 +143,8 @@ def test_an_output_that_cannot_be_written_is_told_in_a_line(folders, place):
     "options, message",
     [
         (("--max_mib", "0.02"), "--max_mib 0.02 is too small for"),
-        (("--max_mib", "nan"), "cannot be: it is a number of MiB"),
+        (("--max_mib", "nan"), "--max_mib nan cannot be: it is a number above 0"),
+        (("--max_mib", "inf"), "--max_mib inf cannot be: it is a number above 0"),
         ((), "is there"),
     ],
 )

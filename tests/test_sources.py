@@ -19,13 +19,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from zmnet_core.data.contents import ContentBatches
-from zmnet_core.data.listings import FRESH, Listings, _list_folder
+from zmnet_core.data.listings import FRESH, Listings
 from zmnet_core.data.pictures import Pictures, split
 from zmnet_core.data.sampling import Share
 from zmnet_core.data.sources import HELD_OUT, TarMember, braces, find_files, find_shards
 from zmnet_core.data.streams import ContentStream, draw, lane_files, split_shards
 from zmnet_core.errors import PictureError, TrainingError
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures, list_folder
 from zmnet_core.images.picture import to_pil
 
 
@@ -122,7 +122,7 @@ def test_only_the_folder_that_changed_is_listed_again(tree, monkeypatch):
     age(tree)
     find_files(tree)
     listed = []
-    monkeypatch.setattr("zmnet_core.data.listings._list_folder", lambda path: listed.append(path) or _list_folder(path))
+    monkeypatch.setattr("zmnet_core.data.listings.list_folder", lambda path: listed.append(path) or list_folder(path))
     assert len(find_files(tree)) == 8 and listed == []
     (tree / "b" / "new.png").write_bytes(picture_bytes(2))
     assert find_files(tree) == paths(tree) and listed == [str(tree / "b")]
@@ -387,9 +387,20 @@ def test_unreadable_pictures_of_a_stream_are_replaced_alike_after_skipping(tmp_p
     assert [number_of(next(draw(stream, 5, 0, 1, skip, {}, window=12))) for skip in range(40)] == whole
 
 
+def test_stream_goes_on_behind_more_bad_pictures_in_a_row_than_it_looks_at_alike_after_skipping(tmp_path):
+    write_tar(tmp_path / "a.tar", [3], extra=[(f"bad-{i}.png", b"no picture") for i in range(40)])
+    write_tar(tmp_path / "b.tar", [4])
+    stream = find_shards(str(tmp_path))
+    whole = [number_of(p) for p in islice(draw(stream, 5, 0, 1, 0, {}, window=6), 100)]
+    assert set(whole) == {3, 4}
+    assert [number_of(next(draw(stream, 5, 0, 1, skip, {}, window=6))) for skip in range(0, 100, 7)] == whole[::7]
+
+
 def test_stream_without_one_readable_picture_is_an_error(tmp_path):
     write_tar(tmp_path / "a.tar", [], extra=[("bad.png", b"no picture")])
-    with pytest.raises(TrainingError, match="none of 4 pictures in a row could be read.*bad.png"):
+    with pytest.raises(
+        TrainingError, match="none of many pictures in a row could be read .4 of them.*bad.png. is not a picture"
+    ):
         next(draw(find_shards(str(tmp_path)), 5, 0, 1, 0, {}, window=4))
     write_tar(tmp_path / "a.tar", [])
     with pytest.raises(TrainingError, match="too few pictures"):

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -323,3 +325,13 @@ def test_styles_of_earlier_versions_load_and_fit_their_model(name, has_colours, 
     torch.testing.assert_close(means, torch.tensor([0.5094, 0.5080, 0.5352]), rtol=0, atol=2e-4)  # as it was then
     again = Style.load(style.save(tmp_path / "again.safetensors"))
     assert torch.equal(again.values, style.values) and (again.colours is None) != has_colours
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
+def test_style_and_model_are_written_and_read_under_names_that_are_not_text(style, model, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    named = replace(style, name=odd.name)
+    kept = Style.load(named.save(odd / "style.safetensors"))
+    assert torch.equal(kept.values, style.values) and kept.name == "caf\\udce9"
+    model.save_pretrained(odd)
+    assert ZMNet.from_pretrained(odd).fingerprint == kept.fingerprint

@@ -1064,3 +1064,38 @@ def test_a_tracker_that_is_not_there_is_named(tracker, message, picture_folder, 
     config = TrainingConfig(str(picture_folder), str(picture_folder), str(tmp_path), report_to=tracker)
     with pytest.raises(TrainingError, match=message):
         train(config)
+
+
+# Pictures as they lie about --------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
+def test_run_within_its_photographs_sees_the_same_ones_again_and_counts_what_it_skips(
+    make_config, picture_folder, tmp_path, caplog
+):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(picture_folder, folder)
+    (folder / ".thumbnails").mkdir()
+    shutil.copy(picture_folder / "0.png", folder / ".thumbnails" / "0.png")
+    (folder / "0.png").rename(folder / os.fsdecode(b"\xff.png"))
+    (tmp_path / "held-out").mkdir()
+    (tmp_path / "held-out" / "0.png").write_bytes(b"no picture")
+    shutil.copy(picture_folder / "1.png", tmp_path / "held-out")
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + os.fsencode(folder) + b"/2.png\r\ngone.png\r\n./x.png\r\n")
+    options = {"content_dir": str(folder), "style_dir": str(tmp_path / "list.txt"), "max_train_steps": 2}
+    options |= {"style_variants": 1, "style_cache": str(folder / "cache"), "validation_style_dir": str(picture_folder)}
+    options |= {"validation_content_dir": str(tmp_path / "held-out")}
+    seen = []
+    for name in ("one", "two", "one"):
+        config = make_config(folder / name, **options, resume_from_checkpoint="latest" if name in seen else None)
+        seen.append(name)
+        caplog.clear()
+        train(replace(config, max_train_steps=3 if config.resume_from_checkpoint else 2))
+        environment = json.loads((folder / name / "environment.json").read_text())
+        assert environment["pictures"] == {"paintings": 3, "photographs": 6}
+        assert any(": left out: 1 hidden folder" in message for message in caplog.messages)
+        assert "made anew" not in caplog.text, "looks are read from the cache again"
+        last = log_of(folder / name)[-1]
+        assert last["pictures_damaged"] == 1 and last["pictures_missing"] >= 1
+    assert (folder / "one" / "samples").is_dir()

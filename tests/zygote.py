@@ -105,6 +105,9 @@ def launch(processes: int, port: int) -> None:
 
 def run(request: dict) -> None:
     """Become `python SCRIPT ARGUMENTS …`, `python -m MODULE …` or `python -c CODE …`."""
+    # Those that it was born with take what is behind them for the files that were there before.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

@@ -36,7 +36,7 @@ def average(
     over those that have it.
     """
     shares = [1.0] * len(models)
-    if weights:
+    if weights is not None:
         try:
             shares = [float(share) for share in weights.split(",")]
         except ValueError:

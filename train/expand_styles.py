@@ -20,26 +20,35 @@ from tqdm import tqdm
 
 from zmnet_core.errors import TrainingError
 from zmnet_core.evaluation.baselines.ost import OST, STARTS, OSTConfig
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures, is_left_out
 from zmnet_core.networks.vgg import load_vgg16
-from zmnet_core.options import run
+from zmnet_core.options import check_from_zero, run
 from zmnet_core.training.expansion import Expansion, shares
 from zmnet_core.training.group import leave
 
 
-def plan(style_dir: Path, content_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:
-    """Images to make of each split."""
+def plan(style_dir: Path, content_dir: Path, output_dir: Path, count: int | None, split: list[str]) -> dict[str, int]:
+    """Images to make of each split, 0 of some perhaps."""
     if (count is None) == (not split):
         raise TrainingError("say how many images: either --count N, or --split NAME=N for every split.")
     if split:
-        try:
-            return {name: int(number) for name, number in (entry.split("=") for entry in split)}
-        except ValueError:
-            raise TrainingError(f"--split {' '.join(split)}: NAME=N is expected, such as train=200.") from None
+        numbers: dict[str, int] = {}
+        for entry in split:
+            name, _, number = entry.rpartition("=")
+            if not name or not number.isdecimal():
+                raise TrainingError(f"--split {entry}: NAME=N is expected, such as train=200, with N from 0 on.")
+            if name in numbers:
+                raise TrainingError(f"--split names {name} twice.")
+            numbers[name] = int(number)
+        return numbers
+    for folder in (style_dir, content_dir):
+        if not folder.is_dir():
+            raise TrainingError(f"there is no folder '{folder}'.")
     names = [f.name for f in sorted(style_dir.iterdir()) if f.is_dir() and (content_dir / f.name).is_dir()]
+    names = [name for name in names if not is_left_out(name) and (style_dir / name).resolve() != output_dir.resolve()]
     if not names:
         raise TrainingError(f"'{style_dir}' and '{content_dir}' share no sub-folder; give --split .=N instead.")
-    return shares(count, {name: len(find_pictures(style_dir / name)) for name in names})
+    return shares(count, {name: len(find_pictures(style_dir / name, [output_dir])) for name in names})
 
 
 def expand(
@@ -71,11 +80,22 @@ def expand(
     """Make new style images inside each split."""
     accelerator = Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=30))])
     main, rank, processes = accelerator.is_main_process, accelerator.process_index, accelerator.num_processes
+    check_from_zero("--learning_rate", learning_rate)
+    if start not in STARTS:
+        raise TrainingError(f"--start '{start}' does not exist: choose {' or '.join(STARTS)}.")
     config = OSTConfig(steps, coarse_steps, learning_rate, start, bfloat16=bfloat16)
+    numbers = plan(style_dir, content_dir, output_dir, count, split or [])
+    if nothing := [name for name, number in numbers.items() if number == 0]:
+        if main:
+            tqdm.write(f"{', '.join(nothing)}: no images, as the share is 0")
+    found = {}
+    for name, number in numbers.items():  # all are there before anything is begun
+        if number:
+            found[name] = [find_pictures(folder / name, [output_dir]) for folder in (content_dir, style_dir)]
     ost = OST(load_vgg16().to(accelerator.device), config)
-    for name, number in plan(style_dir, content_dir, count, split or []).items():
-        folders = content_dir / name, style_dir / name
-        expansion = Expansion(*map(find_pictures, folders), *folders, output_dir / name, number, size, seed)
+    for name, pictures in found.items():
+        number = numbers[name]
+        expansion = Expansion(*pictures, content_dir / name, style_dir / name, output_dir / name, number, size, seed)
         if main:
             expansion.begin(ost)
         accelerator.wait_for_everyone()

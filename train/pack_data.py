@@ -27,7 +27,7 @@ from zmnet_core.errors import PictureError, TrainingError, in_words
 from zmnet_core.files import replacing
 from zmnet_core.images.picture import fit_short_side, read_picture
 from zmnet_core.networks.tnet import MIN_SIDE
-from zmnet_core.options import run
+from zmnet_core.options import check_from_zero, run
 
 BLOCK, END = 512, 20 * 512  # bytes: of a tar file's blocks, and of the most that may follow its last file
 LEFT_OUT, NAMES = "left_out.txt", "names.tsv"
@@ -106,8 +106,7 @@ def pack_data(
     seed: Annotated[int, typer.Option(help="the seed of the choice where not all pictures fit")] = 0,
 ) -> None:
     """Pack photographs and paintings into shards of a given size."""
-    if not max_mib > 0:
-        raise TrainingError(f"--max_mib {max_mib} cannot be: it is a number of MiB above 0.")
+    check_from_zero("--max_mib", max_mib, zero=False)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise TrainingError(f"'{output}' is there already: name a new folder, or take that one away.")
     try:

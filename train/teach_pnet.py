@@ -25,9 +25,9 @@ from zmnet_core.data.pictures import Pictures, centre_square, random_crop
 from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.errors import TrainingError
 from zmnet_core.files import replacing
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.networks.pnet import trainable
-from zmnet_core.options import run
+from zmnet_core.options import check_from_zero, run
 from zmnet_core.training.words.teaching import error, spread_of
 
 STATE = "teaching.pt"
@@ -106,6 +106,7 @@ def teach(
     seed: Annotated[int, typer.Option(help="the seed of the weights and of all choices")] = 0,
 ) -> None:
     """Teach a new PNet to write the γ, β that a trained model's PNet writes."""
+    check_from_zero("--learning_rate", learning_rate)
     torch.manual_seed(seed)
     master = ZMNet.from_pretrained(teacher)
     student = ZMNet(tnet=master.config["tnet"], pnet={"kind": pnet})

@@ -17,6 +17,7 @@ from typing import Annotated
 import torch
 import typer
 
+from zmnet_core.errors import TrainingError
 from zmnet_core.markdown import table
 from zmnet_core.options import run
 
@@ -47,6 +48,18 @@ def measure(processes: int, batch: int, steps: int, options: list[str]) -> float
     return processes * batch * (steps - WARM_UP) / (seconds[-1] - seconds[WARM_UP - 1])
 
 
+def numbers(option: str, text: str) -> list[int]:
+    """The whole numbers of a list such as 1,2,4.
+
+    Raises:
+        TrainingError: it is none, or one is below 1.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise TrainingError(f"{option} {text}: whole numbers from 1 on with commas between them are expected, as 1,4.")
+    return [int(part) for part in parts]
+
+
 def throughput(
     options: Annotated[
         list[str] | None, typer.Argument(help="options of train.py, behind --", metavar="-- OPTION")
@@ -56,12 +69,9 @@ def throughput(
     steps: Annotated[int, typer.Option(min=WARM_UP + 1, help="how many steps each run takes")] = 20,
 ) -> None:
     """Photographs a second by processes and batch size."""
-    sizes = [int(number) for number in batches.split(",")]
+    sizes, counts = numbers("--batches", batches), numbers("--processes", processes)
     head = ["processes", *(f"batch {batch}" for batch in sizes)]
-    rows = (
-        [count, *(f"{measure(int(count), batch, steps, options or []):.2f}" for batch in sizes)]
-        for count in processes.split(",")
-    )
+    rows = ([count, *(f"{measure(count, batch, steps, options or []):.2f}" for batch in sizes)] for count in counts)
     for line in table(head, rows, [len(title) for title in head]):
         print(line, flush=True)
 

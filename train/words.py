@@ -22,7 +22,7 @@ import typer
 from zmnet_core.assets import BUNDLED, data_folder
 from zmnet_core.data.pictures import Pictures
 from zmnet_core.hub.locate import WEIGHTS
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.vgg import load_vgg16

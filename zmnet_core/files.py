@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,15 +48,46 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     from safetensors.torch import save_file  # and with it torch, which what only writes text does without
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # A name that was taken from a file's need not be text, and the format holds nothing else.
+    said = {key: text.encode("utf-8", "backslashreplace").decode() for key, text in (metadata or {}).items()}
     with replacing(path) as temporary:
         try:
-            save_file(plain, temporary, {"format": "pt", **(metadata or {})})
+            save_file(plain, temporary, {"format": "pt", **said})
         except SafetensorError as error:  # it hides the system's error in its text
             number = re.search(r"\(os error (\d+)\)", str(error))
             if number is None or sys.platform == "win32":  # whose numbers are others
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from error
         temporary.chmod(0o666 & ~_umask())  # safetensors writes for the owner only
+
+
+@contextmanager
+def plainly_named(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A name of a file or folder that is text: its own, or that of a link that is there for as long as the block.
+
+    safetensors opens files whose whole path is UTF-8, and no others; it writes any.
+    """
+    path = Path(path)
+    if os.fsencode(path).decode(errors="replace") == os.fspath(path):
+        yield path
+        return
+    with TemporaryDirectory(prefix="zmnet-") as folder:
+        link = Path(folder) / "link"
+        link.symlink_to(path.absolute(), target_is_directory=path.is_dir())
+        yield link
+
+
+def read_tensors(path: str | os.PathLike[str], device: str = "cpu") -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        SafetensorError: it is damaged, or something else.
+    """
+    from safetensors.torch import load_file
+
+    with plainly_named(path) as plain:
+        return load_file(plain, device)
 
 
 def write_json(path: Path, content: object) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 from typing_extensions import Self, Unpack
 
 from .card import CARD, model_card
 from .errors import WrongModelError, in_words
-from .files import write_json, write_tensors
+from .files import plainly_named, read_tensors, write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, known_as, read_config
 from .hub.repository import Repository
 from .images.picture import to_picture
@@ -166,7 +165,7 @@ class ZMNet(StyleTransfer):
             WrongModelError: the file was made for another TNet, or holds other tensors.
         """
         self._load(file, attributes=True)
-        with safe_open(file, framework="pt") as opened:
+        with plainly_named(file) as plain, safe_open(plain, framework="pt") as opened:
             made_for = (opened.metadata() or {}).get("fingerprint", "none")
         if made_for != self.fingerprint:
             raise WrongModelError(
@@ -176,9 +175,9 @@ class ZMNet(StyleTransfer):
 
     def _load(self, file: str | os.PathLike[str], attributes: bool) -> None:
         try:
-            with open(file, "rb") as opened:  # `load_file` hides why a file does not open
+            with open(file, "rb") as opened:  # the reader of tensors hides why a file does not open
                 beginning = opened.read(len(LFS_POINTER))
-            state = load_file(file)
+            state = read_tensors(file)
         except OSError as error:
             raise WrongModelError(f"'{file}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:

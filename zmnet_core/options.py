@@ -6,17 +6,20 @@ What goes wrong on purpose is said in one line, without a traceback.
 from __future__ import annotations
 
 import inspect
+import io
 import logging
+import math
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
-from .errors import ZMNetError, in_words, number_expected
+from .errors import TrainingError, ZMNetError, in_words, number_expected
 
 
 def dashed(name: str) -> str:
@@ -35,6 +38,22 @@ class MissingOption(typer.BadParameter):
         return f"Missing {self.param_hint}: {self.message}."
 
 
+def print_anything() -> None:
+    """Have what a console cannot print, such as a file name that is not text, shown as \\udce9 instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class Commands(TyperGroup):
+    """A command with sub-commands that prints whatever is to be said."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """What a process calls."""
+        print_anything()
+        return super().main(*args, **settings)
+
+
 class Command(TyperCommand):
     """A command whose errors are for people.
 
@@ -44,6 +63,11 @@ class Command(TyperCommand):
     """
 
     _given: Sequence[str] = ()
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """What a process calls, if there is no other command beside this."""
+        print_anything()
+        return super().main(*args, **settings)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Read the options."""
@@ -142,7 +166,7 @@ class ManyOptions(Command):
 
 def command_line(*commands: Callable[..., object], cls: type[TyperCommand] = Command) -> typer.Typer:
     """The command (of several: a sub-command each) with the settings that hold for all here."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=SETTINGS)
+    app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False, context_settings=SETTINGS)
     for command in commands:
         app.command(cls=cls)(command)
     return app
@@ -166,6 +190,17 @@ def declare(command: Callable[..., Any], parameters: Mapping[str, tuple[Any, Any
     )
     vars(command)["__signature__"] = signature
     return command
+
+
+def check_from_zero(option: str, value: float, zero: bool = True) -> None:
+    """Refuse a weight, a share or a rate that is below 0, infinite or NaN; 0 as well unless `zero`.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if not (0 <= value < math.inf and (zero or value)):
+        wanted = "a number from 0 on" if zero else "a number above 0"
+        raise TrainingError(f"{option} {value} cannot be: it is {wanted}.")
 
 
 def fail(message: str) -> NoReturn:

@@ -12,7 +12,8 @@ from pathlib import Path
 import typer
 
 from ..errors import PictureError
-from ..images.formats import KNOWN, WRITABLE, find_pictures
+from ..images.folders import find_pictures
+from ..images.formats import KNOWN, WRITABLE
 from ..signals.mixtures import check_sum, parse_mixture
 
 STYLE_FILE = ".safetensors"
@@ -105,7 +106,8 @@ def check_folder(folder: Path, what: str) -> None:
 def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
     """Where each photograph's result goes; nothing may land on an input or on another result.
 
-    Inputs are the photographs and the files in `keep`.
+    Inputs are the photographs and the files in `keep`. Where the results' folder lies in one of photographs, what is in
+    it is no photograph: the same command again has the same inputs.
 
     Raises:
         PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
@@ -113,7 +115,7 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     found = [
         (file, file.relative_to(given) if given.is_dir() else Path(file.name))
         for given in contents
-        for file in find_pictures(given)
+        for file in find_pictures(given, own=[output])
     ]
     several = len(found) > 1 or contents[0].is_dir()
     if not several and output.suffix.lower() in WRITABLE and not output.is_dir():

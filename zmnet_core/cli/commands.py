@@ -6,7 +6,6 @@ Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at 
 from __future__ import annotations
 
 import inspect
-import sys
 import typing
 from collections.abc import Callable
 from functools import partial, wraps
@@ -32,12 +31,14 @@ from .checks import (
     plan_outputs,
     weights_of,
 )
+from .pictures import Job, is_whole, stylize_all
 
 if TYPE_CHECKING:
     from ..model import ZMNet
     from ..styling.style import Style
 
 app = typer.Typer(
+    cls=options.Commands,
     help="Restyle photographs with any painting, in real time (ZM-Net).",
     no_args_is_help=True,
     add_completion=False,
@@ -245,6 +246,14 @@ def stylize(
     ] = None,
     look: Look = USUAL,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Leave results alone that are there already and whole: so the same command goes on where it was "
+            "interrupted.",
+        ),
+    ] = False,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -256,34 +265,29 @@ def stylize(
     check_attributes(attribute)
     jobs = plan_outputs(contents, output, keep=style)
     check_styles(style)
-    network = load_model(model, device)
+    missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
+    done: list[Job] = []
+    skipped = 0
+    if missing:
+        network = load_model(model, device)
 
-    from tqdm import tqdm
+        from ..styling.style import Style
 
-    from ..errors import PictureError
-    from ..images.picture import read_picture, write_picture
-    from ..styling.paint import stylize_picture
-    from ..styling.style import Style
-
-    signals = [load_style(network, file, look) for file in style]
-    signals += [network.encode_attribute(text) for text in attribute]
-    mixed = Style.blend(signals, weights)
-    failed = 0
-    for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
+        signals = [load_style(network, file, look) for file in style]
+        signals += [network.encode_attribute(text) for text in attribute]
         try:
-            picture = stylize_picture(network, read_picture(source), mixed, look)
-            write_picture(picture, target, quality)
-        except PictureError as error:
-            if len(jobs) == 1:
-                raise
-            failed += 1
-            tqdm.write(f"skipped: {error}", file=sys.stderr)
-        else:
-            if len(jobs) == 1:
-                typer.echo(target)
-    if len(jobs) > 1:
-        typer.echo(f"{len(jobs) - failed} pictures in {output}" + (f", {failed} skipped" if failed else ""))
-    if failed:
+            skipped = stylize_all(network, missing, Style.blend(signals, weights), look, quality, done)
+        except KeyboardInterrupt:
+            left = len(missing) - len(done)
+            typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
+            raise typer.Exit(130) from None
+    if len(jobs) == 1:
+        typer.echo(jobs[0][1] if done else f"'{jobs[0][1]}' is there already")
+    else:
+        there = len(jobs) - len(missing)
+        counts = [f"{there} of them were there already"] * bool(there) + [f"{skipped} skipped"] * bool(skipped)
+        typer.echo(", ".join([f"{there + len(done)} pictures in {output}", *counts]))
+    if skipped:
         raise typer.Exit(1)
 
 
@@ -426,7 +430,10 @@ def evaluate(
     ),
     data: Annotated[
         Path | None,
-        typer.Option(help="The folder in which the paths of the pairs start. If left out, $ZMNET_DATA/data."),
+        typer.Option(
+            help="The folder in which the paths of the pairs start. If left out, the folder of their list, or else "
+            "$ZMNET_DATA/data."
+        ),
     ] = None,
     pairs: Annotated[
         Path | None, typer.Option(help="A list of your own, with a photograph, a tab and a painting on each line.")

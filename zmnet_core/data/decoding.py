@@ -17,18 +17,19 @@ from torch import Tensor
 from ..errors import PictureError, in_words
 from ..images.picture import Side, fit_short_side, read_picture
 from ..networks.tnet import MIN_SIDE
+from .rows import EmptyRow
 from .sources import PictureFile
 
 logger = logging.getLogger(__name__)
 
 LEAST_SIDE = 64  # px; what is smaller is enlarged to this, what is smaller than MIN_SIDE is skipped
-SKIPPED = ("missing", "damaged", "tiny")
+SKIPPED = ("missing", "empty", "damaged", "tiny")
 NAMED = 10  # pictures skipped, and pictures converted, that the log names
 
 
 class Note(NamedTuple):
-    """What became of a picture: `missing`, `damaged`, `tiny` (skipped); `CMYK`, `16-bit`, `animated`, `enlarged`, `odd`
-    (something in the file was left out, or read otherwise than one may think)."""
+    """What became of a picture: `missing`, `empty` (a row without one), `damaged`, `tiny` (skipped); `CMYK`, `16-bit`,
+    `animated`, `enlarged`, `odd` (something in the file was left out, or read otherwise than one may think)."""
 
     kind: str
     text: str
@@ -49,6 +50,9 @@ def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
         data = file.read_bytes()
     except OSError as error:
         notes[name] = Note("missing", f"'{name}' cannot be read: {in_words(error)}")
+        return None
+    except PictureError as error:
+        notes[name] = Note("empty" if isinstance(error, EmptyRow) else "damaged", str(error))
         return None
     remarks: list[str] = []
     try:

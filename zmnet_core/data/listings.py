@@ -19,29 +19,24 @@ from typing import Any
 
 from ..errors import in_words
 from ..files import replacing
-from ..images.formats import SUFFIXES
+from ..images.folders import RULES, Listing, is_picture, list_folder
+from ..images.formats import KNOWN
 
 logger = logging.getLogger(__name__)
 
 FRESH = 2_000_000_000  # ns: two changes within the clock tick of a file system (FAT: 2 s) have one stamp
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file name is a picture's; hidden files are none."""
-    name = name.rpartition("/")[2]
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
-
-
 class Listings:
     """The listings under one folder, tar file or group of these, read from the cache and written back.
 
     >>> with Listings("photographs") as listings:
-    ...     folders, files = listings.folder("photographs")
+    ...     names = listings.folder("photographs").files
     """
 
     def __init__(self, root: str | os.PathLike[str]):
-        recipe = "\n".join((os.path.abspath(root), *SUFFIXES))  # other suffixes, another list
-        name = hashlib.sha256(recipe.encode()).hexdigest()[:32]
+        recipe = "\n".join((os.path.abspath(root), f"rules {RULES}", *KNOWN))  # other suffixes, another list
+        name = hashlib.sha256(os.fsencode(recipe)).hexdigest()[:32]
         self.file = cache_folder() / "listings" / f"{name}.json"
         self._old: dict[str, list[Any]] = {}
         self._new: dict[str, list[Any]] = {}
@@ -63,10 +58,13 @@ class Listings:
             except OSError as error:
                 logger.warning("the list of pictures could not be kept in '%s': %s", self.file, in_words(error))
 
-    def folder(self, path: str) -> tuple[list[str], list[str]]:
-        """Names of the sub-folders and of the pictures in a folder, both sorted; links to folders are not followed."""
-        folders, pictures = self._listing(path, lambda: _list_folder(path))
-        return folders, pictures
+    def folder(self, path: str) -> Listing:
+        """What a folder holds itself.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return Listing(*self._listing(path, lambda: list(list_folder(path))))
 
     def tar(self, path: str) -> list[tuple[str, int, int]]:
         """Name, offset and size in bytes of every picture in a tar file, in its order.
@@ -90,13 +88,6 @@ def cache_folder() -> Path:
     """Where what can be made again is kept."""
     named = os.environ.get("ZMNET_CACHE")
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zmnet"
-
-
-def _list_folder(path: str) -> list[list[str]]:
-    with os.scandir(path) as entries:
-        kinds = [(entry.name, entry.is_dir(follow_symlinks=False), entry) for entry in entries]
-    folders = sorted(name for name, is_folder, _ in kinds if is_folder)
-    return [folders, sorted(name for name, _, entry in kinds if is_picture(name) and entry.is_file())]
 
 
 def _list_tar(path: str) -> list[list[str | int]]:

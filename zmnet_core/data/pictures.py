@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import PictureError, TrainingError
+from ..images.folders import Say
 from ..images.picture import Side
 from ..images.resize import looked_at
 from .decoding import Notes, decode
@@ -109,25 +110,36 @@ def centre_square(picture: Tensor, size: int) -> Tensor:
     return squares(picture[None, :, top : top + side, left : left + side].float() / 255, size)[0]
 
 
-def centre_squares(files: Sequence[PictureFile], size: int) -> Tensor:
-    """[N, 3, size, size] in 0..1: the centre square of each picture file."""
+def centre_squares(files: Sequence[PictureFile], size: int, notes: Notes | None = None) -> Tensor:
+    """[N, 3, size, size] in 0..1: the centre square of each picture file.
+
+    Args:
+        notes: told of what was skipped (the next one takes its place) or converted.
+    """
     pictures = Pictures(files)
+    if notes is not None:
+        pictures.notes = notes
     return torch.stack([centre_square(pictures[index], size) for index in range(len(pictures))])
 
 
 def split(
-    source: str, held_out: str | None, what: str, column: str = "image"
+    source: str,
+    held_out: str | None,
+    what: str,
+    column: str = "image",
+    own: Iterable[str | os.PathLike[str]] = (),
+    say: Say = logger.warning,
 ) -> tuple[Sequence[PictureFile], Sequence[PictureFile]]:
     """Training and validation files: another source's for validation, or every 20th of this one.
 
     Args:
-        source, held_out, column: as for `find_files`.
+        source, held_out, column, own, say: as for `find_files`.
         what: the option's name, for messages.
     """
     try:
-        files = find_files(source, column)
+        files = find_files(source, column, own, say)
         if held_out:
-            return files, find_files(held_out, column)
+            return files, find_files(held_out, column, own, say)
     except PictureError as error:
         raise TrainingError(f"{what}: {error}") from None
     if len(files) < 2:

@@ -13,22 +13,27 @@ step (`data.rng`), so the `webdataset` package's own pipeline and shuffling woul
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import fsspec
 
 from ..errors import PictureError, TrainingError, in_words
-from ..images.formats import SUFFIXES
-from .listings import Listings, check_end, is_picture
+from ..images.folders import Say, is_picture, nothing_in, tell, walk
+from ..images.formats import KNOWN
+from ..lists import path_in, read_lines
+from .listings import Listings, check_end
+from .rows import DATASET, Row, RowStream, is_dataset, open_dataset
 
-DATASET = "hf:"  # marks a data set's name or path, as in hf:org/name or hf:org/name:validation
+logger = logging.getLogger(__name__)
+
 FORMS = "a folder, a list (.txt), tar files ('shards/{000..009}.tar') or a data set (hf:org/name)"
 HELD_OUT = 20  # where no pictures are named for validation, every so many-th is kept for it
 
@@ -41,6 +46,7 @@ class PictureFile(Protocol):
 
         Raises:
             OSError: it cannot be read.
+            PictureError: it is a row of a data set in which there is no picture, or another thing.
         """
 
 
@@ -68,21 +74,6 @@ class TarMember:
         with open(self.tar, "rb") as file:
             file.seek(self.offset)
             return file.read(self.size)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a Hugging Face data set at random access, whose one column is a picture not yet decoded."""
-
-    dataset: Any
-    index: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.name}, row {self.index}"
-
-    def read_bytes(self) -> bytes:
-        return _column_bytes(next(iter(self.dataset[self.index].values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +113,25 @@ class Shard:
 # Finding ---------------------------------------------------------------------------------------
 
 
-def find_files(source: str | os.PathLike[str], column: str = "image") -> Sequence[PictureFile]:
+def find_files(
+    source: str | os.PathLike[str],
+    column: str = "image",
+    own: Iterable[str | os.PathLike[str]] = (),
+    say: Say = logger.warning,
+) -> Sequence[PictureFile]:
     """Every picture of a source, at random access, always in the same order.
 
     Args:
         source: a picture, a folder (searched recursively) of pictures or of tar files, a list of
-            paths (.txt, relative to the list's folder, `#` for comments), tar files (a path with
+            paths (.txt, relative to the list's folder; `lists` says how it may be written), tar files (a path with
             `{000..009}`, `{a,b}` or `*`), or a data set: `hf:` with a name on the Hub or a path, and a
             split (`hf:org/name:validation`, else `train`). What `Dataset.save_to_disk` wrote needs no `hf:`.
         column: of a data set, where the pictures are.
+        own: folders that the run writes to, which are left out where they lie in a folder of pictures.
+        say: told in one line what was left out of a folder, if anything was.
 
     Raises:
-        PictureError: there is nothing of that name, or no picture in it.
+        PictureError: there is nothing of that name, it cannot be read, or no picture is in it.
         TrainingError: the `datasets` package, the split or the column is missing.
     """
     source = os.fspath(source)
@@ -150,12 +148,13 @@ def find_files(source: str | os.PathLike[str], column: str = "image") -> Sequenc
         hint = f" A data set of the Hugging Face Hub is named {DATASET}{source}." if source.count("/") == 1 else ""
         raise PictureError(f"there is no file or folder '{source}'. Expected: {FORMS}.{hint}")
     with Listings(source) as listings:
-        found = list(_walk(source, listings))
-    if found:
-        return found
+        found = walk(source, own, listings.folder)
+    if found.pictures:
+        tell(source, found, say)
+        return list(map(LocalFile, found.pictures))
     if glob.glob(os.path.join(glob.escape(source), "*.tar")):
         return _tar_members(source)
-    raise PictureError(f"the folder '{source}' holds no picture ({', '.join(SUFFIXES)}) and no tar file.")
+    raise PictureError(nothing_in(source, found, also=" and no tar file"))
 
 
 def find_shards(source: str, column: str = "image") -> list[Shard]:
@@ -168,34 +167,24 @@ def find_shards(source: str, column: str = "image") -> list[Shard]:
         PictureError, TrainingError: as `find_files`; or the source is no stream.
     """
     if is_dataset(source):
-        dataset, name = open_dataset(source, column, streaming=True)
+        dataset, name = open_dataset(source, column, streaming=True, least=HELD_OUT)
         count = dataset.num_shards
         shards = [dataset.shard(num_shards=count, index=i) if count > 1 else dataset for i in range(count)]
-        return [Shard(f"{name}, shard {i}", _RowStream(shard, f"{name}, shard {i}")) for i, shard in enumerate(shards)]
+        names = [f"{name}, shard {i}" for i in range(len(shards))]
+        return [Shard(label, RowStream(shard, label, column)) for label, shard in zip(names, shards)]
     if is_shards(source) or os.path.isdir(source):
         return [Shard(tar, _TarStream(tar)) for tar in tar_files(source)]
     raise TrainingError(f"--streaming reads tar files and data sets front to back; '{source}' is neither.")
 
 
-def _walk(folder: str, listings: Listings) -> Iterator[LocalFile]:
-    folders, pictures = listings.folder(folder)
-    inner, prefix = set(folders), os.path.join(folder, "")
-    for name in sorted(folders + pictures):
-        if name in inner:
-            yield from _walk(prefix + name, listings)
-        else:
-            yield LocalFile(prefix + name)
-
-
 def _listed(file: Path) -> Sequence[PictureFile]:
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except UnicodeDecodeError:
-        raise PictureError(f"'{file}' is not a list of paths: it is not UTF-8 text.") from None
-    paths = [LocalFile(file.parent / line) for line in lines if line and not line.startswith("#")]
-    if not paths:
+    lines = [line for _, line in read_lines(file, "list of paths")]
+    if not lines:
         raise PictureError(f"the list '{file}' names no picture: one path a line is expected.")
+    paths = [LocalFile(path_in(line, file.parent)) for line in lines]
     if not any(map(os.path.isfile, paths[:10])):
+        if not paths[0].isprintable():
+            raise PictureError(f"'{file}' is not a list of paths: it is not UTF-8 text, and names no file as it is.")
         raise PictureError(f"the list '{file}' names no file that is there: '{paths[0]}' is the first. {RELATIVE}")
     return paths
 
@@ -269,7 +258,7 @@ def _tar_members(source: str) -> Sequence[PictureFile]:
             except tarfile.TarError as error:
                 raise PictureError(f"'{tar}' is not a whole, uncompressed tar file: {error}.") from error
     if not found:
-        raise PictureError(f"the tar files '{source}' hold no picture ({', '.join(SUFFIXES)}).")
+        raise PictureError(f"the tar files '{source}' hold no picture ({', '.join(KNOWN)}).")
     return found
 
 
@@ -295,65 +284,3 @@ class _TarStream:
         # EOFError: a compressed shard is cut off; ImportError, ValueError: fsspec lacks the protocol
         except (tarfile.TarError, OSError, EOFError, ImportError, ValueError) as error:
             raise TrainingError(f"the shard '{self.tar}' cannot be read: {in_words(error)}.") from error
-
-
-# Hugging Face data sets ------------------------------------------------------------------------
-
-
-def is_dataset(source: str) -> bool:
-    """Whether a source is a Hugging Face data set: named so, or a folder that `save_to_disk` wrote."""
-    named = source.startswith(DATASET) and "://" not in source  # hf://… is a file there, read through fsspec
-    return named or any(
-        os.path.isfile(os.path.join(source, name)) for name in ("dataset_info.json", "dataset_dict.json")
-    )
-
-
-def open_dataset(source: str, column: str, streaming: bool) -> tuple[Any, str]:
-    """A data set cut down to its picture column, not decoded; and its name.
-
-    Raises:
-        TrainingError: no `datasets` package, no such data set, split or column.
-    """
-    try:
-        import datasets  # not needed by folders, so not by the package
-    except ImportError:
-        raise TrainingError(f"'{source}' needs the package datasets: pip install datasets.") from None
-    parts = re.fullmatch(rf"(?:{DATASET})?(.+?)(?::([\w\[\]%+-]+))?", source, re.DOTALL)
-    name, split = parts.groups() if parts else (source, None)
-    try:
-        if is_dataset(name) and not name.startswith(DATASET):
-            loaded = datasets.load_from_disk(name)
-            if isinstance(loaded, datasets.DatasetDict):
-                loaded = loaded[split or "train"]
-            if streaming:
-                loaded = loaded.to_iterable_dataset(num_shards=max(1, min(64, len(loaded) // HELD_OUT)))
-        else:
-            loaded = datasets.load_dataset(name, split=split or "train", streaming=streaming)
-    except Exception as error:  # datasets, pyarrow and the Hub have no common base of errors
-        raise TrainingError(f"the data set '{source}' cannot be opened: {type(error).__name__}: {error}") from error
-    columns = loaded.column_names
-    if columns is not None and column not in columns:
-        raise TrainingError(f"the data set '{source}' has no column '{column}', but {columns}: --image_column.")
-    return loaded.select_columns([column]).cast_column(column, datasets.Image(decode=False)), name
-
-
-@dataclass(frozen=True)
-class _RowStream:
-    """The pictures of one shard of a streamed data set."""
-
-    dataset: Any
-    name: str
-
-    def __call__(self) -> Iterator[PictureFile]:
-        # .iter(), not iter(): the latter shares the rows out among loader workers, which is done in `streams`.
-        for number, batch in enumerate(self.dataset.iter(batch_size=1)):
-            (value,) = next(iter(batch.values()))
-            yield Loaded(f"{self.name}, row {number}", _column_bytes(value))
-
-
-def _column_bytes(value: dict[str, Any]) -> bytes:
-    """Bytes of an undecoded `datasets.Image`: within the data set, or in a file beside it."""
-    if value["bytes"] is not None:
-        return value["bytes"]
-    with fsspec.open(value["path"], "rb") as file:
-        return file.read()

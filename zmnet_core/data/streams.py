@@ -13,7 +13,9 @@ same number of processes and workers; with others it goes on with the photograph
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, count, islice
 
@@ -21,13 +23,17 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..errors import PictureError, TrainingError
+from ..images.folders import Say
 from .contents import ContentBatch
 from .decoding import Notes, decode
 from .pictures import random_crop
 from .sampling import Share, Stream, rng
 from .sources import PictureFile, Shard, find_files, find_shards
 
+logger = logging.getLogger(__name__)
+
 WINDOW_SIZE = 256  # pictures a lane draws from; of remote shards their files' bytes are held, some 40 MB
+MOST_BAD = 10_000  # pictures in a row that cannot be read, until a lane gives up
 VALIDATION_SIZE = 64  # pictures that are kept for validation where none are named
 
 
@@ -68,30 +74,56 @@ def draw(
 ) -> Iterator[torch.Tensor]:
     """The pictures that one of `lanes` lanes draws, from the skip-th on: uint8 [3, H, W].
 
-    One that cannot be read is replaced by another of the window, which is what a lane that
-    skipped to this place finds there, too.
+    One that cannot be read is replaced by another of the window, or, if none there can be, by the first that can be of
+    all that the lane reads. A lane that skipped to this place finds the same: what it looks at next never depends on
+    what could be read.
+
+    Raises:
+        TrainingError: none of many pictures in a row can be read.
     """
     files = lane_files(shards, seed, lane, lanes)
     ahead = list(islice(files, window))
+    spare: torch.Tensor | None = None
     for number in count():
         place = int(rng(seed, number, lane, Stream.WINDOW).integers(len(ahead)))
         if number >= skip:
-            candidates = (decode(file, None, notes) for file in ahead[place:] + ahead[:place])
-            picture = next((candidate for candidate in candidates if candidate is not None), None)
+            picture = next(_readable(ahead[place:] + ahead[:place], notes), None)
             if picture is None:
-                raise TrainingError(f"none of {len(ahead)} pictures in a row could be read; one is '{ahead[place]}'.")
+                spare = picture = _spare(epoch_files(shards, seed, lane, lanes, 0), notes) if spare is None else spare
+            if picture is None:
+                raise TrainingError(
+                    f"none of many pictures in a row could be read ({window} of them, and up to {MOST_BAD} from the "
+                    f"beginning). {notes[str(ahead[place])].text.rstrip('.')}."
+                )
             yield picture
         ahead[place] = next(files)
 
 
+def _readable(files: Iterable[PictureFile], notes: Notes) -> Iterator[torch.Tensor]:
+    return (picture for picture in (decode(file, None, notes) for file in files) if picture is not None)
+
+
+def _spare(files: Iterable[PictureFile], notes: Notes) -> torch.Tensor | None:
+    return next(_readable(islice(files, MOST_BAD), notes), None)
+
+
+def epoch_files(shards: list[Shard], seed: int, lane: int, lanes: int, epoch: int) -> Iterator[PictureFile]:
+    """What one of `lanes` lanes reads in one epoch; no two lanes read the same."""
+    order = rng(seed, epoch, 0, Stream.SHARDS).permutation(len(shards))
+    if len(shards) >= lanes:
+        return chain.from_iterable(shards[index] for index in order[lane::lanes])
+    return islice(chain.from_iterable(shards[index] for index in order), lane, None, lanes)
+
+
 def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterator[PictureFile]:
-    """What one of `lanes` lanes reads, epoch after epoch without end; no two lanes read the same within an epoch."""
-    dealt = len(shards) >= lanes
+    """What one of `lanes` lanes reads, epoch after epoch without end.
+
+    Raises:
+        TrainingError: there is nothing for it in an epoch.
+    """
     for epoch in count():
-        order = rng(seed, epoch, 0, Stream.SHARDS).permutation(len(shards))
-        files = chain.from_iterable(shards[index] for index in (order[lane::lanes] if dealt else order))
         empty = True
-        for file in files if dealt else islice(files, lane, None, lanes):
+        for file in epoch_files(shards, seed, lane, lanes, epoch):
             empty = False
             yield file
         if empty:
@@ -99,9 +131,14 @@ def lane_files(shards: list[Shard], seed: int, lane: int, lanes: int) -> Iterato
 
 
 def split_shards(
-    source: str, held_out: str | None, what: str, column: str = "image"
+    source: str,
+    held_out: str | None,
+    what: str,
+    column: str = "image",
+    own: Iterable[str | os.PathLike[str]] = (),
+    say: Say = logger.warning,
 ) -> tuple[list[Shard], Sequence[PictureFile]]:
-    """As `data.split`, for a source that is read front to back: shards for training, files for validation.
+    """As `pictures.split`, for a source that is read front to back: shards for training, files for validation.
 
     Without a source for validation every 20th picture of every shard is left out of training, and the
     first 64 of these are taken.
@@ -109,7 +146,7 @@ def split_shards(
     try:
         shards = find_shards(source, column)
         if held_out:
-            return shards, find_files(held_out, column)
+            return shards, find_files(held_out, column, own, say)
     except PictureError as error:
         raise TrainingError(f"{what}: {error}") from None
     kept = list(islice(chain.from_iterable(replace(shard, held_out=False) for shard in shards), VALIDATION_SIZE))

@@ -20,6 +20,7 @@ from .. import markdown
 from ..errors import PictureError, in_words
 from ..files import replacing, write_json
 from ..images.sheet import contact_sheet
+from ..lists import read_lines
 
 FOLDER, KEY = "blind", "blind-key.json"
 CELLS, LETTERS, GAP, COLUMNS = (160, 512), 24, 8, 3  # px; methods beside each other
@@ -80,23 +81,16 @@ def tally(answers: Path, key: Path) -> dict[str, dict[str, int]]:
         PictureError: a file is missing or is not what it should be, or a line cannot be understood.
     """
     try:
-        letters: Key = json.loads(key.read_text(encoding="utf-8"))
+        letters: Key = json.loads(key.read_text(encoding="utf-8-sig"))
         methods = sorted({method for pair in letters.values() for method in pair.values()})
     except OSError as error:
         raise PictureError(f"the key '{key}' cannot be read: {in_words(error)}.") from error
     except (ValueError, AttributeError) as error:
         raise PictureError(f"'{key}' is no key that `zmnet evaluate --blind` wrote.") from error
-    try:
-        lines = answers.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise PictureError(f"the answers '{answers}' cannot be read: {in_words(error)}.") from error
-    except ValueError as error:
-        raise PictureError(f"the answers '{answers}' are not UTF-8 text.") from error
+    lines = read_lines(answers, "file of answers")
     counts = {method: dict.fromkeys(CHOICES, 0) for method in methods}
     answered = set()
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for number, line in lines:
         pair, choices = _choices(line, f"'{answers}', line {number}", letters)
         if pair in answered:
             raise PictureError(f"'{answers}', line {number}: pair {pair} is answered twice. One file an observer.")

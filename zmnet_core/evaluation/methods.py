@@ -9,6 +9,7 @@ pictures of the 512 px set) and `pairs-styleid.tsv` have 512.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..assets import PAIRS, data_folder
 from ..errors import PictureError, WrongModelError, in_words
 from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
+from ..lists import path_in, read_lines
 from ..model import ZMNet
 from ..networks.constants import AS_IT_IS
 from ..networks.vgg import VGG16, load_vgg16
@@ -81,23 +83,25 @@ class Result:
 
 
 def read_pairs(data: Path | None, pairs: Path = PAIRS, limit: int | None = None) -> Pairs:
-    """The files of every pair; paths in the list are relative to `data`, or, without it, to `$ZMNET_DATA/data`.
+    """The files of every pair.
+
+    Args:
+        data: the folder in which relative paths of the list start. None: the list's own folder, or, for what is not
+            there, `$ZMNET_DATA/data`.
+        pairs: a text file with a photograph, a tab and a painting on each line (`lists` says how it may be written).
+        limit: only the first so many.
 
     Raises:
-        DataNotFoundError: neither is named, and a path is relative.
+        DataNotFoundError: a relative path is not found beside the list, and neither `data` nor `$ZMNET_DATA` is named.
         PictureError: the list, or a file of it, is not there; or a line is not a pair.
     """
     if not pairs.is_file():
         raise PictureError(f"there is no list of pairs '{pairs}'.")
     found: Pairs = []
-    for number, line in enumerate(pairs.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    for number, line in read_lines(pairs, "list of pairs"):
         if line.count("\t") != 1:
             raise PictureError(f"'{pairs}', line {number}: photograph TAB painting is expected, not '{line}'.")
-        content, painting = (
-            file if file.is_absolute() else data_folder(data) / file for file in map(Path, line.split("\t"))
-        )
+        content, painting = (_of_pair(part.strip(), pairs.parent, data) for part in line.split("\t"))
         found.append((content, painting))
     for file in (file for pair in found for file in pair):
         if not file.is_file():
@@ -109,6 +113,13 @@ def read_pairs(data: Path | None, pairs: Path = PAIRS, limit: int | None = None)
     if not found:
         raise PictureError(f"'{pairs}' lists no pair.")
     return found[:limit]
+
+
+def _of_pair(text: str, beside: Path, data: Path | None) -> Path:
+    if data is not None:
+        return path_in(text, data)
+    file = path_in(text, beside)
+    return file if os.path.exists(file) else path_in(text, beside, data_folder())
 
 
 def large_enough(pairs: Pairs, size: int) -> Pairs:

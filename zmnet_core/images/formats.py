@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections import Counter
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-
-from ..errors import PictureError
-
-logger = logging.getLogger(__name__)
 
 # Suffix: the package that teaches Pillow to read such files, and the module that does it.
 PLUGINS = {
     ".heic": ("pillow-heif", "pillow_heif"),
     ".heif": ("pillow-heif", "pillow_heif"),
+    ".hif": ("pillow-heif", "pillow_heif"),  # of some cameras
     ".jxl": ("pillow-jxl-plugin", "pillow_jxl"),
 }
-PLAIN = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2")
+PLAIN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2")
 SUFFIXES = (*PLAIN, *(suffix for suffix, (_, module) in PLUGINS.items() if find_spec(module)))
 KNOWN = (*PLAIN, *PLUGINS)  # what a file name that ends so means, whether it can be read or not
 WRITABLE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
@@ -29,31 +22,6 @@ BEGINNINGS = {
     ".jxl": [(0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL \r\n\x87\n")],
     ".avif": [(4, b"ftypavif"), (4, b"ftypavis")],
 }
-
-
-def find_pictures(path: str | os.PathLike[str]) -> list[Path]:
-    """The picture itself, or every picture in a folder and its sub-folders, sorted by name.
-
-    Files that only a package which is not installed can read are left out with a warning.
-
-    Raises:
-        PictureError: there is no such file or folder, or no picture in the folder.
-    """
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise PictureError(f"there is no file or folder '{path}'.")
-    known = sorted(p for p in path.rglob("*") if p.suffix.lower() in KNOWN and p.is_file() and p.name[0] != ".")
-    found = [p for p in known if p.suffix.lower() in SUFFIXES]
-    left_out = Counter(PLUGINS[p.suffix.lower()][0] for p in known if p.suffix.lower() not in SUFFIXES)
-    wanted = "; ".join(f"{count} of its files need a package: pip install {name}" for name, count in left_out.items())
-    if not found:
-        hint = f" {wanted[0].upper()}{wanted[1:]}." if wanted else ""
-        raise PictureError(f"the folder '{path}' holds no picture ({', '.join(SUFFIXES)}).{hint}")
-    if wanted:
-        logger.warning("'%s': %s", path, wanted)
-    return found
 
 
 def plugin_for(beginning: bytes) -> str | None:

@@ -257,16 +257,22 @@ def to_pil(tensor: Tensor) -> Image.Image:
 Side = int | tuple[int, int] | None  # a short side, px: this; one in this range (least, most); as it is
 
 
+def fitted_size(size: tuple[int, int], side: Side, least: int = 1) -> tuple[int, int]:
+    """The size that `fit_short_side` gives a picture of this `size`: width and height, px."""
+    short = min(size)
+    if isinstance(side, tuple):
+        side = min(max(short, side[0]), side[1])
+    target = max(side or short, least)
+    if short == target:
+        return size
+    width, height = (max(least, round(length * target / short)) for length in size)
+    return width, height
+
+
 def fit_short_side(
     image: Image.Image, size: Side, least: int = 1, filter: Image.Resampling = Image.Resampling.LANCZOS
 ) -> Image.Image:
     """Resize so that the short side is `size`, or goes to the nearer end of that range (None: only if it is below
     `least`), aspect kept."""
-    short = min(image.size)
-    if isinstance(size, tuple):
-        size = min(max(short, size[0]), size[1])
-    target = max(size or short, least)
-    if short == target:
-        return image
-    shape = [max(least, round(side * target / short)) for side in image.size]
-    return image.resize(shape, filter)
+    shape = fitted_size(image.size, size, least)
+    return image if shape == image.size else image.resize(shape, filter)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..assets import BUNDLED
 from ..errors import WrongModelError, in_words
+from ..files import plainly_named
 from ..hub.locate import CONFIG, WEIGHTS, bundled_models, read_config
 from .tnet import TNet
 
@@ -41,7 +42,7 @@ def fingerprint_of(folder: str | os.PathLike[str]) -> str:
     try:
         with torch.device("meta"):
             tnet = TNet(**options)
-        with safe_open(Path(folder) / WEIGHTS, framework="pt") as file:
+        with plainly_named(Path(folder) / WEIGHTS) as weights, safe_open(weights, framework="pt") as file:
             return fingerprint(((name, file.get_tensor(f"tnet.{name}")) for name in tnet.state_dict()), tnet.palette)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise WrongModelError(f"'{folder}' holds no model of this version: {in_words(error)}.") from error

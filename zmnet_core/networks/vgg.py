@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..assets import data_root
 from ..errors import WeightsNotFoundError
+from ..files import plainly_named
 from .strips import pause
 from .typed import NamedModules, channels_last
 
@@ -127,7 +128,7 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
     """
     path, state = _find_weights(), {}
     try:
-        with safe_open(path, framework="pt") as file:
+        with plainly_named(path) as plain, safe_open(plain, framework="pt") as file:
             keys = set(file.keys())
             first = file.get_slice(FIRST).get_shape() if FIRST in keys else []
             network = VGG16(last, first[0] if len(first) == 4 and first[0] else WIDTH)

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..assets import TABLES
 from ..errors import SignalError, WeightsNotFoundError
+from ..files import read_tensors
 from .words import WordTable, plain
 
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -35,7 +35,7 @@ class Sentences:
 
     def __init__(self, path: Path = TABLE):
         self.table = WordTable.load(path)
-        tensors = load_file(path)
+        tensors = read_tensors(path)
         self.offset, self.components = tensors["offset"].float(), tensors["components"].float()
 
     def __getitem__(self, phrase: str) -> Tensor:

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..assets import TABLES
 from ..errors import SignalError, WeightsNotFoundError
-from ..files import replacing, write_tensors
+from ..files import read_tensors, replacing, write_tensors
 
 SIGNALS = {"glove": 100, "sentence": 128, "histogram": 245}
 
@@ -60,7 +59,7 @@ class WordTable:
                 raise WeightsNotFoundError(f"there is no table of word vectors '{file}'.")
         try:
             if path.suffix == ".safetensors":
-                return cls(words.read_text(encoding="utf-8").splitlines(), load_file(path)["vectors"])
+                return cls(words.read_text(encoding="utf-8").splitlines(), read_tensors(path)["vectors"])
             rows = [line.split(" ") for line in path.read_text(encoding="utf-8").splitlines()]
             return cls([row[0] for row in rows], torch.tensor([[float(x) for x in row[1:]] for row in rows]))
         except (SafetensorError, KeyError, ValueError) as error:

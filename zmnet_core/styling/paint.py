@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
-from ..images.picture import Picture, fit_short_side, to_picture, to_pil, to_tensor
+from ..images.picture import Picture, fit_short_side, fitted_size, to_picture, to_pil, to_tensor
 from ..images.resize import resized
 from ..images.transport import transported
 from ..networks.reviser import enlarged
@@ -302,6 +302,17 @@ def stylize_picture(
     if alpha is not None and alpha.size != content.size:
         alpha = alpha.resize(content.size, Image.Resampling.LANCZOS)
     return replace(photograph, rgb=stylised, alpha=alpha)
+
+
+def steps_of(model: StyleTransfer, size: tuple[int, int], look: Look = PLAIN) -> int:
+    """How often `stylize_picture` calls its `step` for a photograph of this size (width and height, px), if memory
+    suffices: once for every tile.
+
+    Raises:
+        PictureError, WrongModelError: as for `stylize_tensor`.
+    """
+    width, height = fitted_size(size, look.size)
+    return plan(model.reviser, height, width, look.brush, look.tile, look.draft).steps
 
 
 def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PLAIN, name: str = "") -> Style:

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import WrongModelError, in_words
-from ..files import write_tensors
+from ..files import plainly_named, write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
 from ..networks.identity import called, told_apart
@@ -232,7 +232,8 @@ class Style:
         if not path.is_file():
             raise FileNotFoundError(f"there is no style file '{path}'.")
         try:
-            with open(path, "rb"), safe_open(path, framework="pt") as file:  # the latter hides why a file does not open
+            with open(path, "rb"), plainly_named(path) as plain, safe_open(plain, framework="pt") as file:
+                # (The first open: the last one hides why a file does not open.)
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")

@@ -12,10 +12,9 @@ import torch
 import yaml
 from accelerate import Accelerator
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from ..errors import TrainingError, in_words
-from ..files import half, write_json, write_tensors
+from ..files import half, plainly_named, read_tensors, write_json, write_tensors
 from ..hub.locate import CONFIG, WEIGHTS
 from ..model import ZMNet
 from .config import TrainingConfig
@@ -119,7 +118,8 @@ def resume(accelerator: Accelerator, config: TrainingConfig, run: Path) -> int:
         have = ", ".join(p.name for p in checkpoints(run)) or "none"
         raise TrainingError(f"'{checkpoint}' is not a checkpoint. Checkpoints in '{run}': {have}.")
     try:
-        accelerator.load_state(str(checkpoint))
+        with plainly_named(checkpoint) as plain:
+            accelerator.load_state(str(plain))
         progress = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
     except Exception as error:  # of files cut short, torch, pickle, zip and safetensors each have their own
         if difference := _difference(checkpoint, config):
@@ -174,7 +174,7 @@ def _damage(checkpoint: Path) -> str:
         path = checkpoint / file
         try:
             if path.suffix == ".safetensors":
-                load_file(path)
+                read_tensors(path)
             elif path.suffix == ".json":
                 json.loads(path.read_text(encoding="utf-8"))
             else:

@@ -28,7 +28,7 @@ from ..networks.pnet import IMAGE_KINDS, PNetConfig
 from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser, ReviserOptions
 from ..networks.tnet import KERNELS, MIN_SIDE, TNetOptions
 from ..networks.vgg import LAYER_ORDER
-from ..options import command_line, declare
+from ..options import check_from_zero, command_line, declare
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ AT_LEAST_ONE = (
     "train_batch_size", "styles_per_batch", "max_train_steps", "lr_decay_steps", "calibration_paintings",
     "checkpointing_steps", "checkpoints_total_limit", "validation_steps", "validation_pairs", "logging_steps",
 )  # fmt: skip
+FROM_ZERO = ("learning_rate", "weight_decay", "max_grad_norm", "compression")  # and every weight
 
 
 T = typing.TypeVar("T")
@@ -279,9 +280,11 @@ class TrainingConfig:
             raise TrainingError(f"--export_every {self.export_every} cannot be: it is a number of seconds from 0 on.")
         if not 0 <= self.content_noise < 1:
             raise TrainingError(f"--content_noise {self.content_noise} cannot be: give a number from 0 to 1.")
-        for name in ("learning_rate", "weight_decay"):
-            if not getattr(self, name) >= 0:  # nor NaN
-                raise TrainingError(f"--{name} {getattr(self, name)} cannot be: it is a number from 0 on.")
+        for f in fields(self):
+            if f.name in FROM_ZERO or f.name.endswith("_weight"):
+                check_from_zero(f"--{f.name}", getattr(self, f.name))
+        if not 0 <= self.ema_decay < 1:
+            raise TrainingError(f"--ema_decay {self.ema_decay} cannot be: a number from 0 to below 1, such as 0.999.")
         for name in ("pnet_taps", "style_layers", "content_layers"):
             named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:
@@ -305,6 +308,7 @@ class TrainingConfig:
             self.loss_config()
         except ValueError as error:
             raise TrainingError(f"--loss {self.loss}, --style_statistic {self.style_statistic}: {error}") from error
+        self._check_aims()
         if self.tnet_kernel not in KERNELS:
             raise TrainingError(f"--tnet_kernel {self.tnet_kernel} cannot be: 1, 3, 5, 7 or 9.")
         for name in ("content_dir", "style_dir"):
@@ -319,6 +323,25 @@ class TrainingConfig:
         if self.style_resolution_max is not None and self.style_resolution_max < self.style_resolution:
             most, least = self.style_resolution_max, self.style_resolution
             raise TrainingError(f"--style_resolution_max {most} is below --style_resolution {least}.")
+
+    def _check_aims(self) -> None:
+        if self.style_weight or self.content_weight:
+            if not self.loss_config().style_layers:
+                raise TrainingError(
+                    f"--relu4_3_weight {self.relu4_3_weight:g} leaves nothing of --style_layers {self.style_layers}: "
+                    "name another layer as well. (--style_weight 0 leaves the style out of the loss.)"
+                )
+            return
+        others = {
+            "teacher": self.teacher is not None and self.teacher_weight > 0,
+            "identity": (self.identity_steps or self.identity_every) and self.pixel_weight > 0,
+            "draft": self.reviser_width and self.draft_weight > 0,
+        }
+        if not any(others.values()):
+            raise TrainingError(
+                "--style_weight and --content_weight are both 0, and nothing else is to be learned: raise one of them, "
+                "or give a --teacher and a --teacher_weight above 0."
+            )
 
     def _check_reviser(self) -> None:
         if not self.init_from:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ class Expansion:
         for index, picture, loss, name in zip(indices, pictures, ost.loss(pictures, content, painting), names):
             made = Made(self._file(index), *name, self.seed, float(loss))
             write_picture(Picture(to_pil(picture)), self.folder / made.file, quality=95)
-            with (self.folder / f".manifest-{part}.tsv").open("a", encoding="utf-8") as file:
+            with (self.folder / f".manifest-{part}.tsv").open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write("\n" + made.line())  # a line that a kill cut short ends here
 
     def collect(self) -> list[Made]:
@@ -130,7 +131,7 @@ class Expansion:
         rows = [found[file] for file in sorted(found)]
         with replacing(self.folder / MANIFEST) as temporary:
             lines = ["\t".join(COLUMNS) + "\n", *(made.line() for made in rows)]
-            temporary.write_text("".join(lines), encoding="utf-8")
+            temporary.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
         for part in self.folder.glob(".manifest-*.tsv"):
             part.unlink()
         return rows
@@ -155,9 +156,10 @@ class Expansion:
         """Every whole line of the manifest and of its parts."""
         found = []
         for file in (self.folder / MANIFEST, *self.folder.glob(".manifest-*.tsv")):
-            for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else ():
-                fields = line.rstrip("\n").split("\t")
-                if line.endswith("\n") and len(fields) == len(COLUMNS) and tuple(fields) != COLUMNS:
+            text = file.read_text(encoding="utf-8", errors="surrogateescape") if file.is_file() else ""
+            for line in text.split("\n")[:-1]:  # what stands behind the last end of line was cut short
+                fields = line.split("\t")
+                if len(fields) == len(COLUMNS) and tuple(fields) != COLUMNS:
                     name, content, painting, seed, loss = fields
                     found.append(Made(name, content, painting, int(seed), float(loss)))
         return found
@@ -168,7 +170,8 @@ class Expansion:
 
 
 def _names_digest(files: list[Path], folder: Path) -> str:
-    return hashlib.sha256("\n".join(file.relative_to(folder).as_posix() for file in files).encode()).hexdigest()[:32]
+    names = "\n".join(file.relative_to(folder).as_posix() for file in files)
+    return hashlib.sha256(os.fsencode(names)).hexdigest()[:32]
 
 
 def shares(total: int, sizes: dict[str, int]) -> dict[str, int]:

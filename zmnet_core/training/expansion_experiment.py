@@ -6,13 +6,15 @@ pairs photographs and paintings of other splits, with which neither was trained 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.pictures import centre_squares
 from ..evaluation.judge import Judge, Pair, summarise
 from ..files import replacing, write_json
-from ..images.formats import find_pictures
+from ..images.folders import find_pictures
+from ..lists import read_lines
 from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16
@@ -46,12 +48,12 @@ class Experiment:
 
     def lists(self, folder: Path) -> dict[str, Path]:
         """The paintings of each run as a list of files."""
-        own, made = find_pictures(self.paintings), find_pictures(self.expanded)
+        own, made = find_pictures(self.paintings, [folder, self.expanded]), find_pictures(self.expanded, [folder])
         lists = {}
         for name, files in ((ALONE, own), (EXPANDED, own + made)):
             lists[name] = folder / f"{name.replace(' ', '-')}.txt"
             with replacing(lists[name]) as temporary:
-                temporary.write_text("".join(f"{file.resolve()}\n" for file in files), encoding="utf-8")
+                temporary.write_bytes(b"".join(os.fsencode(file.resolve()) + b"\n" for file in files))
         return lists
 
     def run(self, folder: Path) -> list[str]:
@@ -69,7 +71,7 @@ class Experiment:
             model = ZMNet.from_pretrained(place)
             scores = [judge(model.apply(pair.content, model.encode_style(pair.painting)), pair) for pair in tests]
             medians[name] = {error: value["median"] for error, value in summarise(scores).items()}
-        counts = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in lists.items()}
+        counts = {name: len(read_lines(file, "list of paths")) for name, file in lists.items()}
         steps = self.config.max_train_steps
         write_json(folder / "expansion.json", {"steps": steps, "styles": counts, "median": medians})
         rows = [[name, counts[name], *(f"{row[error]:.3f}" for error in ERRORS)] for name, row in medians.items()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..errors import TrainingError, in_words
-from ..files import replacing
+from ..files import plainly_named, replacing
 from ..hub.locate import CONFIG, WEIGHTS
 from ..model import ZMNet
 from .checkpoints import last_good, save_model, write_failure
@@ -56,7 +56,7 @@ class Export:
 
     def _look_at_what_is_there(self, start: int) -> None:
         try:
-            with safe_open(self.folder / WEIGHTS, framework="pt") as file:
+            with plainly_named(self.folder / WEIGHTS) as plain, safe_open(plain, framework="pt") as file:
                 about = file.metadata() or {}
         except (FileNotFoundError, SafetensorError):  # nothing, or nothing that loads
             return

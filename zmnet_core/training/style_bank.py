@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..data.pictures import Pictures, centre_square, random_crop
 from ..data.sampling import Stream, rng
-from ..files import write_tensors
+from ..errors import PictureError
+from ..files import read_tensors, write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
@@ -168,7 +168,7 @@ class StyleBank:
     def _read(self, file: Path) -> StyleTargets | None:
         """A look from the cache; None if it is not there, or damaged (then it is made again)."""
         try:
-            tensors = load_file(file, str(self.device))
+            tensors = read_tensors(file, str(self.device))
             features, taught = tensors.pop("features"), tensors.pop("taught") if self.teacher else None
             return StyleTargets(features, tensors, taught)
         except FileNotFoundError:
@@ -180,6 +180,10 @@ class StyleBank:
     def _cache_file(self, index: int, variant: int) -> Path | None:
         """Where a look is kept; None: in memory only."""
         if self.cache is None:
+            return None
+        try:
+            painting = self.pictures.files[index].read_bytes()
+        except (OSError, PictureError):  # another takes its place, which may be a third one in the next run
             return None
         drawn = variant > 0 or self.sides[0] < self.sides[1]
         recipe = [self.sides, index * drawn, variant, self.seed * drawn, self.pictures.short_side]
@@ -195,7 +199,7 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
-        digest = hashlib.sha256(self.pictures.files[index].read_bytes() + repr(recipe).encode()).hexdigest()
+        digest = hashlib.sha256(painting + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
     def _look(self, crops: Tensor, side: int) -> StyleTargets:

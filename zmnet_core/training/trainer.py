@@ -150,8 +150,12 @@ class Trainer:
         if accelerator.device.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32
         budget.doing = "listing pictures"
+        # What the run writes is no picture to train on, else two runs in a row would have other pictures.
+        own = [place for place in (config.output_dir, config.export_folder, config.style_cache) if place]
+        left_out: list[str] = []
         with accelerator.main_process_first():  # it lists the pictures, the others read its lists
-            source = config.content_dir, config.validation_content_dir, "--content_dir", config.image_column
+            column, others = config.image_column, (own, left_out.append)
+            source = config.content_dir, config.validation_content_dir, "--content_dir", column, *others
             shards: list[Shard] = []
             contents: Sequence[PictureFile] = []
             if config.streaming:
@@ -159,8 +163,11 @@ class Trainer:
             else:
                 contents, held_out_contents = split(*source)
             paintings, held_out_paintings = split(
-                config.style_dir, config.validation_style_dir, "--style_dir", config.image_column
+                config.style_dir, config.validation_style_dir, "--style_dir", column, *others
             )
+        if accelerator.is_main_process:
+            for text in left_out:
+                logger.warning("%s", text)
         self.shards, self.photographs, self.paintings = shards, contents, paintings
         self.held_out = held_out_contents, held_out_paintings
 
@@ -250,6 +257,7 @@ class Trainer:
         if accelerator.is_main_process:
             budget.doing = "looking at the pairs of the validation"
             self.validation = Validation(config, *self.held_out, judge, budget)
+            self.tally.add(self.validation.notes)
             if budget.cost("validation", *self.end) < budget.left / 2:
                 self.end = ("validation", *self.end)
             else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..data.decoding import Notes
 from ..data.pictures import centre_squares
 from ..data.sources import PictureFile
 from ..evaluation.judge import Judge, Score, summarise
@@ -26,6 +27,9 @@ class Validation:
     """The pairs of one run and what they are held against.
 
     Setting it up looks at every pair, which takes about as long as scoring it: `budget` is told.
+
+    Attributes:
+        notes: what of these pictures was skipped or converted.
     """
 
     def __init__(
@@ -36,9 +40,11 @@ class Validation:
         judge: Judge,
         budget: TimeBudget,
     ):
+        self.notes: Notes = {}
+
         def squares(files: Sequence[PictureFile], step: int) -> Sequence[Tensor]:
             chosen = [files[(i * step) % len(files)] for i in range(config.validation_pairs)]
-            return centre_squares(chosen, config.validation_resolution).split(1)
+            return centre_squares(chosen, config.validation_resolution, self.notes).split(1)
 
         # Of a reviser: the middle of the sizes that it is trained for.
         middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...data.pictures import Pictures, centre_squares
 from ...files import write_json
 from ...hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS
-from ...images.formats import find_pictures
+from ...images.folders import find_pictures
 from ...losses.perceptual import PerceptualLoss
 from ...model import ZMNet
 from ...networks.pnet import AttributePNetConfig, PNetConfig

@@ -20,7 +20,7 @@ from ...data.pictures import Pictures, centre_squares
 from ...evaluation.baselines.illumination import illumination_change
 from ...files import replacing, write_json
 from ...images.colour import lab, to_linear
-from ...images.formats import find_pictures
+from ...images.folders import find_pictures
 from ...images.sheet import contact_sheet
 from ...losses.perceptual import PerceptualLoss
 from ...markdown import table

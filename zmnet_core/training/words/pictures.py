@@ -11,14 +11,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ...data.sampling import Stream, rng
-from ...files import write_tensors
+from ...files import read_tensors, write_tensors
 from ...images.colour import lab, srgb
-from ...images.formats import find_pictures
+from ...images.folders import find_pictures
 from ...images.picture import fit_short_side, read_picture, to_pil, to_tensor
 from ...model import ZMNet
 from ...networks.constants import STYLE_SIZE
@@ -74,7 +73,7 @@ def look(model: ZMNet, files: Sequence[Path], cache: Path | None = None, recolou
         drawn = [int(rng(seed, step, 0, Stream.DRAW).integers(len(files))) for step in range(recoloured)]
         files = [files[index] for index in drawn]
     if cache and kept.is_file():
-        tensors = load_file(kept)
+        tensors = read_tensors(kept)
         return Looks(tuple(files), tensors["styles"], tensors["patches"])
     styles, patches = [], []
     for step, file in enumerate(tqdm(files, "look", unit="picture")):

@@ -1,0 +1,91 @@
+"""`zmnet stylize` at work: picture after picture, how far it is, and which results are there already."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from ..errors import PictureError
+from ..styling.look import Look
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from ..model import ZMNet
+    from ..styling.style import Style
+
+Job = tuple[Path, Path]  # a photograph, and where its result goes
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a file is a picture that can be read to its end."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                image.load()
+    except MemoryError:
+        raise
+    except Exception:  # Pillow raises whatever the broken place leads to
+        return False
+    return True
+
+
+def stylize_all(network: ZMNet, jobs: Sequence[Job], style: Style, look: Look, quality: int, done: list[Job]) -> int:
+    """Stylise every photograph of `jobs`. One that cannot be read, or whose result cannot be written, is told of and
+    skipped, unless it is the only one.
+
+    Args:
+        style: one, of this model.
+        quality: of JPEG and WebP files, 1 to 100.
+        done: gets every job that is done, when its result is there.
+
+    Returns:
+        How many were skipped.
+
+    Raises:
+        PictureError: the only photograph cannot be read, or its result cannot be written.
+    """
+    from tqdm import tqdm
+
+    from ..images.picture import read_picture, write_picture
+    from ..styling.paint import steps_of, stylize_picture
+
+    alone, skipped = len(jobs) == 1, 0
+    with tqdm(total=len(jobs), desc="stylize", unit="picture", disable=alone) as bar:
+        for source, target in jobs:
+            try:
+                photograph = read_picture(source)
+                steps = steps_of(network, photograph.size, look)
+                with tqdm(total=steps, desc="stylize", unit="piece", disable=not alone or steps == 1) as pieces:
+                    step = _step(pieces, bar, source.name, steps)
+                    write_picture(stylize_picture(network, photograph, style, look, step=step), target, quality)
+            except PictureError as error:
+                if alone:
+                    raise
+                skipped += 1
+                tqdm.write(f"skipped: {error}", file=sys.stderr)
+            else:
+                done.append((source, target))
+            bar.set_postfix_str("", refresh=False)
+            bar.update()
+    return skipped
+
+
+def _step(pieces: tqdm[NoReturn], pictures: tqdm[NoReturn], name: str, steps: int) -> Callable[[], None]:
+    """What every piece of a picture moves: its own bar; or, if there are several pictures, words behind theirs."""
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        pieces.update()
+        if steps > 1:
+            pictures.set_postfix_str(f"{name}: {done} of {max(done, steps)} pieces")
+
+    return step
