@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the code beside these pages, whatever is installed
 
 LANGUAGES = {
-    "zh": "Chinese (simplified)",
-    "zh-TW": "Chinese (traditional)",
+    "zh": "Simplified Chinese",
+    "zh-TW": "Traditional Chinese",
     "fr": "French",
     "ja": "Japanese",
     "ko": "Korean",
-    "pt-BR": "Portuguese (Brazil)",
+    "pt-BR": "Brazilian Portuguese",
     "ru": "Russian",
     "es": "Spanish",
     "tr": "Turkish",
