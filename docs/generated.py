@@ -25,7 +25,17 @@ import typer
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the code beside these pages, whatever is installed
 
-LANGUAGES = {"de": "German", "fr": "French", "zh": "Chinese"}
+LANGUAGES = {
+    "zh": "Simplified Chinese",
+    "zh-TW": "Traditional Chinese",
+    "fr": "French",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "pt-BR": "Brazilian Portuguese",
+    "ru": "Russian",
+    "es": "Spanish",
+    "tr": "Turkish",
+}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -38,6 +38,35 @@ class Page:
             "box: [n.pos[0], n.pos[1] - LiteGraph.NODE_TITLE_HEIGHT, n.pos[0] + n.size[0], n.pos[1] + n.size[1]]}))"
         )
 
+    def languages(self) -> set[str]:
+        """Those that this version of ComfyUI offers in its settings."""
+        return set(
+            self.page.evaluate(
+                "() => { const { options } = window.app.ui.settings.settingsLookup['Comfy.Locale']; "
+                "return (typeof options === 'function' ? options() : options).map(o => o.value ?? o) }"
+            )
+        )
+
+    def speak(self, language: str, node: str, labels: dict[str, str]) -> None:
+        """Choose the language of the page, as its settings do, and wait until a new node has these labels, by input.
+
+        The page then asks for its nodes anew, as the key R does: titles are in the language that was there before.
+
+        Raises:
+            playwright.sync_api.TimeoutError: the labels do not come.
+        """
+        self.page.evaluate("async l => { await window.app.extensionManager.setting.set('Comfy.Locale', l) }", language)
+        self.page.wait_for_function(
+            "([type, labels]) => { const { inputs } = LiteGraph.createNode(type); return inputs.length === "
+            "Object.keys(labels).length && inputs.every(i => i.localized_name === labels[i.name]) }",
+            arg=[node, labels],
+        )
+        self.page.evaluate("() => window.app.extensionManager.command.execute('Comfy.RefreshNodeDefinitions')")
+
+    def title(self, node: str) -> str:
+        """What a new node would be called."""
+        return self.page.evaluate("type => LiteGraph.createNode(type).title", node)
+
     def press_run(self) -> dict:
         """Press Run; the history of the prompt."""
         before = set(self.comfy.get("/history"))

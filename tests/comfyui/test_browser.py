@@ -65,4 +65,17 @@ def test_the_help_page_is_shown(page):
     page.page.locator('[data-testid="info-button"]').click()
     page.page.wait_for_timeout(1500)
     picture(page, "help")
-    assert page.page.get_by_text("Only needed where the style was loaded").count()
+    assert page.page.get_by_text("Rarely needed: a style carries").count()
+
+
+def test_labels_follow_the_language_of_the_page(page):
+    """Last of all, as it leaves the page in another language."""
+    offered = page.languages()
+    assert {"zh", "fr"} <= offered
+    for file in sorted((ROOT / "locales").glob("*/nodeDefs.json")):
+        if (language := file.parent.name) not in offered:  # ComfyUI 0.3.64 has neither
+            assert language in ("pt-BR", "tr")
+            continue
+        texts = json.loads(file.read_text(encoding="utf-8"))["ZMNetApply"]
+        page.speak(language, "ZMNetApply", {name: text["name"] for name, text in texts["inputs"].items()})
+        assert page.title("ZMNetApply") == texts["display_name"]
