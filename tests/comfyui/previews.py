@@ -1,8 +1,9 @@
 """Make every picture of the model's work that the repository shows: `python -m tests.comfyui.previews`.
 
-To be run after a change of the bundled weights: the previews of example_workflows/ (what goes in stands on the left,
-what comes out on the right), docs/comfyui.jpg (the graph, in ComfyUI's page) and docs/demo.jpg (`zmnet demo`). Needs
-`$COMFYUI_DIR` and `$COMFYUI_PYTHON` (see comfy_server.py), playwright and Chromium.
+To be run after a change of the bundled weights: docs/icon.png and docs/banner.jpg, which the registry of nodes shows;
+the previews of example_workflows/ (what goes in stands on the left, what comes out on the right), docs/comfyui.jpg (the
+graph, in ComfyUI's page) and docs/demo.jpg (`zmnet demo`). All but the first two need `$COMFYUI_DIR` and
+`$COMFYUI_PYTHON` (see comfy_server.py), playwright and Chromium.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from PIL import Image, ImageOps
 from tests.comfyui.comfy_page import opened
 from tests.comfyui.comfy_server import ROOT, ComfyUI, api_of, reason_to_skip
 from zmnet_core.images.sheet import contact_sheet
+from zmnet_core.model import ZMNet
 
 CELL = 256
 DEMO = ROOT / "zmnet_core" / "demo_pictures"
+BANNER, ICON, EYE = (1260, 540), 400, (700, 40, 1120, 460)  # pixels; the last is a part of the banner
 
 
 def main() -> None:
+    signs()
     if reason := reason_to_skip():
         sys.exit(reason)
     with tempfile.TemporaryDirectory() as folder, ComfyUI(Path(folder)) as comfy:
@@ -56,6 +60,18 @@ def main() -> None:
             [sys.executable, "-m", "zmnet_core.cli", "demo", "-o", f"{folder}/demo.png"], cwd=ROOT, check=True
         )
         as_jpeg(Path(folder) / "demo.png", 1200)
+
+
+def signs() -> None:
+    """The pack's banner of 21 : 9, half a photograph and half what becomes of it, and its icon, a part of that half."""
+    model = ZMNet.from_pretrained("zmnet-bold")
+    photograph = ImageOps.fit(Image.open(DEMO / "contents" / "chelsea.jpg"), BANNER, Image.Resampling.LANCZOS)
+    painting = Image.open(DEMO / "styles" / "composition-kandinsky.jpg")
+    stylised = model.stylize(photograph, painting, palette=1.0)
+    stylised.crop(EYE).resize((ICON, ICON), Image.Resampling.LANCZOS).save(ROOT / "docs" / "icon.png")
+    half = (BANNER[0] // 2, 0, *BANNER)
+    photograph.paste(stylised.crop(half), half)
+    photograph.save(ROOT / "docs" / "banner.jpg", quality=88)
 
 
 def as_jpeg(picture: Path, width: int) -> None:
