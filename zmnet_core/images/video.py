@@ -14,6 +14,9 @@ from ..errors import PictureError, in_words
 from ..files import replacing
 
 FORMATS = (".gif", ".mp4")
+# What the numbers of an mp4 mean, in the words of FFmpeg. A player that is not told takes BT.601 for small pictures and
+# BT.709 for large ones: so they are always BT.709, in levels 16..235, and the file says so.
+COLOURS = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
 
 
 def check_video(path: str | os.PathLike[str]) -> None:
@@ -33,7 +36,7 @@ def check_video(path: str | os.PathLike[str]) -> None:
 
 
 def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps: float) -> Path:
-    """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264), whole or not at all.
+    """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264, BT.709 and tagged so), whole or not at all.
 
     An mp4 has even sides, so the last row or column of an odd-sized picture is left out. A gif shows each frame for a
     whole number of hundredths of a second.
@@ -65,8 +68,11 @@ def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fp
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height = (side - side % 2 for side in first.size)
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18", **COLOURS}
         for frame in chain([first], others):
             picture = av.VideoFrame.from_image(frame.crop((0, 0, stream.width, stream.height)))
+            picture = picture.reformat(
+                format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
+            )
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
