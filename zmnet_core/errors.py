@@ -34,6 +34,10 @@ class PictureError(ZMNetError, ValueError):
     """A picture cannot be read, or cannot be processed."""
 
 
+class PlaceError(PictureError):
+    """The place where results go takes nothing more: its disk is full, broken, or can only be read."""
+
+
 class SignalError(ZMNetError, ValueError):
     """Words, a vector or a palette that cannot guide a model: not written right, unknown, or of another size."""
 
@@ -69,7 +73,22 @@ IN_WORDS = {
     errno.ENAMETOOLONG: "the name is too long",
     errno.ENOSPC: "the disk is full",
     errno.EROFS: "the disk can only be read",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "the file is larger than the disk or a limit allows",
+    errno.EIO: "the disk does not answer as it should",
+    errno.EPIPE: "whoever was to read it has gone",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
 }
+
+
+LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # what hits the next file as well
+
+
+def not_written(path: object, error: Exception) -> PictureError:
+    """Why a picture or an animation could not be written; a `PlaceError` if the next one could not either."""
+    lasting = isinstance(error, OSError) and error.errno in LASTING
+    return (PlaceError if lasting else PictureError)(f"'{path}' could not be written: {in_words(error)}.")
 
 
 def in_words(error: Exception) -> str:

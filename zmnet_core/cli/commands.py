@@ -32,6 +32,7 @@ from .checks import (
     plan_outputs,
     weights_of,
 )
+from .pipes import PIPE, check_pipes, read, write
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -75,6 +76,15 @@ ModelOption = Annotated[
 ]
 DeviceOption = Annotated[
     str, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. auto takes a GPU if there is one.")
+]
+
+
+MegapixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="The largest picture that is read, in megapixels; 0 reads any. If left out, $ZMNET_MEGAPIXELS, or 256.",
+    ),
 ]
 
 
@@ -196,21 +206,20 @@ def load_model(name: str, device: str) -> ZMNet:
         fail(f"the device '{device}' cannot be used: {error}")
 
 
-def load_style(model: ZMNet, file: Path, look: Look) -> Style:
+def load_style(model: ZMNet, file: Path, look: Look, megapixels: float | None) -> Style:
     """A style file as it is, or a painting encoded."""
-    from ..images.picture import read_picture
     from ..styling.paint import encode_painting
     from ..styling.style import Style
 
     if file.suffix == STYLE_FILE:
         return Style.load(file)
-    return encode_painting(model, read_picture(file).rgb, look, file.stem)
+    return encode_painting(model, read(file, look.style_size, megapixels).rgb, look, "" if file == PIPE else file.stem)
 
 
-def load_signal(model: ZMNet, text: str, look: Look) -> Style:
+def load_signal(model: ZMNet, text: str, look: Look, megapixels: float | None) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
-        return load_style(model, Path(text), look)
+        return load_style(model, Path(text), look, megapixels)
     return model.encode_attribute(text)
 
 
@@ -218,14 +227,18 @@ def load_signal(model: ZMNet, text: str, look: Look) -> Style:
 @with_knobs
 def stylize(
     contents: Annotated[
-        list[Path], typer.Argument(help="Photographs, or folders of photographs.", metavar="CONTENT...")
+        list[Path],
+        typer.Argument(
+            help="Photographs, or folders of photographs; - reads one from the standard input.", metavar="CONTENT..."
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
-            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several.",
+            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several; - writes a PNG "
+            "to the standard output.",
         ),
     ],
     style: Annotated[
@@ -245,6 +258,7 @@ def stylize(
     ] = None,
     look: Look = USUAL,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -254,32 +268,34 @@ def stylize(
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
+    check_pipes([*contents, *style], output)
     jobs = plan_outputs(contents, output, keep=style)
     check_styles(style)
     network = load_model(model, device)
 
     from tqdm import tqdm
 
-    from ..errors import PictureError
-    from ..images.picture import read_picture, write_picture
+    from ..errors import PictureError, PlaceError
     from ..styling.paint import stylize_picture
     from ..styling.style import Style
 
-    signals = [load_style(network, file, look) for file in style]
+    signals = [load_style(network, file, look, megapixels) for file in style]
     signals += [network.encode_attribute(text) for text in attribute]
     mixed = Style.blend(signals, weights)
     failed = 0
-    for source, target in tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1):
+    for number, (source, target) in enumerate(tqdm(jobs, "stylize", unit="picture", disable=len(jobs) == 1)):
         try:
-            picture = stylize_picture(network, read_picture(source), mixed, look)
-            write_picture(picture, target, quality)
+            picture = stylize_picture(network, read(source, look.size, megapixels), mixed, look)
+            write(picture, target, quality)
         except PictureError as error:
             if len(jobs) == 1:
                 raise
+            if isinstance(error, PlaceError):  # the others would be painted in vain
+                raise PlaceError(f"{error} Stopped after {number - failed} of {len(jobs)} pictures.") from error
             failed += 1
             tqdm.write(f"skipped: {error}", file=sys.stderr)
         else:
-            if len(jobs) == 1:
+            if len(jobs) == 1 and target != PIPE:
                 typer.echo(target)
     if len(jobs) > 1:
         typer.echo(f"{len(jobs) - failed} pictures in {output}" + (f", {failed} skipped" if failed else ""))
@@ -298,6 +314,7 @@ def encode(
     attribute: AttributeOption = None,
     style_size: int = USUAL.style_size,
     bold: float = USUAL.bold,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -306,13 +323,14 @@ def encode(
         raise MissingOption("give a painting, or words by --attribute", param_hint="PAINTING")
     check_place(output, [STYLE_FILE])
     check_attributes(attribute or [])
+    check_pipes(paintings or [])
     check_styles(paintings or [])
     look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)
 
     from ..styling.style import Style
 
-    signals = [load_style(network, file, look) for file in paintings or []]
+    signals = [load_style(network, file, look, megapixels) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
 
@@ -337,6 +355,7 @@ def animate(
     walk: Walk = WALK,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second.")] = 24,
     look: Look = USUAL,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -345,19 +364,21 @@ def animate(
 
     check_video(output)
     check_place(output)
+    check_pipes([photograph, *(Path(text) for text in (start, end))])
     check_there(photograph)
     check_signals([start, end])
     network = load_model(model, device)
 
     from tqdm import tqdm
 
-    from ..images.picture import fit_short_side, read_picture, to_pil, to_tensor
+    from ..images.picture import fit_short_side, to_pil, to_tensor
     from ..networks.tnet import MIN_SIDE
     from ..styling.paint import frames as painted
     from ..styling.paint import shares_of
 
-    content = to_tensor(fit_short_side(read_picture(photograph).rgb, look.size, least=MIN_SIDE))[None]
-    first, last = (load_signal(network, text, look) for text in (start, end))
+    picture = read(photograph, look.size, megapixels)
+    content = to_tensor(fit_short_side(picture.rgb, look.size, least=MIN_SIDE, full=picture.full))[None]
+    first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
     shares = shares_of(walk.frames, walk.smooth, walk.there_and_back)
     pictures = painted(network, content, first, last, shares, look)
     bar = tqdm(pictures, "animate", total=walk.frames, unit="frame")

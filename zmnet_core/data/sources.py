@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import fsspec
 
 from ..errors import PictureError, TrainingError, in_words
-from ..images.formats import SUFFIXES
+from ..images.formats import SUFFIXES, check_kind
 from .listings import Listings, check_end, is_picture
 
 DATASET = "hf:"  # marks a data set's name or path, as in hf:org/name or hf:org/name:validation
@@ -145,6 +145,7 @@ def find_files(source: str | os.PathLike[str], column: str = "image") -> Sequenc
     if is_shards(source):
         return _tar_members(source)
     if os.path.isfile(source):
+        check_kind(source)
         return [LocalFile(source)]
     if not os.path.isdir(source):
         hint = f" A data set of the Hugging Face Hub is named {DATASET}{source}." if source.count("/") == 1 else ""

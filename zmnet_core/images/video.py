@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from fractions import Fraction
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..errors import PictureError, in_words
+from ..errors import PictureError, not_written
 from ..files import replacing
 
 FORMATS = (".gif", ".mp4")
@@ -53,13 +54,15 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps
         with replacing(path) as temporary:
             (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(temporary, first, frames, fps)
     except OSError as error:
-        raise PictureError(f"'{path}' could not be written: {in_words(error)}.") from error
+        raise not_written(path, error) from error
     return path
 
 
 def _write_gif(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
     duration = max(20, 10 * round(100 / fps))  # ms; browsers show shorter ones slowly
-    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    path.write_bytes(file.getvalue())  # Pillow would hide why the disk refuses
 
 
 def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
