@@ -56,6 +56,12 @@ def did_you_mean(name: str, names: Iterable[str], text: str = "Did you mean '{}'
     return text.format(near[0]) if near else ""
 
 
+def shortened(text: object, most: int = 300) -> str:
+    """For messages: a text that somebody else wrote, the middle of a long one left out."""
+    whole = str(text)
+    return whole if len(whole) <= most else f"{whole[: most // 2]} … {whole[-most // 2 :]}"
+
+
 def number_expected(whole: bool, least: float | None = None, most: float | None = None, multiple: int = 1) -> str:
     """For messages: the number that is expected, such as "a whole number from 1 on"."""
     kind = f"a multiple of {multiple}" if multiple > 1 else "a whole number" if whole else "a number"

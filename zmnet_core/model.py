@@ -13,7 +13,7 @@ from torch import Tensor
 from typing_extensions import Self, Unpack
 
 from .card import CARD, model_card
-from .errors import WrongModelError, in_words
+from .errors import WrongModelError, in_words, shortened
 from .files import write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, read_config
 from .hub.repository import Repository
@@ -114,7 +114,7 @@ class ZMNet(StyleTransfer):
             with unmade():
                 model = cls(**described)
         except (TypeError, ValueError, RuntimeError) as error:  # the last one of sizes that no tensor has
-            raise WrongModelError(f"'{config}' describes no model of this version: {error}.") from error
+            raise WrongModelError(f"'{config}' describes no model of this version: {shortened(error)}.") from error
         model.load_weights(weights)
         if model.attribute_pnets:
             model.load_attribute_weights(file(ATTRIBUTE_WEIGHTS))
@@ -187,7 +187,7 @@ class ZMNet(StyleTransfer):
             advice = ": it is damaged or cut short. Copy or download it again."
             if _begins_with(file, LFS_POINTER):
                 advice = ": it only points to the weights. Fetch them by `git lfs pull`."
-            raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}){advice}") from error
+            raise WrongModelError(f"'{file}' cannot be read as safetensors ({shortened(error)}){advice}") from error
         broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
         if broken:
             raise WrongModelError(
@@ -219,7 +219,7 @@ class ZMNet(StyleTransfer):
         for what, keys in problems.items():
             if keys:
                 more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
-                lines.append(f"  {what}: {', '.join(keys[:8])}{more}")
+                lines.append(f"  {what}: {', '.join(shortened(key) for key in keys[:8])}{more}")
         raise WrongModelError("\n".join(lines))
 
     def _tensors(self, attributes: bool) -> dict[str, Tensor]:

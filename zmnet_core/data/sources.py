@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import fsspec
 
-from ..errors import PictureError, TrainingError, in_words
+from ..errors import PictureError, TrainingError, in_words, shortened
 from ..images.formats import SUFFIXES, check_kind
 from .listings import Listings, check_end, is_picture
 
@@ -197,7 +197,9 @@ def _listed(file: Path) -> Sequence[PictureFile]:
     if not paths:
         raise PictureError(f"the list '{file}' names no picture: one path a line is expected.")
     if not any(map(os.path.isfile, paths[:10])):
-        raise PictureError(f"the list '{file}' names no file that is there: '{paths[0]}' is the first. {RELATIVE}")
+        raise PictureError(
+            f"the list '{file}' names no file that is there: '{shortened(paths[0])}' is the first. {RELATIVE}"
+        )
     return paths
 
 

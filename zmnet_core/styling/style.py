@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from reprlib import repr as shortened
+from reprlib import repr as brief
 from typing import Any, SupportsFloat, overload
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import WrongModelError, in_words
+from ..errors import WrongModelError, in_words, shortened
 from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
@@ -222,9 +222,9 @@ class Style:
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
-                if metadata.get("schema") != SCHEMA:
+                if (schema := metadata.get("schema")) != SCHEMA:
                     raise WrongModelError(
-                        f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update."
+                        f"'{path}' has style schema {shortened(schema)}, this version reads {SCHEMA}: update."
                     )
                 sites = tuple(_site(entry) for entry in json.loads(metadata["sites"]))
                 if others := not_floats(file):
@@ -244,9 +244,11 @@ class Style:
         except OSError as error:
             raise WrongModelError(f"'{path}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:
-            raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
+            raise WrongModelError(f"'{path}' is not a whole safetensors file ({shortened(error)}).") from error
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise WrongModelError(f"'{path}' is a damaged style file ({type(error).__name__}: {error}).") from error
+            raise WrongModelError(
+                f"'{path}' is a damaged style file ({type(error).__name__}: {shortened(error)})."
+            ) from error
 
 
 def _site(entry: object) -> Site:
@@ -258,7 +260,7 @@ def _site(entry: object) -> Site:
     match entry:
         case [str() as name, int() as layer, int() as channels] if channels > 0:
             return Site(name, layer, channels)
-    raise ValueError(f"{shortened(entry)} is no site of a TNet")
+    raise ValueError(f"{brief(entry)} is no site of a TNet")
 
 
 def _read(file: Any, name: str) -> Tensor:
