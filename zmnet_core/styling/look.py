@@ -49,9 +49,8 @@ class Knob:
             kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
             raise ValueError(f"{name} is {shortened(repr(value))}{kind}: {self._expected} is expected.")
         if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
-            raise ValueError(
-                f"{name} has {shortened(repr(unknown[0]))}, which does not exist: choose from {', '.join(self.names)}."
-            )
+            odd = shortened(repr(unknown[0]))
+            raise ValueError(f"{name} has {odd}, which does not exist: choose from {', '.join(self.names)}.")
 
     def _takes(self, value: object) -> bool:
         """Whether it is of the knob's type and within its range."""
