@@ -1,5 +1,5 @@
-"""What must hold to the bit, whatever the picture: what is hidden steers nothing, a profile works pixel by pixel, and the
-levels that 8 bits can hold come back from every larger range.
+"""What must hold to the bit, whatever the picture: what is hidden steers nothing, a profile works pixel by pixel, and
+the levels that 8 bits can hold come back from every larger range.
 """
 
 import io

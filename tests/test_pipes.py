@@ -45,6 +45,7 @@ def test_a_picture_goes_through_pipes_and_nothing_else_does(photo, tmp_path):
     assert not (tmp_path / "-").exists()
 
 
+@pytest.mark.slow
 def test_a_painting_and_a_photograph_come_through_the_pipe_of_other_commands(photo, tmp_path):
     with open(PAINTING, "rb") as painting:
         zmnet("encode", "-", "-o", tmp_path / "a.safetensors", data=painting.read())
