@@ -326,7 +326,7 @@ def test_a_style_of_another_model_is_refused(tmp_path):
     foreign = Style(torch.zeros(1, 2, model.tnet.channels), model.tnet.sites, "0" * 64)
     foreign.save(tmp_path / "foreign.safetensors")
     message = zmnet("stylize", PHOTO, "-s", tmp_path / "foreign.safetensors", "-o", tmp_path / "o.png", status=1)
-    assert "another model" in message
+    assert "was made by model 00000000, not by zmnet-base" in message
 
 
 @pytest.mark.slow

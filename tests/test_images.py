@@ -555,7 +555,7 @@ def test_truncated_file_is_refused_and_not_half_grey(tmp_path, make_picture, kin
 
 def test_header_that_promises_too_many_pixels_is_refused_before_decoding(tmp_path):
     (tmp_path / "bomb.png").write_bytes(png(60_000, 60_000, 1, 0, b""))
-    with pytest.raises(PictureError, match="bomb.png' is too large: 178 megapixels are the most. Scale"):
+    with pytest.raises(PictureError, match="bomb.png' is too large.*: 256 megapixels are the most. Scale"):
         read_picture(tmp_path / "bomb.png")
 
 

@@ -382,7 +382,7 @@ def test_a_negative_strength_is_refused(model, contents, style):
 
 
 def test_a_network_without_channels_is_refused():
-    with pytest.raises(ValueError, match="not -1"):
+    with pytest.raises(ValueError, match="tnet.width is -1, and a whole number from 1 to 65536"):
         ZMNet({"width": -1})
 
 

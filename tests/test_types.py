@@ -21,7 +21,8 @@ from zmnet_core.networks.reviser import Reviser, ReviserOptions
 from zmnet_core.networks.tnet import TNet, TNetOptions
 from zmnet_core.networks.vector_pnet import Compression, VectorOptions, VectorPNet
 from zmnet_core.styling.look import Knobs, Look, Walk, knobs_of
-from zmnet_core.styling.network import Description, Parts, StyleTransfer
+from zmnet_core.styling.network import StyleTransfer
+from zmnet_core.styling.parts import Description, Parts
 
 
 def mypy(*arguments: object) -> subprocess.CompletedProcess:

@@ -38,6 +38,27 @@ def test_mp4_holds_every_frame_in_order(tmp_path, size):
     assert levels == pytest.approx([0, 90, 180, 250], abs=6)
 
 
+PURE = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128), (0, 0, 0), (200, 30, 90)]
+
+
+@pytest.mark.parametrize("height", [480, 720, 1080])
+def test_colours_of_an_mp4_come_back_at_every_size(tmp_path, height):
+    av = pytest.importorskip("av")
+    frames = (Image.new("RGB", (64, height), colour) for colour in PURE)
+    path = write_video(tmp_path / "a.mp4", frames, fps=10)
+    with av.open(str(path)) as container:
+        decoded = list(container.decode(video=0))
+    for frame, colour in zip(decoded, PURE, strict=True):
+        # 1 is BT.709 of each, and 1 is 16..235: a player that obeys has nothing to guess.
+        assert [frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range] == [1, 1, 1, 1]
+        assert frame.to_ndarray(format="rgb24").reshape(-1, 3).mean(0) == pytest.approx(colour, abs=3)
+        planes = frame.to_ndarray(format="yuv420p")
+        y, u, v = (float(plane.mean()) for plane in (planes[:height], *np.split(planes[height:], 2)))
+        y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+        by_hand = y + 1.5748 * v, y - 0.1873 * u - 0.4681 * v, y + 1.8556 * u  # ITU-R BT.709-6, 3.2 and 3.3
+        assert 255 * np.array(by_hand) == pytest.approx(colour, abs=3)
+
+
 def test_what_breaks_leaves_the_old_file_and_no_other(tmp_path):
     (tmp_path / "a.gif").write_bytes(b"old")
 

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from zmnet_core.data.sources import PictureFile, find_files
 from zmnet_core.errors import PictureError, TrainingError, in_words
 from zmnet_core.files import replacing
+from zmnet_core.images.opening import allowing
 from zmnet_core.images.picture import fit_short_side, read_picture
 from zmnet_core.networks.tnet import MIN_SIDE
 from zmnet_core.options import check_from_zero, run
@@ -54,7 +55,7 @@ def webp(file: PictureFile, size: int, quality: int) -> bytes:
     short = min(picture.size)
     if short < MIN_SIDE:
         raise PictureError(f"{picture.width}×{picture.height} px, {MIN_SIDE} are the least")
-    with Image.open(io.BytesIO(data)) as opened:
+    with allowing(), Image.open(io.BytesIO(data)) as opened:  # which was read, so it is not too large
         plain = opened.format == "WEBP" and opened.mode == "RGB" and not getattr(opened, "is_animated", False)
         if plain and short <= size and not opened.info.keys() & {"icc_profile", "exif"}:
             return data

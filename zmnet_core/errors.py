@@ -39,6 +39,10 @@ class PictureError(ZMNetError, ValueError):
     """A picture cannot be read, or cannot be processed."""
 
 
+class PlaceError(PictureError):
+    """The place where results go takes nothing more: its disk is full, broken, or can only be read."""
+
+
 class SignalError(ZMNetError, ValueError):
     """Words, a vector or a palette that cannot guide a model: not written right, unknown, or of another size."""
 
@@ -55,6 +59,12 @@ def did_you_mean(name: str, names: Iterable[str], text: str = "Did you mean '{}'
     """For messages: the nearest name that there is; nothing if none is near."""
     near = difflib.get_close_matches(name, names, 1)
     return text.format(near[0]) if near else ""
+
+
+def shortened(text: object, most: int = 300) -> str:
+    """For messages: a text that somebody else wrote, the middle of a long one left out."""
+    whole = str(text)
+    return whole if len(whole) <= most else f"{whole[: most // 2]} … {whole[-most // 2 :]}"
 
 
 def number_expected(whole: bool, least: float | None = None, most: float | None = None, multiple: int = 1) -> str:
@@ -74,7 +84,22 @@ IN_WORDS = {
     errno.ENAMETOOLONG: "the name is too long",
     errno.ENOSPC: "the disk is full",
     errno.EROFS: "the disk can only be read",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "the file is larger than the disk or a limit allows",
+    errno.EIO: "the disk does not answer as it should",
+    errno.EPIPE: "whoever was to read it has gone",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
 }
+
+
+LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # what hits the next file as well
+
+
+def not_written(path: object, error: Exception) -> PictureError:
+    """Why a picture or an animation could not be written; a `PlaceError` if the next one could not either."""
+    lasting = isinstance(error, OSError) and error.errno in LASTING
+    return (PlaceError if lasting else PictureError)(f"'{path}' could not be written: {in_words(error)}.")
 
 
 def in_words(error: Exception) -> str:

@@ -35,8 +35,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename == os.fspath(temporary):
-            error.filename, error.filename2 = os.fspath(path), None
+        if error.errno and error.filename in (None, os.fspath(temporary)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

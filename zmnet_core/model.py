@@ -8,20 +8,23 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 from typing_extensions import Self, Unpack
 
 from .card import CARD, model_card
-from .errors import WrongModelError, in_words
-from .files import plainly_named, read_tensors, write_json, write_tensors
+from .errors import WrongModelError, in_words, shortened
+from .files import write_json, write_tensors
 from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, known_as, read_config
 from .hub.repository import Repository
 from .images.picture import to_picture
+from .networks.unmade import made_like, unmade
 from .styling.look import Knobs, Look
-from .styling.network import Parts, StyleTransfer
+from .styling.network import StyleTransfer
 from .styling.paint import encode_painting, stylize_picture
+from .styling.parts import Parts
 from .styling.style import Style
+from .tensor_files import not_floats, opened, shapes_of
 
 ATTRIBUTES = "attribute_pnets."  # what the names of the tensors of attribute.safetensors begin with
 PARTS = ("tnet", "pnet", "reviser", "attribute_pnets")  # of a config.json
@@ -109,9 +112,10 @@ class ZMNet(StyleTransfer):
         described = {name: value for name, value in read_config(config).items() if name in PARTS}
         described.update(overrides)
         try:
-            model = cls(**described)
-        except (TypeError, ValueError) as error:
-            raise WrongModelError(f"'{config}' describes no model of this version: {error}.") from error
+            with unmade():
+                model = cls(**described)
+        except (TypeError, ValueError, RuntimeError) as error:  # the last one of sizes that no tensor has
+            raise WrongModelError(f"'{config}' describes no model of this version: {shortened(error)}.") from error
         model.load_weights(weights)
         if model.attribute_pnets:
             model.load_attribute_weights(file(ATTRIBUTE_WEIGHTS))
@@ -165,8 +169,8 @@ class ZMNet(StyleTransfer):
             WrongModelError: the file was made for another TNet, or holds other tensors.
         """
         self._load(file, attributes=True)
-        with plainly_named(file) as plain, safe_open(plain, framework="pt") as opened:
-            made_for = (opened.metadata() or {}).get("fingerprint", "none")
+        with opened(file) as tensors:
+            made_for = (tensors.metadata() or {}).get("fingerprint", "none")
         if made_for != self.fingerprint:
             raise WrongModelError(
                 f"'{file}' was made for the TNet {made_for[:8]}, this model's is {self.fingerprint[:8]}. Train it "
@@ -174,41 +178,51 @@ class ZMNet(StyleTransfer):
             )
 
     def _load(self, file: str | os.PathLike[str], attributes: bool) -> None:
+        own = self._tensors(attributes)
         try:
-            with open(file, "rb") as opened:  # the reader of tensors hides why a file does not open
-                beginning = opened.read(len(LFS_POINTER))
-            state = read_tensors(file)
+            with opened(file) as tensors:
+                self._check(file, own, shapes_of(tensors), not_floats(tensors))
+                state = {name: made_like(tensor, tensors.get_tensor(name)) for name, tensor in own.items()}
         except OSError as error:
             raise WrongModelError(f"'{file}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:
             advice = ": it is damaged or cut short. Copy or download it again."
-            if beginning == LFS_POINTER:
+            if _begins_with(file, LFS_POINTER):
                 advice = ": it only points to the weights. Fetch them by `git lfs pull`."
-            raise WrongModelError(f"'{file}' cannot be read as safetensors ({error}){advice}") from error
-        expected = self._tensors(attributes)
-        missing = sorted(expected.keys() - state.keys())
-        unknown = sorted(state.keys() - expected.keys())
-        shapes = [
-            f"{key} is {list(state[key].shape)}, expected {list(expected[key].shape)}"
-            for key in sorted(expected.keys() & state.keys())
-            if state[key].shape != expected[key].shape
-        ]
-        if missing or unknown or shapes:
-            lines = [f"'{file}' does not hold this model (TNet {self.config['tnet']}, PNet {self.config['pnet']})."]
-            for what, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", shapes)):
-                if keys:
-                    lines.append(
-                        f"  {what}: {', '.join(keys[:8])}{f' and {len(keys) - 8} more' if len(keys) > 8 else ''}"
-                    )
-            raise WrongModelError("\n".join(lines))
+            raise WrongModelError(f"'{file}' cannot be read as safetensors ({shortened(error)}){advice}") from error
         broken = sorted(key for key, tensor in state.items() if not tensor.isfinite().all())
         if broken:
             raise WrongModelError(
                 f"'{file}' holds NaN or infinite weights ({', '.join(broken[:8])}): the run that wrote it has failed. "
                 "Take an earlier checkpoint."
             )
-        own = {name.replace(COMPILED, ""): name for name in self.state_dict()}
-        self.load_state_dict({own[name]: tensor for name, tensor in state.items()}, strict=False)  # checked above
+        names = {name.replace(COMPILED, ""): name for name in self.state_dict()}
+        unmade = any(tensor.is_meta for tensor in own.values())
+        self.load_state_dict({names[name]: tensor for name, tensor in state.items()}, strict=False, assign=unmade)
+
+    def _check(
+        self, file: str | os.PathLike[str], own: dict[str, Tensor], shapes: dict[str, list[int]], others: list[str]
+    ) -> None:
+        """Refuse a file by what its header says, before anything is read of it or made for it."""
+        wrong = [
+            f"{key} is {shapes[key]}, expected {list(own[key].shape)}"
+            for key in sorted(own.keys() & shapes.keys())
+            if shapes[key] != list(own[key].shape)
+        ]
+        problems = {
+            "missing": sorted(own.keys() - shapes.keys()),
+            "unknown": sorted(shapes.keys() - own.keys()),
+            "wrong shape": wrong,
+            "no floating point": others,
+        }
+        if not any(problems.values()):
+            return
+        lines = [f"'{file}' does not hold this model (TNet {self.config['tnet']}, PNet {self.config['pnet']})."]
+        for what, keys in problems.items():
+            if keys:
+                more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
+                lines.append(f"  {what}: {', '.join(shortened(key) for key in keys[:8])}{more}")
+        raise WrongModelError("\n".join(lines))
 
     def _tensors(self, attributes: bool) -> dict[str, Tensor]:
         """The tensors of attribute.safetensors, or those of model.safetensors, by the names they have there."""
@@ -227,3 +241,8 @@ class ZMNet(StyleTransfer):
         """Write the PNets for words and colours, bound to this TNet by its fingerprint."""
         tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._tensors(attributes=True).items()}
         write_tensors(file, tensors, {"fingerprint": self.fingerprint})
+
+
+def _begins_with(file: str | os.PathLike[str], sign: bytes) -> bool:
+    with open(file, "rb") as opened_file:
+        return opened_file.read(len(sign)) == sign

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .errors import TrainingError, ZMNetError, in_words, number_expected
+from .errors import LASTING, TrainingError, ZMNetError, in_words, number_expected
 
 
 def dashed(name: str) -> str:
@@ -89,9 +89,11 @@ class Command(TyperCommand):
         except OSError as error:
             if error.filename is not None:
                 fail(f"'{error.filename}': {in_words(error)}.")
-            if not isinstance(error, FileNotFoundError):
+            if isinstance(error, FileNotFoundError):
+                fail(str(error))
+            if error.errno not in LASTING:
                 raise
-            fail(str(error))
+            fail(f"{in_words(error)}.")
         except typer.BadParameter as error:
             if error.param is not None:
                 self._explain(error, error.param)

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
-from ..errors import PictureError
+from ..errors import PictureError, PlaceError
 from ..images.folders import find_pictures
-from ..images.formats import KNOWN, WRITABLE
+from ..images.formats import KNOWN, WRITABLE, check_kind
 from ..signals.mixtures import check_sum, parse_mixture
+from .pipes import PIPE
 
 STYLE_FILE = ".safetensors"
 
@@ -27,23 +29,27 @@ def check_attributes(texts: Iterable[str]) -> None:
 
 def is_file(text: str) -> bool:
     """Does it mean a painting or a style file, not words?"""
-    return Path(text).is_file() or Path(text).suffix.lower() in (*KNOWN, STYLE_FILE)
+    return Path(text) == PIPE or Path(text).is_file() or Path(text).suffix.lower() in (*KNOWN, STYLE_FILE)
 
 
 def check_there(file: Path, what: str = "picture") -> None:
-    """Refuse a file that is not there, a folder, or one that may not be read."""
+    """Refuse a file that is not there, a folder, one that may not be read, or an archive; a pipe is there."""
+    if file == PIPE:
+        return
     if file.is_dir():
         raise PictureError(f"'{file}' is a folder, and a file is expected ({what}).")
     if not file.exists():
         raise PictureError(f"there is no {what} '{file}'.")
     if not os.access(file, os.R_OK):
         raise PictureError(f"'{file}' cannot be read: you do not have the permission.")
+    if what == "picture":
+        check_kind(file)
 
 
 def check_styles(files: Iterable[Path]) -> None:
     """Refuse paintings and style files that are not there."""
     for file in files:
-        if not file.suffix and not file.exists():
+        if not file.suffix and not file.exists() and file != PIPE:
             raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
         check_there(file, "style file" if file.suffix == STYLE_FILE else "picture")
 
@@ -95,12 +101,15 @@ def check_place(output: Path, suffixes: Iterable[str] = ()) -> None:
 
 
 def check_folder(folder: Path, what: str) -> None:
-    """Refuse a folder that cannot be made or written."""
+    """Refuse a folder that cannot be made or written, or whose disk is full."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():
         raise PictureError(f"{what}: '{there}' is a file, and a folder is needed there. Name another place.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PictureError(f"{what}: you may not write into '{there}'. Name another place.")
+    disk = shutil.disk_usage(there)
+    if disk.total and not disk.free:
+        raise PlaceError(f"{what}: the disk of '{there}' is full. Make room, or name another place.")
 
 
 def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
@@ -113,11 +122,15 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
         PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
     """
     found = [
-        (file, file.relative_to(given) if given.is_dir() else Path(file.name))
+        (file, file.relative_to(given) if given.is_dir() else Path("piped.png" if file == PIPE else file.name))
         for given in contents
-        for file in find_pictures(given, own=[output])
+        for file in ([PIPE] if given == PIPE else find_pictures(given, own=[output]))
     ]
     several = len(found) > 1 or contents[0].is_dir()
+    if output == PIPE:
+        if several:
+            raise PictureError(f"-o '-' writes one picture into a pipe, and there are {len(found)}: name a folder.")
+        return [(found[0][0], output)]
     if not several and output.suffix.lower() in WRITABLE and not output.is_dir():
         check_place(output)
         jobs = [(found[0][0], output)]
@@ -138,6 +151,8 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     taken: dict[Path, Path] = {}
     for file, target in jobs:
         place = target.resolve()
+        if target.is_dir():
+            raise PictureError(f"the result of '{file}' would be '{target}', which is a folder: choose another -o.")
         if place in inputs:
             raise PictureError(
                 f"the result of '{file}' would overwrite '{target}', which is an input: choose another -o."
@@ -150,4 +165,6 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
                 "after the other into different folders."
             )
         taken[place] = file
+    for folder in {target.parent for _, target in jobs}:
+        check_folder(folder, f"-o '{output}'")
     return jobs

@@ -32,6 +32,7 @@ from .checks import (
     weights_of,
 )
 from .pictures import Job, is_whole, stylize_all
+from .pipes import PIPE, check_pipes, read
 
 if TYPE_CHECKING:
     from ..model import ZMNet
@@ -76,6 +77,15 @@ ModelOption = Annotated[
 ]
 DeviceOption = Annotated[
     str, typer.Option(help="Where to compute: cpu, cuda, cuda:1 or mps. auto takes a GPU if there is one.")
+]
+
+
+MegapixelsOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="The largest picture that is read, in megapixels; 0 reads any. If left out, $ZMNET_MEGAPIXELS, or 256.",
+    ),
 ]
 
 
@@ -197,21 +207,20 @@ def load_model(name: str, device: str) -> ZMNet:
         fail(f"the device '{device}' cannot be used: {error}")
 
 
-def load_style(model: ZMNet, file: Path, look: Look) -> Style:
+def load_style(model: ZMNet, file: Path, look: Look, megapixels: float | None) -> Style:
     """A style file as it is, or a painting encoded."""
-    from ..images.picture import read_picture
     from ..styling.paint import encode_painting
     from ..styling.style import Style
 
     if file.suffix == STYLE_FILE:
         return Style.load(file)
-    return encode_painting(model, read_picture(file).rgb, look, file.stem)
+    return encode_painting(model, read(file, look.style_size, megapixels).rgb, look, "" if file == PIPE else file.stem)
 
 
-def load_signal(model: ZMNet, text: str, look: Look) -> Style:
+def load_signal(model: ZMNet, text: str, look: Look, megapixels: float | None) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
-        return load_style(model, Path(text), look)
+        return load_style(model, Path(text), look, megapixels)
     return model.encode_attribute(text)
 
 
@@ -219,14 +228,18 @@ def load_signal(model: ZMNet, text: str, look: Look) -> Style:
 @with_knobs
 def stylize(
     contents: Annotated[
-        list[Path], typer.Argument(help="Photographs, or folders of photographs.", metavar="CONTENT...")
+        list[Path],
+        typer.Argument(
+            help="Photographs, or folders of photographs; - reads one from the standard input.", metavar="CONTENT..."
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
-            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several.",
+            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several; - writes a PNG "
+            "to the standard output.",
         ),
     ],
     style: Annotated[
@@ -254,6 +267,7 @@ def stylize(
             "interrupted.",
         ),
     ] = False,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -263,6 +277,7 @@ def stylize(
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
+    check_pipes([*contents, *style], output)
     jobs = plan_outputs(contents, output, keep=style)
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
@@ -273,16 +288,18 @@ def stylize(
 
         from ..styling.style import Style
 
-        signals = [load_style(network, file, look) for file in style]
+        signals = [load_style(network, file, look, megapixels) for file in style]
         signals += [network.encode_attribute(text) for text in attribute]
+        mixed = Style.blend(signals, weights)
         try:
-            skipped = stylize_all(network, missing, Style.blend(signals, weights), look, quality, done)
+            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
             typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
             raise typer.Exit(130) from None
     if len(jobs) == 1:
-        typer.echo(jobs[0][1] if done else f"'{jobs[0][1]}' is there already")
+        if jobs[0][1] != PIPE:
+            typer.echo(jobs[0][1] if done else f"'{jobs[0][1]}' is there already")
     else:
         there = len(jobs) - len(missing)
         counts = [f"{there} of them were there already"] * bool(there) + [f"{skipped} skipped"] * bool(skipped)
@@ -302,6 +319,7 @@ def encode(
     attribute: AttributeOption = None,
     style_size: int = USUAL.style_size,
     bold: float = USUAL.bold,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -310,13 +328,14 @@ def encode(
         raise MissingOption("give a painting, or words by --attribute", param_hint="PAINTING")
     check_place(output, [STYLE_FILE])
     check_attributes(attribute or [])
+    check_pipes(paintings or [])
     check_styles(paintings or [])
     look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)
 
     from ..styling.style import Style
 
-    signals = [load_style(network, file, look) for file in paintings or []]
+    signals = [load_style(network, file, look, megapixels) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     typer.echo(style.save(output))
 
@@ -341,6 +360,7 @@ def animate(
     walk: Walk = WALK,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second.")] = 24,
     look: Look = USUAL,
+    megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -349,19 +369,21 @@ def animate(
 
     check_video(output)
     check_place(output)
+    check_pipes([photograph, *(Path(text) for text in (start, end))])
     check_there(photograph)
     check_signals([start, end])
     network = load_model(model, device)
 
     from tqdm import tqdm
 
-    from ..images.picture import fit_short_side, read_picture, to_pil, to_tensor
+    from ..images.picture import fit_short_side, to_pil, to_tensor
     from ..networks.tnet import MIN_SIDE
     from ..styling.paint import frames as painted
     from ..styling.paint import shares_of
 
-    content = to_tensor(fit_short_side(read_picture(photograph).rgb, look.size, least=MIN_SIDE))[None]
-    first, last = (load_signal(network, text, look) for text in (start, end))
+    picture = read(photograph, look.size, megapixels)
+    content = to_tensor(fit_short_side(picture.rgb, look.size, least=MIN_SIDE, full=picture.full))[None]
+    first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
     shares = shares_of(walk.frames, walk.smooth, walk.there_and_back)
     pictures = painted(network, content, first, last, shares, look)
     bar = tqdm(pictures, "animate", total=walk.frames, unit="frame")

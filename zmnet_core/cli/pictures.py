@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ..errors import PictureError
+from ..errors import PictureError, PlaceError
 from ..styling.look import Look
+from .pipes import read, write
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -36,7 +37,15 @@ def is_whole(file: Path) -> bool:
     return True
 
 
-def stylize_all(network: ZMNet, jobs: Sequence[Job], style: Style, look: Look, quality: int, done: list[Job]) -> int:
+def stylize_all(
+    network: ZMNet,
+    jobs: Sequence[Job],
+    style: Style,
+    look: Look,
+    quality: int,
+    done: list[Job],
+    megapixels: float | None = None,
+) -> int:
     """Stylise every photograph of `jobs`. One that cannot be read, or whose result cannot be written, is told of and
     skipped, unless it is the only one.
 
@@ -44,30 +53,33 @@ def stylize_all(network: ZMNet, jobs: Sequence[Job], style: Style, look: Look, q
         style: one, of this model.
         quality: of JPEG and WebP files, 1 to 100.
         done: gets every job that is done, when its result is there.
+        megapixels: the largest photographs that are read, as in `read_picture`.
 
     Returns:
         How many were skipped.
 
     Raises:
         PictureError: the only photograph cannot be read, or its result cannot be written.
+        PlaceError: a result cannot be written, and nor could the others: the disk is full or only read.
     """
     from tqdm import tqdm
 
-    from ..images.picture import read_picture, write_picture
     from ..styling.paint import steps_of, stylize_picture
 
     alone, skipped = len(jobs) == 1, 0
     with tqdm(total=len(jobs), desc="stylize", unit="picture", disable=alone) as bar:
         for source, target in jobs:
             try:
-                photograph = read_picture(source)
-                steps = steps_of(network, photograph.size, look)
+                photograph = read(source, look.size, megapixels)
+                steps = steps_of(network, photograph.full or photograph.size, look)
                 with tqdm(total=steps, desc="stylize", unit="piece", disable=not alone or steps == 1) as pieces:
                     step = _step(pieces, bar, source.name, steps)
-                    write_picture(stylize_picture(network, photograph, style, look, step=step), target, quality)
+                    write(stylize_picture(network, photograph, style, look, step=step), target, quality)
             except PictureError as error:
                 if alone:
                     raise
+                if isinstance(error, PlaceError):  # the others would be painted in vain
+                    raise PlaceError(f"{error} Stopped after {len(done)} of {len(jobs)} pictures.") from error
                 skipped += 1
                 tqdm.write(f"skipped: {error}", file=sys.stderr)
             else:

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, in_words
+from ..images.opening import allowing
 from ..images.picture import Side, fit_short_side, read_picture
 from ..networks.tnet import MIN_SIDE
 from .rows import EmptyRow
@@ -74,7 +75,7 @@ def decode(file: PictureFile, short_side: Side, notes: Notes) -> Tensor | None:
 
 
 def _unusual(data: bytes) -> str | None:
-    with Image.open(io.BytesIO(data)) as image:
+    with allowing(), Image.open(io.BytesIO(data)) as image:  # which was read, so it is not too large
         if image.mode == "CMYK":
             return "CMYK"
         if image.mode == "F" or image.mode.startswith("I"):

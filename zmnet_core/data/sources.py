@@ -25,9 +25,9 @@ from typing import Protocol
 
 import fsspec
 
-from ..errors import PictureError, TrainingError, in_words
+from ..errors import PictureError, TrainingError, in_words, shortened
 from ..images.folders import Say, is_picture, nothing_in, tell, walk
-from ..images.formats import KNOWN
+from ..images.formats import KNOWN, check_kind
 from ..lists import path_in, read_lines
 from .listings import Listings, check_end
 from .rows import DATASET, Row, RowStream, is_dataset, open_dataset
@@ -143,6 +143,7 @@ def find_files(
     if is_shards(source):
         return _tar_members(source)
     if os.path.isfile(source):
+        check_kind(source)
         return [LocalFile(source)]
     if not os.path.isdir(source):
         hint = f" A data set of the Hugging Face Hub is named {DATASET}{source}." if source.count("/") == 1 else ""
@@ -185,7 +186,9 @@ def _listed(file: Path) -> Sequence[PictureFile]:
     if not any(map(os.path.isfile, paths[:10])):
         if not paths[0].isprintable():
             raise PictureError(f"'{file}' is not a list of paths: it is not UTF-8 text, and names no file as it is.")
-        raise PictureError(f"the list '{file}' names no file that is there: '{paths[0]}' is the first. {RELATIVE}")
+        raise PictureError(
+            f"the list '{file}' names no file that is there: '{shortened(paths[0])}' is the first. {RELATIVE}"
+        )
     return paths
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from ..assets import PAIRS, data_folder
 from ..errors import PictureError, WrongModelError, in_words
+from ..images.opening import allowing
 from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
 from ..lists import path_in, read_lines
@@ -134,7 +135,7 @@ def short_side(file: Path) -> int:
         PictureError: the file is not a picture.
     """
     try:
-        with Image.open(file) as image:
+        with allowing(), Image.open(file) as image:  # its header only
             return min(image.size)
     except UnidentifiedImageError as error:
         raise PictureError(f"'{file}' is not a picture that Pillow can read.") from error

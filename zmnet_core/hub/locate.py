@@ -19,6 +19,7 @@ SCHEMA = 1  # version of config.json; raised whenever an older zmnet would read 
 UPGRADES: dict[
     int, Callable[[dict[str, Any]], dict[str, Any]]
 ] = {}  # N: a config of schema N as one of N + 1; without, N is not read
+LARGEST_CONFIG = 2**22  # bytes; the largest that ships, with all its words, has 4 KB
 CONFIG, WEIGHTS, ATTRIBUTE_WEIGHTS = "config.json", "model.safetensors", "attribute.safetensors"
 
 
@@ -86,12 +87,16 @@ def read_config(file: Path) -> dict[str, Any]:
         WrongModelError: it does not describe a ZM-Net, or has a schema that cannot be read.
     """
     try:
+        if (size := file.stat().st_size) > LARGEST_CONFIG:
+            raise WrongModelError(f"'{file}' describes no ZM-Net: it has {size} bytes, {LARGEST_CONFIG} are the most.")
         config = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise WrongModelError(f"'{file}' cannot be read: {in_words(error)}.") from error
+    except RecursionError as error:
+        raise WrongModelError(f"'{file}' does not describe a ZM-Net: it is nested too deeply.") from error
     except ValueError as error:
         raise WrongModelError(f"'{file}' is not JSON: {error}.") from error
-    if not isinstance(config, dict) or not isinstance(config.get("schema"), int):
+    if not isinstance(config, dict) or type(config.get("schema")) is not int:
         raise WrongModelError(f"'{file}' does not describe a ZM-Net: it lacks \"schema\": {SCHEMA}.")
     while config["schema"] in UPGRADES:
         config = UPGRADES[config["schema"]](config) | {"schema": config["schema"] + 1}

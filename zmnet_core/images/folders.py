@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import PictureError, in_words
-from .formats import KNOWN, PLUGINS, SUFFIXES
+from .formats import KNOWN, PLUGINS, SUFFIXES, check_kind
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +207,8 @@ def find_pictures(
     """
     path = Path(path)
     if path.is_file():
+        check_kind(path)
+    if path.exists() and not path.is_dir():  # a file, or a pipe such as <(…)
         return [path]
     if not path.is_dir():
         raise PictureError(f"there is no file or folder '{path}'.")

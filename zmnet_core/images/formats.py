@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
+
+from ..errors import PictureError
 
 # Suffix: the package that teaches Pillow to read such files, and the module that does it.
 PLUGINS = {
@@ -22,6 +25,47 @@ BEGINNINGS = {
     ".jxl": [(0, b"\xff\x0a"), (0, b"\0\0\0\x0cJXL \r\n\x87\n")],
     ".avif": [(4, b"ftypavif"), (4, b"ftypavis")],
 }
+
+
+# What is often given in place of a picture: (place, bytes) of its beginning, and what to do.
+OTHERS = (
+    (0, b"PK\x03\x04", "a ZIP archive: unpack it, and give the folder"),
+    (0, b"\x1f\x8b", "compressed (gzip, such as .tar.gz): unpack it, and give the folder"),
+    (0, b"BZh", "compressed (bzip2): unpack it, and give the folder"),
+    (0, b"\xfd7zXZ", "compressed (xz): unpack it, and give the folder"),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive: unpack it, and give the folder"),
+    (0, b"Rar!", "a RAR archive: unpack it, and give the folder"),
+    (257, b"ustar", "a tar archive: unpack it, and give the folder"),
+    (0, b"%PDF", "a PDF: export its page as PNG"),
+    (0, b"<svg", "a drawing of lines (SVG): export it as PNG"),
+    (4, b"ftypisom", "a video: export one of its frames as PNG"),
+    (4, b"ftypmp4", "a video: export one of its frames as PNG"),
+    (4, b"ftypqt", "a video: export one of its frames as PNG"),
+    (0, b"\x1aE\xdf\xa3", "a video: export one of its frames as PNG"),
+)
+BEGINNING = 512  # bytes that show them all
+
+
+def check_kind(path: str | os.PathLike[str]) -> None:
+    """Refuse a file whose beginning shows that it is an archive, a video or the like.
+
+    Raises:
+        PictureError: the message says what to do.
+    """
+    try:
+        if not os.path.isfile(path):  # of a pipe nothing may be taken
+            return
+        with open(path, "rb") as file:
+            beginning = file.read(BEGINNING)
+    except OSError:
+        return  # whoever reads it says why it cannot be read
+    if what := other_kind(beginning):
+        raise PictureError(f"'{path}' is {what}.")
+
+
+def other_kind(beginning: bytes) -> str | None:
+    """What a file is that begins so, and what to do; None if it may be a picture."""
+    return next((what for place, sign, what in OTHERS if beginning[place : place + len(sign)] == sign), None)
 
 
 def plugin_for(beginning: bytes) -> str | None:

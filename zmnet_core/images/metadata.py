@@ -21,6 +21,7 @@ EXIF_IFD = 0x8769
 KEPT = (0x0132, 0x013B, 0x8298)  # date, artist, copyright
 KEPT_BELOW = (0x9003, 0x9004)  # when it was taken and digitised, in the IFD of EXIF
 LONGEST = 10_000  # characters of an entry; a longer one is no name and no date
+TURNED = range(5, 9)  # orientations in which a picture lies on its side
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

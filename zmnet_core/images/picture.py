@@ -15,20 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError, in_words
+from ..errors import PictureError, not_written
 from ..files import replacing
 from .alpha import without_hidden_colour
-from .formats import WRITABLE, plugin_for
-from .metadata import Metadata, Warn, metadata_of, upright
-from .png import without_texts
+from .formats import WRITABLE
+from .metadata import TURNED, Metadata, Warn, metadata_of, upright
+from .opening import Draft, opened
 from .profiles import srgb, to_srgb
 from .ranges import sixteen_bits
 
 logger = logging.getLogger(__name__)
 
+GAP = 4  # a JPEG decoded smaller stays so many times as large as it is wanted: one level from the whole picture's copy
 PROFILED = ("L", "RGB", "CMYK", "LAB")  # modes that colour profiles convert as they are
 
 
@@ -43,12 +44,14 @@ class Picture:
         icc_profile: an sRGB profile, if the file had a profile that was obeyed; None if nothing was said, which means
             sRGB as well.
         metadata: artist, copyright, date and resolution, which are written again.
+        full: width and height of the file's picture, if it was decoded smaller than that.
     """
 
     rgb: Image.Image
     alpha: Image.Image | None = None
     icc_profile: bytes | None = None
     metadata: Metadata = Metadata()
+    full: tuple[int, int] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,7 +68,14 @@ class Picture:
         return image
 
 
-def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: Warn | None = None) -> Picture:
+def read_picture(
+    path: str | os.PathLike[str],
+    data: bytes | None = None,
+    warn: Warn | None = None,
+    *,
+    size: int | None = None,
+    megapixels: float | None = None,
+) -> Picture:
     """Read a picture file of any mode Pillow knows.
 
     EXIF orientation is applied. An animation gives its first frame, deeper samples are scaled to 8 bits (ranges.py says
@@ -74,74 +84,19 @@ def read_picture(path: str | os.PathLike[str], data: bytes | None = None, warn: 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
         warn: told of what was left out, or is otherwise than one may think; if left out, it is logged.
+        size: the short side that the picture will be brought to, px. A JPEG that is eight times as large, or more, is
+            decoded smaller then, in less time and memory; its short side is still four times `size` or more.
+        megapixels: the largest picture that is read; if left out, `$ZMNET_MEGAPIXELS`, else 256. 0 reads any size.
 
     Raises:
-        PictureError: there is no such file, or it is not a picture, is damaged, or is larger than Pillow's limit
-            (179 megapixels).
+        PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
     """
-    with _opened(path, data) as image:
+    image, draft = opened(path, data, None if size is None else GAP * size, megapixels)
+    with image:
         try:
-            return to_picture(image, warn or partial(logger.warning, "'%s': %s", path))
+            return _picture(image, warn or partial(logger.warning, "'%s': %s", path), draft)
         except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
-
-
-def _opened(path: str | os.PathLike[str], data: bytes | None) -> Image.Image:
-    """The file, decoded."""
-    try:
-        try:
-            return _decoded(path if data is None else io.BytesIO(data))
-        except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
-            whole = Path(path).read_bytes() if data is None else data
-            if (rest := without_texts(whole)) == whole:
-                raise
-            return _decoded(io.BytesIO(rest))
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow raises whatever the broken place leads to
-        raise PictureError(_why(error, path)) from error
-
-
-def _decoded(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
-    image = _recognised(file)
-    try:
-        image.load()
-    except BaseException:
-        image.close()
-        raise
-    return image
-
-
-def _recognised(file: str | os.PathLike[str] | io.BytesIO) -> Image.Image:
-    try:
-        return Image.open(file)
-    except UnidentifiedImageError as error:
-        if isinstance(file, io.BytesIO):
-            beginning = file.getvalue()[:32]
-        else:
-            with open(file, "rb") as opened:
-                beginning = opened.read(32)
-        advice = plugin_for(beginning)
-        if advice is None:
-            return Image.open(file)
-        raise UnidentifiedImageError(advice) from error
-
-
-def _why(error: Exception, path: str | os.PathLike[str]) -> str:
-    """Why a file could not be decoded."""
-    if isinstance(error, FileNotFoundError):
-        return f"there is no picture '{path}'."
-    if isinstance(error, IsADirectoryError):
-        return f"'{path}' is a folder, a picture file was expected."
-    if isinstance(error, UnidentifiedImageError):
-        advice = str(error) if error.__cause__ else ""
-        return f"'{path}' is not a picture that Pillow can read.{advice}"
-    if isinstance(error, Image.DecompressionBombError):
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-        return f"'{path}' is too large: {most} megapixels are the most. Scale it down first."
-    if isinstance(error, OSError) and error.errno:
-        return f"'{path}' cannot be read: {in_words(error)}."
-    return f"'{path}' is damaged: {error}."
 
 
 def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
@@ -159,10 +114,14 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     if warn is None:
         name = getattr(image, "filename", "")
         warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
-    source = image
+    return _picture(image, warn, None)
+
+
+def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
+    """`to_picture` of an image, which may be one that was decoded smaller."""
     source.load()  # Pillow turns TIFF pictures upright by itself when it decodes them
     orientation, metadata = metadata_of(source, warn)
-    image = upright(source, orientation)
+    image = upright(draft.aligned(source) if draft else source, orientation)
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
@@ -179,7 +138,8 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     elif image.mode not in PROFILED:
         image = image.convert("L" if image.mode == "1" else "RGB")
     image, tagged = to_srgb(image, profile, warn)
-    image = image.convert("RGB")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     image.info = {}  # nothing that a second reading would apply again
     if alpha is not None:
         if not alpha.getextrema()[1]:
@@ -187,7 +147,10 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
         image = without_hidden_colour(image, alpha)
     if (count := _frames(source)) > 1:
         warn(f"it has {count} frames or pages, and only number {source.tell() + 1} is read")
-    return Picture(image, alpha, srgb() if tagged else None, metadata)
+    full = draft.full if draft else None
+    if full and orientation in TURNED:
+        full = full[::-1]
+    return Picture(image, alpha, srgb() if tagged else None, metadata, full)
 
 
 def _frames(image: Image.Image) -> int:
@@ -206,12 +169,28 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
     The file appears whole or not at all.
 
     Raises:
-        PictureError: the suffix is another, the picture too large for it, or the disk refuses.
+        PictureError: the suffix is another, the picture too large for it, or the disk refuses (`PlaceError` if it would
+            refuse the next one as well).
     """
     path = Path(path)
     kind = WRITABLE.get(path.suffix.lower())
     if kind is None:
         raise PictureError(f"'{path}': the suffix must be one of {', '.join(WRITABLE)}.")
+    try:
+        data = encoded(picture, kind, quality)
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)  # Pillow would hide why the disk refuses
+    except (OSError, ValueError) as error:  # ValueError: larger than the format allows
+        raise not_written(path, error) from error
+    return path
+
+
+def encoded(picture: Picture, kind: str, quality: int = 92) -> bytes:
+    """The bytes of a JPEG, PNG or WEBP file, as `write_picture` writes them.
+
+    Raises:
+        OSError, ValueError: the picture is larger than the format allows.
+    """
     image = picture.rgb
     if picture.alpha is not None:
         if kind == "JPEG":
@@ -228,12 +207,9 @@ def write_picture(picture: Picture, path: str | os.PathLike[str], quality: int =
         options["exif"] = exif
     if picture.metadata.dpi and kind != "WEBP":
         options["dpi"] = tuple(map(round, picture.metadata.dpi)) if kind == "JPEG" else picture.metadata.dpi
-    try:
-        with replacing(path) as temporary:
-            image.save(temporary, kind, **options)
-    except (OSError, ValueError) as error:  # ValueError: larger than the format allows
-        raise PictureError(f"'{path}' could not be written: {in_words(error)}.") from error
-    return path
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
 def to_tensor(image: Image.Image) -> Tensor:
@@ -270,9 +246,13 @@ def fitted_size(size: tuple[int, int], side: Side, least: int = 1) -> tuple[int,
 
 
 def fit_short_side(
-    image: Image.Image, size: Side, least: int = 1, filter: Image.Resampling = Image.Resampling.LANCZOS
+    image: Image.Image,
+    size: Side,
+    least: int = 1,
+    filter: Image.Resampling = Image.Resampling.LANCZOS,
+    full: tuple[int, int] | None = None,
 ) -> Image.Image:
     """Resize so that the short side is `size`, or goes to the nearer end of that range (None: only if it is below
-    `least`), aspect kept."""
-    shape = fitted_size(image.size, size, least)
+    `least`), aspect kept: that of `full`, if the image is a smaller copy of a picture of that size."""
+    shape = fitted_size(full or image.size, size, least)
     return image if shape == image.size else image.resize(shape, filter)

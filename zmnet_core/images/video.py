@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from fractions import Fraction
@@ -10,10 +11,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..errors import PictureError, in_words
+from ..errors import PictureError, not_written
 from ..files import replacing
 
 FORMATS = (".gif", ".mp4")
+# What the numbers of an mp4 mean, in the words of FFmpeg. A player that is not told takes BT.601 for small pictures and
+# BT.709 for large ones: so they are always BT.709, in levels 16..235, and the file says so.
+COLOURS = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
 
 
 def check_video(path: str | os.PathLike[str]) -> None:
@@ -33,7 +37,7 @@ def check_video(path: str | os.PathLike[str]) -> None:
 
 
 def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps: float) -> Path:
-    """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264), whole or not at all.
+    """Write RGB frames of one size as an endless .gif, or as .mp4 (H.264, BT.709 and tagged so), whole or not at all.
 
     An mp4 has even sides, so the last row or column of an odd-sized picture is left out. A gif shows each frame for a
     whole number of hundredths of a second.
@@ -50,13 +54,15 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[Image.Image], fps
         with replacing(path) as temporary:
             (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(temporary, first, frames, fps)
     except OSError as error:
-        raise PictureError(f"'{path}' could not be written: {in_words(error)}.") from error
+        raise not_written(path, error) from error
     return path
 
 
 def _write_gif(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
     duration = max(20, 10 * round(100 / fps))  # ms; browsers show shorter ones slowly
-    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    path.write_bytes(file.getvalue())  # Pillow would hide why the disk refuses
 
 
 def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fps: float) -> None:
@@ -65,8 +71,11 @@ def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fp
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height = (side - side % 2 for side in first.size)
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18", **COLOURS}
         for frame in chain([first], others):
             picture = av.VideoFrame.from_image(frame.crop((0, 0, stream.width, stream.height)))
+            picture = picture.reformat(
+                format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
+            )
             container.mux(stream.encode(picture))
         container.mux(stream.encode())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .colour_norm import AXES, palette_values
 from .tnet import PALETTE_SITE, Site
 from .typed import Modules
+from .unmade import constant
 
 
 class StyleHeads(nn.Module):
@@ -72,7 +73,7 @@ class PNet(nn.Module):
         self.palette = PALETTE_SITE in sites
         self.bold: nn.Linear | None = None
         if self.palette and self.signal == "image":
-            self.register_buffer("axes", torch.tensor(AXES), persistent=False)
+            self.register_buffer("axes", constant(AXES), persistent=False)
 
     def with_palette(self, values: Tensor, images: Tensor) -> Tensor:
         """γ, β [N, 2, ΣC] of the other sites, and those of the pictures' colours behind them if there is a palette."""

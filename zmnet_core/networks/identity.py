@@ -9,14 +9,15 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ..assets import BUNDLED
 from ..errors import WrongModelError, in_words
-from ..files import plainly_named
 from ..hub.locate import CONFIG, WEIGHTS, bundled_models, read_config
+from ..tensor_files import opened
 from .tnet import TNet
+from .unmade import unmade
 
 
 def fingerprint(weights: Iterable[tuple[str, Tensor]], palette: bool) -> str:
@@ -40,9 +41,9 @@ def fingerprint_of(folder: str | os.PathLike[str]) -> str:
     """
     options = read_config(Path(folder) / CONFIG).get("tnet") or {}
     try:
-        with torch.device("meta"):
+        with unmade():
             tnet = TNet(**options)
-        with plainly_named(Path(folder) / WEIGHTS) as weights, safe_open(weights, framework="pt") as file:
+        with opened(Path(folder) / WEIGHTS) as file:
             return fingerprint(((name, file.get_tensor(f"tnet.{name}")) for name in tnet.state_dict()), tnet.palette)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise WrongModelError(f"'{folder}' holds no model of this version: {in_words(error)}.") from error

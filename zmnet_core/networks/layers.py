@@ -15,6 +15,7 @@ from torch.autograd.function import FunctionCtx
 
 from .colour_norm import NUMBERS, normalise_colours
 from .strips import PLANES, convolve, pause
+from .unmade import constant
 
 EPS = 1e-5
 
@@ -217,11 +218,11 @@ class UpsampleConv(Conv):
 
     # [place, tap, row of the 3 × 3 kernel]; the odd row of a window comes before the even one of the next.
     fold: Tensor
-    _FOLD = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
+    _FOLD = (((1.0, 1.0, 0.0), (0.0, 0.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 1.0, 1.0)))
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True):
         super().__init__(inputs, outputs, 3, bias=bias)
-        self.register_buffer("fold", self._FOLD.clone(), persistent=False)  # on the weights' device, in their type
+        self.register_buffer("fold", constant(self._FOLD), persistent=False)  # on the weights' device, in their type
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] → [N, outputs, 2H, 2W]."""

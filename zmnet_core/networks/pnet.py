@@ -29,6 +29,7 @@ from typing_extensions import Unpack
 
 from .colour_norm import NUMBERS, palette_values
 from .constants import RESIDUAL_BLOCKS
+from .described import Count
 from .heads import PNet, ResidualLayer, StyleHeads
 from .layers import Conv
 from .tnet import Site
@@ -135,6 +136,8 @@ class VGGPNet(PNet):
         vgg_width: int = WIDTH,
     ):
         super().__init__(sites)
+        if not taps:
+            raise ValueError("a PNet of kind 'vgg' reads at least one layer of VGG-16: its taps are empty.")
         self.taps = tuple(taps)
         self.vgg = VGG16(self.taps[-1], vgg_width)
         size = 2 * sum(LAYER_CHANNELS[tap] * vgg_width // WIDTH for tap in self.taps)
@@ -195,10 +198,10 @@ IMAGE_KINDS = tuple(kind for kind, pnet in KINDS.items() if pnet.signal == "imag
 class PNetOptions(VectorOptions, total=False):
     """The options of all PNets; each takes its own of them."""
 
-    width: int
+    width: Count
     taps: Sequence[str]
     bold: bool
-    vgg_width: int
+    vgg_width: Count
 
 
 class PNetConfig(PNetOptions, total=False):
@@ -211,7 +214,7 @@ class AttributePNetConfig(Compression, total=False):
     """A PNet for words or colours beside an image PNet; its signal is the name it goes by."""
 
     kind: str
-    width: int
+    width: Count
 
 
 def build_pnet(kind: str, sites: tuple[Site, ...], **options: Unpack[PNetOptions]) -> PNet:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from ..errors import PictureError, WrongModelError
 from ..images.resize import resized
+from .described import Count, Depth
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
@@ -43,11 +44,11 @@ LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a p
 class ReviserOptions(TypedDict, total=False):
     """The options of a `Reviser`, as config.json has them."""
 
-    width: int
-    edge: int
-    blocks: int
-    hidden: int
-    draft: int
+    width: Count
+    edge: Count
+    blocks: Depth
+    hidden: Count
+    draft: Count
 
 
 class Reviser(nn.Module):

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypedDict
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .colour_norm import AXES, NUMBERS
 from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
+from .described import Count
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
 from .typed import Modules
+from .unmade import constant
 
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
@@ -64,9 +65,9 @@ class Trace(NamedTuple):
 class TNetOptions(TypedDict, total=False):
     """The options of a `TNet`, as config.json has them."""
 
-    width: int
-    edge: int | None
-    kernel: int
+    width: Count
+    edge: Count | None
+    kernel: Count
     separable: bool
     palette: bool
 
@@ -100,7 +101,7 @@ class TNet(nn.Module):
             raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
         self.palette = palette
-        self.register_buffer("axes", torch.tensor(AXES), persistent=False)
+        self.register_buffer("axes", constant(AXES), persistent=False)
         self.sites = din_sites(w, e) + (PALETTE_SITE,) * palette
         self.c9 = Conv(3, e, kernel, bias=False)
         self.d2w = Conv(e, 2 * w, 3, stride=2, bias=False)

@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from typing_extensions import Unpack
 
 from ..signals.words import SIGNALS
+from .described import Count
 from .heads import PNet, ResidualLayer, StyleHeads
 from .tnet import Site
 from .typed import Modules
@@ -29,8 +30,8 @@ from .typed import Modules
 class Compression(TypedDict, total=False):
     """The options of a `VectorPNet` but its signal."""
 
-    size: int
-    inputs: int | None
+    size: Count
+    inputs: Count | None
     words: Mapping[str, Sequence[str]] | None
 
 

@@ -12,14 +12,15 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ..assets import data_root
 from ..errors import WeightsNotFoundError
-from ..files import plainly_named
+from ..tensor_files import opened
 from .strips import pause
 from .typed import NamedModules, channels_last
+from .unmade import constant
 
 HUB_ID, HUB_FILE = "timm/vgg16.tv_in1k", "model.safetensors"
 
@@ -71,8 +72,8 @@ class VGG(nn.Module):
             inputs = outputs
             if name == last:
                 break
-        self.register_buffer("mean", torch.tensor(self.mean_rgb).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(self.std_rgb).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", constant(self.mean_rgb).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", constant(self.std_rgb).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         channels_last(self)
 
@@ -128,7 +129,7 @@ def load_vgg16(last: str = "relu4_3") -> VGG16:
     """
     path, state = _find_weights(), {}
     try:
-        with plainly_named(path) as plain, safe_open(plain, framework="pt") as file:
+        with opened(path) as file:
             keys = set(file.keys())
             first = file.get_slice(FIRST).get_shape() if FIRST in keys else []
             network = VGG16(last, first[0] if len(first) == 4 and first[0] else WIDTH)

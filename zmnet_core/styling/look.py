@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
-from ..errors import did_you_mean, number_expected
+from ..errors import did_you_mean, number_expected, shortened
 from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
 
 LAYERS = tuple(LAYER_GROUPS)
@@ -47,9 +47,10 @@ class Knob:
         """ValueError, saying what is wrong and what is right, if the knob, called `name`, does not take the value."""
         if not self._takes(value):
             kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
-            raise ValueError(f"{name} is {value!r}{kind}: {self._expected} is expected.")
+            raise ValueError(f"{name} is {shortened(repr(value))}{kind}: {self._expected} is expected.")
         if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
-            raise ValueError(f"{name} has {unknown[0]!r}, which does not exist: choose from {', '.join(self.names)}.")
+            odd = shortened(repr(unknown[0]))
+            raise ValueError(f"{name} has {odd}, which does not exist: choose from {', '.join(self.names)}.")
 
     def _takes(self, value: object) -> bool:
         """Whether it is of the knob's type and within its range."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypedDict, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -26,29 +26,8 @@ from ..networks.vector_pnet import VectorPNet
 from ..signals.words import WordTable
 from .attributes import COLOURS, READS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .look import KNOBS, known
+from .parts import Description, check_parts
 from .style import Style
-
-
-class Parts(TypedDict, total=False):
-    """What a `StyleTransfer` is made of: its keyword arguments without the schema."""
-
-    tnet: TNetOptions | None
-    pnet: PNetConfig | None
-    attribute_pnets: Mapping[str, AttributePNetConfig] | None
-    reviser: ReviserOptions | None
-
-
-class _Whole(TypedDict):
-    schema: int
-    tnet: TNetOptions
-    pnet: PNetConfig
-
-
-class Description(_Whole, total=False):
-    """What config.json says of a model."""
-
-    reviser: ReviserOptions
-    attribute_pnets: dict[str, AttributePNetConfig]
 
 
 class StyleTransfer(nn.Module):
@@ -73,6 +52,7 @@ class StyleTransfer(nn.Module):
     ):
         super().__init__()
         check_schema(schema)
+        check_parts(tnet, pnet, attribute_pnets, reviser)
         tnet, pnet = {**(tnet or {})}, {"kind": "vgg", **(pnet or {})}
         self.config: Description = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)

@@ -296,12 +296,12 @@ def stylize_picture(
     if min(photograph.rgb.size) < 1:
         width, height = photograph.rgb.size
         raise PictureError(f"the picture has no pixels: it is {width}×{height}.")
-    content = fit_short_side(photograph.rgb, look.size)
+    content = fit_short_side(photograph.rgb, look.size, full=photograph.full)
     stylised = to_pil(stylize_tensor(model, to_tensor(content)[None], style, look, step=step)[0])
     alpha = photograph.alpha
     if alpha is not None and alpha.size != content.size:
         alpha = alpha.resize(content.size, Image.Resampling.LANCZOS)
-    return replace(photograph, rgb=stylised, alpha=alpha)
+    return replace(photograph, rgb=stylised, alpha=alpha, full=None)
 
 
 def steps_of(model: StyleTransfer, size: tuple[int, int], look: Look = PLAIN) -> int:

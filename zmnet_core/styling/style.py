@@ -7,19 +7,21 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, SupportsFloat, overload
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import WrongModelError, in_words
-from ..files import plainly_named, write_tensors
+from ..errors import WrongModelError, in_words, shortened
+from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
 from ..networks.constants import LAYER_GROUPS
 from ..networks.identity import called, told_apart
 from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
+from ..tensor_files import not_floats, opened
 
 FORMAT, SCHEMA = "zmnet-style", "1"
 
@@ -232,19 +234,23 @@ class Style:
         if not path.is_file():
             raise FileNotFoundError(f"there is no style file '{path}'.")
         try:
-            with open(path, "rb"), plainly_named(path) as plain, safe_open(plain, framework="pt") as file:
-                # (The first open: the last one hides why a file does not open.)
+            with opened(path) as file:
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
                     raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
-                if metadata.get("schema") != SCHEMA:
+                if (schema := metadata.get("schema")) != SCHEMA:
                     raise WrongModelError(
-                        f"'{path}' has style schema {metadata.get('schema')}, this version reads {SCHEMA}: update."
+                        f"'{path}' has style schema {shortened(schema)}, this version reads {SCHEMA}: update."
                     )
-                sites = tuple(Site(*entry) for entry in json.loads(metadata["sites"]))
-                colours = file.get_tensor("colours") if "colours" in file.keys() else None
+                sites = tuple(_site(entry) for entry in json.loads(metadata["sites"]))
+                if others := not_floats(file):
+                    raise ValueError(f"its numbers are no floating point: {', '.join(others[:8])}")
+                values = _read(file, "values")
+                colours = _read(file, "colours") if "colours" in file.keys() else None
+                if not len(values) or len(values) != len(values if colours is None else colours):
+                    raise ValueError("it holds no style, or colours of another number of styles")
                 return cls(
-                    file.get_tensor("values"),
+                    values,
                     sites,
                     metadata["fingerprint"],
                     metadata.get("name", ""),
@@ -255,9 +261,35 @@ class Style:
         except OSError as error:
             raise WrongModelError(f"'{path}' cannot be read: {in_words(error)}.") from error
         except SafetensorError as error:
-            raise WrongModelError(f"'{path}' is not a whole safetensors file ({error}).") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise WrongModelError(f"'{path}' is a damaged style file ({type(error).__name__}: {error}).") from error
+            raise WrongModelError(f"'{path}' is not a whole safetensors file ({shortened(error)}).") from error
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise WrongModelError(
+                f"'{path}' is a damaged style file ({type(error).__name__}: {shortened(error)})."
+            ) from error
+
+
+def _site(entry: object) -> Site:
+    """A site as a file has it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match entry:
+        case [str() as name, int() as layer, int() as channels] if channels > 0:
+            return Site(name, layer, channels)
+    raise ValueError(f"{brief(entry)} is no site of a TNet")
+
+
+def _read(file: Any, name: str) -> Tensor:
+    """A tensor of a file that is open, in float32.
+
+    Raises:
+        ValueError: it holds NaN or infinite values.
+    """
+    tensor: Tensor = file.get_tensor(name).float()
+    if not tensor.isfinite().all():
+        raise ValueError(f"its {name} hold NaN or infinite values")
+    return tensor
 
 
 def _is_number(value: object) -> bool:

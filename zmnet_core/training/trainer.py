@@ -37,7 +37,7 @@ from ..model import ZMNet
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
 from ..networks.vgg import VGG16, WIDTH, load_vgg16
-from ..styling.network import Description
+from ..styling.parts import Description
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
 from .config import TrainingConfig
