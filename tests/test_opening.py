@@ -19,7 +19,7 @@ from PIL import Image
 from zmnet_core.assets import DEMO_PICTURES
 from zmnet_core.data.sources import find_files
 from zmnet_core.errors import PictureError
-from zmnet_core.images.formats import find_pictures
+from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.opening import allowing, most_megapixels
 from zmnet_core.images.picture import GAP, fit_short_side, read_picture, to_picture
 from zmnet_core.styling.look import Look
