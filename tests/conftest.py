@@ -227,3 +227,20 @@ def paintings() -> Tensor:
 def photographs() -> Tensor:
     """Three photographs, [3, 3, 128, 128]."""
     return real_pictures("content/val", 3, 128)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> object:
+    """What a test printed goes from worker to master as UTF-8, also where it is the name of a file that is not."""
+    return printable((yield))
+
+
+def printable(value: object) -> object:
+    """The same with strings that can be written as UTF-8."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: printable(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(printable, value))
+    return value
