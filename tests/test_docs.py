@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import json
 import os
 import re
 import subprocess
@@ -258,7 +259,9 @@ def test_every_node_and_its_inputs_are_shown(site):
     shown = named(site, "nodes.html").text
     for file in (ROOT / "web" / "docs").glob("*/en.md"):
         assert file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ") in shown
-    for word in ("strength", "there_and_back", "style_8", "from 0 to 1.5", "ZM-Net anwenden", "应用 ZM-Net"):
+    labels = [json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "locales").glob("*/nodeDefs.json")]
+    titles = [nodes["ZMNetApply"]["display_name"] for nodes in labels]
+    for word in ("strength", "there_and_back", "style_8", "from 0 to 1.5", *titles):
         assert word in shown, word
 
 

@@ -68,7 +68,7 @@ class ApplyZMNet(io.ComfyNode):
                     "art",
                     "artistic style",
                 ),
-                *("stylize", "restyle", "zmnet apply"),
+                *("stylize", "restyle", "palette", "AdaIN", "zmnet apply"),
             ],
             inputs=[
                 io.Image.Input(

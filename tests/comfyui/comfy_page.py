@@ -31,12 +31,52 @@ class Page:
         self.page.wait_for_timeout(800)
         self.page.keyboard.press("Escape")
 
+    def draw_by(self, renderer: str) -> None:
+        """By which of its two renderers the page draws nodes: "canvas", or "vue" where the version has it."""
+        setting = "v => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', v)"
+        self.page.evaluate(setting, renderer == "vue")
+        self.page.wait_for_timeout(400)
+
     def nodes(self) -> list[dict]:
         """Type, place and size of every node that is drawn; its title bar is part of it."""
         return self.page.evaluate(
-            "() => window.app.graph._nodes.map(n => ({type: n.type, known: n.type in LiteGraph.registered_node_types, "
-            "box: [n.pos[0], n.pos[1] - LiteGraph.NODE_TITLE_HEIGHT, n.pos[0] + n.size[0], n.pos[1] + n.size[1]]}))"
+            "() => { const s = window.app.canvas.ds.scale, drawn = [...document.querySelectorAll('[data-node-id]')]; "
+            "return window.app.graph._nodes.map(n => { "
+            "const e = drawn.find(e => e.dataset.nodeId == n.id)?.getBoundingClientRect(); "
+            "const [width, height] = e ? [e.width / s, e.height / s] : [n.size[0], n.size[1] + 30]; "
+            "return {type: n.type, known: n.type in LiteGraph.registered_node_types, "
+            "box: [n.pos[0], n.pos[1] - 30, n.pos[0] + width, n.pos[1] - 30 + height]} }) }"
         )
+
+    def connect(self, source: str, target: str) -> None:
+        """Add a node of type `source`, and connect its first output to the first free socket of the node `target`."""
+        self.page.evaluate(
+            "([source, target]) => { const g = window.app.graph, node = LiteGraph.createNode(source); g.add(node); "
+            "const to = g._nodes.find(n => n.type === target), type = node.outputs[0].type; "
+            "node.connect(0, to, to.inputs.findIndex(i => i.link == null && i.type === type)) }",
+            [source, target],
+        )
+        self.page.wait_for_timeout(200)
+
+    def sockets(self, type: str) -> list[str]:
+        """The names of the first such node's inputs that are no widgets."""
+        return self.page.evaluate(
+            "t => window.app.graph._nodes.find(n => n.type === t).inputs.filter(i => !i.widget).map(i => i.name)", type
+        )
+
+    def found(self, words: str) -> list[str]:
+        """What the search for nodes shows, in its order, on an empty canvas."""
+        self.page.mouse.dblclick(900, 600)
+        self.page.wait_for_timeout(400)
+        self.page.keyboard.type(words)
+        self.page.wait_for_timeout(800)
+        shown = self.page.evaluate(
+            "() => [...document.querySelectorAll('[role=option], [data-testid*=result]')].map(e => e.innerText)"
+        )
+        for _ in range(2):
+            self.page.keyboard.press("Escape")
+        self.page.wait_for_timeout(300)
+        return shown
 
     def languages(self) -> set[str]:
         """Those that this version of ComfyUI offers in its settings."""
