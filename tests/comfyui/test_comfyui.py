@@ -174,6 +174,8 @@ def library_results(prompt: dict) -> dict[str, torch.Tensor]:
             numbers = [n for n in range(1, 9) if f"style_{n}" in given]
             blend = type(given["style_1"]).blend
             return blend([given[f"style_{n}"] for n in numbers], [given[f"weight_{n}"] for n in numbers])
+        if kind == "ZMNetStylePreview":
+            return given["style"]
         if kind == "SolidMask":
             return torch.full((1, 1, given["height"], given["width"]), given["value"])
         if kind == "FeatherMask":  # as ComfyUI does it, on the left only
