@@ -1,0 +1,119 @@
+"""What a clip is made of: scenes between cuts, and how far each frame is faded to black or to white.
+
+It goes by small copies alone, so that a whole clip can be looked at before it is painted. A style transfer network
+stretches every frame to the painting's light and dark, a black one as well. So a fade has to be known: the picture in
+it is painted as if it were not faded, and the result is faded (`unfaded`, `faded`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..images.colour import TO_YCC
+
+GLANCE = (18, 32)  # pixels of a small copy, height and width
+EMPTY = 0.015  # spread of light of a frame with nothing to be seen, 0..1
+CUT, ABOVE = 0.35, 3.0  # change that is a cut, if it is so many times what there is around it
+AROUND = 5  # frames on each side that are around
+FADED = 0.1  # the least part that is taken for faded: what moves in a scene changes its spread, too
+OFF = 0.06  # how far the mean light of a faded frame may be from what the fade makes of it
+LEAST_LEFT = 0.1  # of what is left of a picture no more than this is amplified: the rest is noise
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Frames between two cuts.
+
+    Attributes:
+        start, end: the first frame, and the one after the last.
+        fades: for every frame the part that is faded, 0..1.
+        towards: for every frame what it is faded to, 0 (black) or 1 (white).
+    """
+
+    start: int
+    end: int
+    fades: tuple[float, ...]
+    towards: tuple[float, ...]
+
+    @property
+    def clearest(self) -> int:
+        """The first frame with nothing faded, or else the one with the least."""
+        return self.start + min(range(len(self.fades)), key=self.fades.__getitem__)
+
+
+def glance(frame: Tensor) -> Tensor:
+    """A small copy, [3, 18, 32], of a frame [3, H, W] in 0..1."""
+    return F.interpolate(frame[None].float(), GLANCE, mode="area")[0].cpu()
+
+
+def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
+    """The scenes of a clip, by a `glance` at each of its frames.
+
+    A frame that lights up, or is black, between two that are alike is no cut. A cut in the dark is where the dark ends.
+    """
+    if not glances:
+        return []
+    light = torch.einsum("c,nchw->nhw", torch.tensor(TO_YCC[0]), torch.stack(list(glances))).flatten(1)
+    means, spreads = light.mean(1), light.std(1, correction=0)
+    cuts = _cuts(torch.stack(list(glances)).flatten(1), (spreads > EMPTY).tolist())
+    found = []
+    for start, end in zip([0, *cuts], [*cuts, len(glances)]):
+        fades, towards = _fades(means[start:end], spreads[start:end])
+        found.append(Scene(start, end, tuple(fades), tuple(towards)))
+    return found
+
+
+def _cuts(glances: Tensor, seen: Sequence[bool]) -> list[int]:
+    """Frames with which another scene begins. Frames in which nothing is seen belong to the scene before."""
+    frames = [index for index, there in enumerate(seen) if there]
+    plain = F.normalize(
+        glances - glances.mean(1, keepdim=True), dim=1
+    )  # free of the fade, which is a shift and a scale
+
+    def change(one: int, other: int) -> float:
+        return 1 - float(plain[frames[one]] @ plain[frames[other]])
+
+    changes = [0.0, *(change(place - 1, place) for place in range(1, len(frames)))]
+    cuts, last = [], 0
+    for place in range(1, len(frames)):
+        around = sorted(changes[max(1, place - AROUND) : place] + changes[place + 1 : place + 1 + AROUND])
+        usual = around[len(around) // 2] if around else 0.0
+        if changes[place] <= max(CUT, ABOVE * usual):
+            continue
+        flash = place + 1 < len(frames) and change(place - 1, place + 1) < CUT  # what was there comes back
+        back = place > 1 and place - 1 != last and change(place - 2, place) < CUT
+        if not flash and not back:
+            cuts.append(frames[place])
+            last = place
+    return cuts
+
+
+def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
+    """Of the frames of one scene, by the mean and the spread of their light: the part that is faded, and to what."""
+    usual = float(spreads.quantile(0.8))
+    clear = spreads >= (1 - FADED) * usual
+    mean = float(means[clear].median()) if usual > EMPTY else 0.5
+    parts, towards = [], []
+    for light, spread in zip(means.tolist(), spreads.tolist()):
+        part = min(1.0, max(0.0, 1 - spread / usual)) if usual > EMPTY else 1.0
+        off, to = min((abs(light - ((1 - part) * mean + part * to)), to) for to in (0.0, 1.0))
+        parts.append(part if part >= FADED and off <= OFF else 0.0)
+        towards.append(to)
+    return parts, towards
+
+
+def unfaded(frame: Tensor, part: float, to: float) -> Tensor:
+    """The picture in a faded frame, 0..1, as far as it can still be seen: (frame − part · to) / (1 − part)."""
+    if part == 0:
+        return frame
+    return ((frame - part * to) / max(1 - part, LEAST_LEFT)).clamp(0, 1)
+
+
+def faded(picture: Tensor, part: float, to: float) -> Tensor:
+    """A picture, faded: (1 − part) · picture + part · to."""
+    return picture if part == 0 else picture * (1 - part) + part * to
