@@ -37,18 +37,21 @@ def colour_quantiles(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0) -> Tensor:
+def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0, like: Tensor | None = None) -> Tensor:
     """Move the colours of pictures to those that quantiles describe.
 
     Args:
         images: [N, 3, H, W] in 0..1.
         quantiles: [N or 1, PASSES, 3, KNOTS] that `colour_quantiles` gave, or a mixture of such.
         amount: 0 changes nothing, 1 goes all the way.
+        like: pictures [N or 1, 3, h, w] whose colours are brought there, and the others as they are; the images
+            themselves if left out. Frames of a clip that go by one of them do not pump.
     """
     if amount == 0:
         return images
     small = _small(images, SIDE)
-    shift = _moved(small, _small(images, SAMPLE).flatten(2), quantiles.to(small)) - small
+    sample = _small(images if like is None else like.to(images), SAMPLE).flatten(2).expand(len(images), -1, -1)
+    shift = _moved(small, sample, quantiles.to(small)) - small
     light = small.mean(1, keepdim=True)
     mean, mean_shift = _box(light), _box(shift)
     slope = (_box(light * shift) - mean * mean_shift) / (_box(light * light) - mean * mean + EPSILON)

@@ -24,6 +24,7 @@ from ..images.transport import transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
+from .held import Held
 from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import Plan, plan
@@ -40,6 +41,7 @@ def stylize_tensor(
     look: Look = PLAIN,
     *,
     mask: Tensor | None = None,
+    held: Held | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Stylise [B, 3, H, W] of any size.
@@ -52,6 +54,7 @@ def stylize_tensor(
         look: the knobs. `size` and `style_size` do nothing here: `stylize_picture` obeys the one, `encode_painting` the
             other.
         mask: [B or 1, 1, h, w] in 0..1, resized to the picture: mask · stylised + (1 − mask) · photograph.
+        held: what `held.hold` found in another picture of this size, to be used in place of these pictures' own.
         step: called after every tile, or once if there are no tiles. If it raises an error, the work ends there.
 
     Raises:
@@ -63,7 +66,7 @@ def stylize_tensor(
     height, width = contents.shape[-2:]
     if min(height, width) < MIN_SIDE:  # the TNet's smallest picture; aspect does not matter at one pixel
         larger = F.interpolate(contents, (max(MIN_SIDE, height), max(MIN_SIDE, width)), mode="nearest")
-        stylised = stylize_tensor(model, larger, style, look, mask=mask, step=step)
+        stylised = stylize_tensor(model, larger, style, look, mask=mask, held=held, step=step)
         return F.adaptive_avg_pool2d(stylised, (height, width))
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
@@ -74,21 +77,33 @@ def stylize_tensor(
             "never has, nor one that an older version encoded, nor one of `only` without colour. Encode the painting "
             "again, or leave palette at 0."
         )
-    style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
-    stylised = _within_memory(model, contents, style, way, step)
+    if held is not None:
+        style = held.style
+    elif look.strength != 1:
+        style = model.style_for(small_copy(contents), style, look.strength)
+    else:
+        style = model.style_for(contents, style, 1)
+    stylised = _within_memory(model, contents, style, way, step, held.statistics if held else None)
     if look.palette and style.colours is not None:
-        stylised = transported(stylised, style.colours, look.palette)
+        stylised = transported(stylised, style.colours, look.palette, held.painted if held else None)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
     return stylised if mask is None else within_mask(contents, stylised, mask)
 
 
-def _within_memory(model: StyleTransfer, contents: Tensor, style: Style, way: Plan, step: Callable[[], None]) -> Tensor:
+def _within_memory(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style,
+    way: Plan,
+    step: Callable[[], None],
+    statistics: Tensor | None = None,
+) -> Tensor:
     """Painted, and brought to the picture's size, in tiles that memory suffices for."""
     while True:
         try:
-            return _paint(model, contents, style, way, step)
+            return _paint(model, contents, style, way, step, statistics)
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
@@ -103,12 +118,19 @@ def _within_memory(model: StyleTransfer, contents: Tensor, style: Style, way: Pl
         way = smaller
 
 
-def _paint(model: StyleTransfer, contents: Tensor, style: Style, way: Plan, step: Callable[[], None]) -> Tensor:
+def _paint(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style,
+    way: Plan,
+    step: Callable[[], None],
+    statistics: Tensor | None,
+) -> Tensor:
     canvas = resized(contents, way.canvas)
     if not way.revised:
-        painted = _in_tiles(model, canvas, style, way.tile, step)
+        painted = _in_tiles(model, canvas, style, way.tile, step, statistics)
         return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
-    draft = _in_tiles(model, canvas, style, automatic_tile(*way.canvas))
+    draft = _in_tiles(model, canvas, style, automatic_tile(*way.canvas), statistics=statistics)
     if way.steps == 1:
         picture = model.revise(draft, contents, canvas, style)
         step()
@@ -122,14 +144,16 @@ def _in_tiles(
     style: Style,
     tile: int,
     step: Callable[[], None] = lambda: None,
+    statistics: Tensor | None = None,
 ) -> Tensor:
     """`model.apply` without drafts."""
     height, width = contents.shape[-2:]
     if tile == 0 or count_tiles(height, width, tile) == 1:
-        stylised = model.apply(contents, style, draft=0)
+        stylised = model.apply(contents, style, statistics=statistics, draft=0)
         step()
         return stylised
-    statistics = model.measure(small_copy(contents), style, draft=0)
+    if statistics is None:
+        statistics = model.measure(small_copy(contents), style, draft=0)
     return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
 
 

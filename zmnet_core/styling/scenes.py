@@ -102,7 +102,7 @@ def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
     for light, spread in zip(means.tolist(), spreads.tolist()):
         part = min(1.0, max(0.0, 1 - spread / usual)) if usual > EMPTY else 1.0
         off, to = min((abs(light - ((1 - part) * mean + part * to)), to) for to in (0.0, 1.0))
-        parts.append(part if part >= FADED and off <= OFF else 0.0)
+        parts.append(max(0.0, (part - FADED) / (1 - FADED)) if off <= OFF else 0.0)  # from nothing on, without a jump
         towards.append(to)
     return parts, towards
 
