@@ -41,7 +41,7 @@ def test_a_fade_is_measured_and_is_no_cut(to, back):
     frames = [faded(frame, part, to) for frame, part in zip(scenery(1, len(parts), speed=1, noise=0), parts)]
     (scene,) = looked_at(frames)
     for index, part in enumerate(parts):
-        assert scene.fades[index] == pytest.approx(part, abs=0.13)
+        assert scene.fades[index] == pytest.approx(part, abs=0.15)  # a tenth is taken for movement
         assert part < 0.2 or scene.towards[index] == to
     assert scene.fades[18] > 0.99 and scene.clearest == 0
 
