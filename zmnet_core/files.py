@@ -29,8 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Containers and hosts that share a folder have the same process numbers, and threads have one.
-    temporary = path.with_name(f".{path.stem[:60]}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -40,6 +39,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name for what shall become `path`, in its folder and with its suffix."""
+    # Containers and hosts that share a folder have the same process numbers, and threads have one.
+    return path.with_name(f".{path.stem[:60]}.{uuid.uuid4().hex[:12]}{path.suffix}")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

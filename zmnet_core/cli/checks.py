@@ -12,10 +12,12 @@ from pathlib import Path
 
 import typer
 
-from ..errors import PictureError, PlaceError
+from ..errors import PictureError, PlaceError, did_you_mean
 from ..images.folders import find_pictures
-from ..images.formats import KNOWN, WRITABLE, check_kind
+from ..images.formats import CLIP_WRITABLE, CLIPS, KNOWN, WRITABLE, check_kind, is_clip
+from ..images.video_frames import EVERYTHING, Span
 from ..signals.mixtures import check_sum, parse_mixture
+from ..styling.look import STEADY
 from .pipes import PIPE
 
 STYLE_FILE = ".safetensors"
@@ -112,11 +114,40 @@ def check_folder(folder: Path, what: str) -> None:
         raise PlaceError(f"{what}: the disk of '{there}' is full. Make room, or name another place.")
 
 
-def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
-    """Where each photograph's result goes; nothing may land on an input or on another result.
+def check_steady(steady: str) -> None:
+    """Refuse a way of being steady that there is not.
 
-    Inputs are the photographs and the files in `keep`. Where the results' folder lies in one of photographs, what is in
-    it is no photograph: the same command again has the same inputs.
+    Raises:
+        typer.BadParameter: the message names the nearest one.
+    """
+    if steady not in STEADY:
+        hint = did_you_mean(steady, STEADY) or f"There are {', '.join(STEADY)}."
+        raise typer.BadParameter(f"'{steady}' does not exist. {hint}", param_hint="--steady")
+
+
+def span_of(text: str | None) -> Span:
+    """The seconds "2.5:8", "2.5:" or ":8" of a clip; all of them if they are left out.
+
+    Raises:
+        typer.BadParameter: it is no span.
+    """
+    if text is None:
+        return EVERYTHING
+    start, colon, end = text.partition(":")
+    try:
+        span = float(start or 0), float(end or math.inf)
+    except ValueError:
+        span = math.nan, math.nan
+    if not colon or not 0 <= span[0] < span[1]:
+        raise typer.BadParameter(f"'{text}' is no span of seconds such as 2.5:8, 2.5: or :8", param_hint="--range")
+    return span
+
+
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+    """Where the result of each photograph and clip goes; nothing may land on an input or on another result.
+
+    Inputs are the photographs, the clips and the files in `keep`. Where the results' folder lies in one of photographs,
+    what is in it is no photograph: the same command again has the same inputs.
 
     Raises:
         PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
@@ -124,29 +155,35 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     found = [
         (file, file.relative_to(given) if given.is_dir() else Path("piped.png" if file == PIPE else file.name))
         for given in contents
-        for file in ([PIPE] if given == PIPE else find_pictures(given, own=[output]))
+        for file in ([PIPE] if given == PIPE else find_pictures(given, own=[output], clips=True))
     ]
     several = len(found) > 1 or contents[0].is_dir()
     if output == PIPE:
         if several:
             raise PictureError(f"-o '-' writes one picture into a pipe, and there are {len(found)}: name a folder.")
+        if is_clip(found[0][0]):
+            raise PictureError(f"-o '-' writes a picture, and '{found[0][0]}' is a clip: name a file.")
         return [(found[0][0], output)]
-    if not several and output.suffix.lower() in WRITABLE and not output.is_dir():
+    one_clip = not several and is_clip(found[0][0])
+    writable = tuple(CLIP_WRITABLE if one_clip else WRITABLE)
+    if not several and output.suffix.lower() in writable and not output.is_dir():
         check_place(output)
         jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in KNOWN):
+    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in (*KNOWN, *CLIPS)):
         if not several:
-            wanted = f"a file ends in {', '.join(WRITABLE)}; for a folder of this name, make it first"
+            what = "a clip" if one_clip else "a file"
+            wanted = f"{what} ends in {', '.join(writable)}; for a folder of this name, make it first"
         elif len(found) == 1:
             wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
         else:
-            wanted = f"{len(found)} photographs need a folder"
+            wanted = f"{len(found)} files need a folder"
         raise PictureError(f"-o '{output}': {wanted}.")
     else:
         check_folder(output, f"-o '{output}'")
         jobs = []
         for file, name in found:
-            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
+            endings, other = (CLIP_WRITABLE, ".mkv") if is_clip(file) else (WRITABLE, ".png")
+            jobs.append((file, output / (name if name.suffix.lower() in endings else name.with_suffix(other))))
     inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
     taken: dict[Path, Path] = {}
     for file, target in jobs:

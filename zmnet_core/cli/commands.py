@@ -16,21 +16,24 @@ import typer
 from typer.core import TyperCommand
 
 from .. import options
-from ..images.formats import WRITABLE
+from ..images.formats import WRITABLE, is_clip
 from ..options import MissingOption, dashed, fail
-from ..styling.look import KNOBS, LAYERS, Look, Walk, default_of, knobs_of
+from ..styling.look import KNOBS, LAYERS, STEADY, STEADY_HELP, Look, Walk, default_of, knobs_of
 from .checks import (
     STYLE_FILE,
     check_attributes,
     check_folder,
     check_place,
     check_signals,
+    check_steady,
     check_styles,
     check_there,
     is_file,
     plan_outputs,
+    span_of,
     weights_of,
 )
+from .clips import stylize_clip_file
 from .pictures import Job, is_whole, stylize_all
 from .pipes import PIPE, check_pipes, read
 
@@ -159,6 +162,15 @@ def made(cls: type[Look | Walk], knobs: dict[str, Any]) -> Look | Walk:
     return cls(**knobs)
 
 
+SteadyOption = Annotated[str, typer.Option(help=STEADY_HELP, metavar=f"[{'|'.join(STEADY)}]")]
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="START:END",
+        help="Of a clip, only these seconds, to try something out: 10:14, 10: or :4. The result begins at 0.",
+    ),
+]
 AttributeOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -230,7 +242,9 @@ def stylize(
     contents: Annotated[
         list[Path],
         typer.Argument(
-            help="Photographs, or folders of photographs; - reads one from the standard input.", metavar="CONTENT..."
+            help="Photographs and clips, or folders of them; - reads a photograph from the standard input. Clips need "
+            "the package av.",
+            metavar="CONTENT...",
         ),
     ],
     output: Annotated[
@@ -238,8 +252,8 @@ def stylize(
         typer.Option(
             "--output",
             "-o",
-            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several; - writes a PNG "
-            "to the standard output.",
+            help="Where to write: a file (.jpg, .png, .webp) for one photograph, one (.mp4, .mov, .mkv) for one clip, "
+            "a folder for several; - writes a PNG to the standard output.",
         ),
     ],
     style: Annotated[
@@ -258,6 +272,8 @@ def stylize(
         ),
     ] = None,
     look: Look = USUAL,
+    steady: SteadyOption = STEADY[-1],
+    span: RangeOption = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
     skip_existing: Annotated[
         bool,
@@ -271,14 +287,18 @@ def stylize(
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Restyle photographs after a painting, after words, or after a blend of several."""
+    """Restyle photographs or clips after a painting, after words, or after a blend of several."""
     style, attribute = style or [], attribute or []
     if not style and not attribute:
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
+    check_steady(steady)
+    seconds = span_of(span)
     check_pipes([*contents, *style], output)
     jobs = plan_outputs(contents, output, keep=style)
+    if span is not None and not any(is_clip(file) for file, _ in jobs):
+        raise typer.BadParameter("there is no clip of which it could be a part", param_hint="--range")
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
@@ -291,11 +311,16 @@ def stylize(
         signals = [load_style(network, file, look, megapixels) for file in style]
         signals += [network.encode_attribute(text) for text in attribute]
         mixed = Style.blend(signals, weights)
+
+        def clip(source: Path, target: Path) -> None:
+            stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds)
+
         try:
-            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels)
+            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels, clip)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
-            typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
+            if len(jobs) > 1 or not is_clip(jobs[0][0]):  # of which it has been told
+                typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
             raise typer.Exit(130) from None
     if len(jobs) == 1:
         if jobs[0][1] != PIPE:
@@ -303,7 +328,9 @@ def stylize(
     else:
         there = len(jobs) - len(missing)
         counts = [f"{there} of them were there already"] * bool(there) + [f"{skipped} skipped"] * bool(skipped)
-        typer.echo(", ".join([f"{there + len(done)} pictures in {output}", *counts]))
+        clips = sum(is_clip(file) for file, _ in jobs)
+        what = "pictures" if not clips else "clips" if clips == len(jobs) else "pictures and clips"
+        typer.echo(", ".join([f"{there + len(done)} {what} in {output}", *counts]))
     if skipped:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import PictureError, PlaceError
+from ..images.formats import is_clip
 from ..styling.look import Look
 from .pipes import read, write
 
@@ -22,9 +23,11 @@ Job = tuple[Path, Path]  # a photograph, and where its result goes
 
 
 def is_whole(file: Path) -> bool:
-    """Whether a file is a picture that can be read to its end."""
+    """Whether a file is a picture that can be read to its end, or a clip, which is there only if it is whole."""
     from PIL import Image
 
+    if is_clip(file):
+        return file.is_file()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -44,16 +47,18 @@ def stylize_all(
     look: Look,
     quality: int,
     done: list[Job],
-    megapixels: float | None = None,
+    megapixels: float | None,
+    clip: Callable[[Path, Path], None],
 ) -> int:
-    """Stylise every photograph of `jobs`. One that cannot be read, or whose result cannot be written, is told of and
-    skipped, unless it is the only one.
+    """Stylise every photograph and clip of `jobs`. One that cannot be read, or whose result cannot be written, is told
+    of and skipped, unless it is the only one.
 
     Args:
         style: one, of this model.
         quality: of JPEG and WebP files, 1 to 100.
         done: gets every job that is done, when its result is there.
         megapixels: the largest photographs that are read, as in `read_picture`.
+        clip: stylises a clip into a file.
 
     Returns:
         How many were skipped.
@@ -70,6 +75,11 @@ def stylize_all(
     with tqdm(total=len(jobs), desc="stylize", unit="picture", disable=alone) as bar:
         for source, target in jobs:
             try:
+                if is_clip(source):
+                    clip(source, target)
+                    done.append((source, target))
+                    bar.update()
+                    continue
                 photograph = read(source, look.size, megapixels)
                 steps = steps_of(network, photograph.full or photograph.size, look)
                 with tqdm(total=steps, desc="stylize", unit="piece", disable=not alone or steps == 1) as pieces:

@@ -1,4 +1,4 @@
-"""Which pictures a folder holds: one walk for the command line, for training and for the scripts.
+"""Which pictures a folder holds, and clips if they are wanted: one walk for the command line, training and the scripts.
 
 Left out, counted and told in one line: what is hidden (a name that begins with a dot, so AppleDouble's `._x.jpg` too),
 what systems and programs keep beside pictures (`SYSTEM`), training runs with their samples, and the folders that the
@@ -13,11 +13,12 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import PictureError, in_words
-from .formats import KNOWN, PLUGINS, SUFFIXES, check_kind
+from .formats import CLIP_PACKAGE, CLIPS, KNOWN, PLUGINS, SUFFIXES, check_kind, is_clip
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,11 @@ class Listing(NamedTuple):
     left_out: dict[str, int]  # "training runs": the folder itself is one
 
 
-def list_folder(path: str) -> Listing:
+def list_folder(path: str, endings: tuple[str, ...] = KNOWN) -> Listing:
     """What a folder holds itself.
+
+    Args:
+        endings: of the names of files that count.
 
     Raises:
         OSError: it cannot be read.
@@ -81,12 +85,12 @@ def list_folder(path: str) -> Listing:
                 else:
                     left_out["hidden folders" if name.startswith(".") else "system folders"] += 1
             elif name.startswith("."):
-                left_out["hidden files"] += name.lower().endswith(KNOWN)
+                left_out["hidden files"] += name.lower().endswith(endings)
             elif is_link and not is_left_out(name):
                 listing.links.append(name)
             elif name in RUN_FILES:
                 of_a_run.add(name)
-            elif name.lower().endswith(KNOWN) and entry.is_file(follow_symlinks=False):
+            elif name.lower().endswith(endings) and entry.is_file(follow_symlinks=False):
                 listing.files.append(name)
     left_out["training runs"] = int(of_a_run == RUN_FILES)
     for names in listing[:3]:
@@ -99,7 +103,7 @@ class Found:
     """What a walk has found.
 
     Attributes:
-        pictures: their paths, sorted folder by folder.
+        pictures: their paths, and those of clips if they are looked for, sorted folder by folder.
         said: in words, what was left out and why; "" if nothing was.
     """
 
@@ -108,18 +112,25 @@ class Found:
 
 
 def walk(
-    folder: str, own: Iterable[str | os.PathLike[str]] = (), listed: Callable[[str], Listing] = list_folder
+    folder: str,
+    own: Iterable[str | os.PathLike[str]] = (),
+    listed: Callable[[str], Listing] = list_folder,
+    clips: bool = False,
 ) -> Found:
     """The pictures in a folder and its sub-folders.
 
     Args:
         own: folders that the run writes to. They are left out, unless `folder` is one of them or lies in it.
         listed: gives the listing of one folder.
+        clips: whether clips are looked for as well; then there is no other `listed`.
 
     Raises:
         PictureError: the folder itself cannot be read.
     """
-    return _Walk(folder, own, listed).found()
+    if not clips:
+        return _Walk(folder, own, listed, KNOWN, SUFFIXES).found()
+    endings, wanted = (*KNOWN, *CLIPS), (*SUFFIXES, *(CLIPS if find_spec(CLIP_PACKAGE[1]) else ()))
+    return _Walk(folder, own, lambda path: list_folder(path, endings), endings, wanted).found()
 
 
 @dataclass
@@ -127,6 +138,8 @@ class _Walk:
     root: str
     own: Iterable[str | os.PathLike[str]]
     listed: Callable[[str], Listing]
+    endings: tuple[str, ...]
+    wanted: tuple[str, ...]
     files: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     written: list[str] = field(default_factory=list)
@@ -141,7 +154,7 @@ class _Walk:
                 path = links.popleft()
                 if os.path.isdir(path):
                     folders.append((path, os.path.realpath(path)))
-                elif path.lower().endswith(KNOWN):
+                elif path.lower().endswith(self.endings):
                     if os.path.isfile(path):
                         self.files.append(path)
                     else:
@@ -172,12 +185,12 @@ class _Walk:
             self.files += [prefix + name for name in listing.files]
             links += [prefix + name for name in listing.links]
             folders += [(prefix + name, os.path.join(real, name)) for name in reversed(listing.folders)]
-        pictures = [file for file in self.files if file.lower().endswith(SUFFIXES)]
+        pictures = [file for file in self.files if file.lower().endswith(self.wanted)]
         return Found(sorted(pictures, key=lambda file: file.split(os.sep)), self._said())
 
     def _said(self) -> str:
-        others = (os.path.splitext(file)[1].lower() for file in self.files if not file.lower().endswith(SUFFIXES))
-        packages = Counter(PLUGINS[suffix][0] for suffix in others)
+        others = (os.path.splitext(file)[1].lower() for file in self.files if not file.lower().endswith(self.wanted))
+        packages = Counter(PLUGINS.get(suffix, CLIP_PACKAGE)[0] for suffix in others)
         texts = [f"{count} of its files need a package: pip install {name}" for name, count in packages.items()]
         counts = ((self.left_out[many], one, many) for many, one in COUNTED.items())
         left_out = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
@@ -194,27 +207,31 @@ def _within(path: str, folder: str) -> bool:
 
 
 def find_pictures(
-    path: str | os.PathLike[str], own: Iterable[str | os.PathLike[str]] = (), say: Say = logger.warning
+    path: str | os.PathLike[str],
+    own: Iterable[str | os.PathLike[str]] = (),
+    say: Say = logger.warning,
+    clips: bool = False,
 ) -> list[Path]:
     """The picture itself, or every picture in a folder and its sub-folders, sorted by name.
 
     Args:
         own: folders that the run writes to, which are left out where they lie in the folder.
         say: told in one line what was left out, if anything was.
+        clips: whether clips are found as well.
 
     Raises:
         PictureError: there is no such file or folder, it cannot be read, or no picture is in the folder.
     """
     path = Path(path)
-    if path.is_file():
+    if path.is_file() and not (clips and is_clip(path)):
         check_kind(path)
     if path.exists() and not path.is_dir():  # a file, or a pipe such as <(…)
         return [path]
     if not path.is_dir():
         raise PictureError(f"there is no file or folder '{path}'.")
-    found = walk(os.fspath(path), own)
+    found = walk(os.fspath(path), own, clips=clips)
     if not found.pictures:
-        raise PictureError(nothing_in(path, found))
+        raise PictureError(nothing_in(path, found, f" and no clip ({', '.join(CLIPS)})" if clips else ""))
     tell(path, found, say)
     return [Path(file) for file in found.pictures]
 

@@ -19,6 +19,13 @@ PLAIN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".t
 SUFFIXES = (*PLAIN, *(suffix for suffix, (_, module) in PLUGINS.items() if find_spec(module)))
 KNOWN = (*PLAIN, *PLUGINS)  # what a file name that ends so means, whether it can be read or not
 WRITABLE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+# What file names of clips end in. (.ts, which is also TypeScript, is one if its beginning says so.)
+CLIPS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
+    ".vob", ".mxf",
+)  # fmt: skip
+CLIP_PACKAGE = ("av", "av")  # as of `PLUGINS`: what reads and writes them
+CLIP_WRITABLE = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # and what FFmpeg calls these
 # What such files begin with, whatever they are called: (place, bytes).
 BEGINNINGS = {
     ".heic": [(4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")],
@@ -43,7 +50,24 @@ OTHERS = (
     (4, b"ftypqt", "a video: export one of its frames as PNG"),
     (0, b"\x1aE\xdf\xa3", "a video: export one of its frames as PNG"),
 )
+CLIP_BEGINNINGS = (
+    *((4, b"ftyp" + brand) for brand in (b"isom", b"iso2", b"iso5", b"mp4", b"avc1", b"qt", b"M4V", b"3gp")),
+    (4, b"moov"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"FLV\x01"), (0, b"\0\0\x01\xba"), (188, b"G"),
+)  # fmt: skip
 BEGINNING = 512  # bytes that show them all
+
+
+def is_clip(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a clip: by the end of its name or, where that says nothing, by its beginning."""
+    name = os.fspath(path).lower()
+    if name.endswith((*CLIPS, *KNOWN)) or not os.path.isfile(path):
+        return name.endswith(CLIPS)
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(BEGINNING)
+    except OSError:
+        return False  # whoever reads it says why it cannot be read
+    return any(beginning[place : place + len(sign)] == sign for place, sign in CLIP_BEGINNINGS)
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:

@@ -8,11 +8,16 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from ..errors import PictureError, not_written
 from ..files import replacing
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import OutputContainer
 
 FORMATS = (".gif", ".mp4")
 # What the numbers of an mp4 mean, in the words of FFmpeg. A player that is not told takes BT.601 for small pictures and
@@ -69,13 +74,27 @@ def _write_mp4(path: Path, first: Image.Image, others: Iterable[Image.Image], fp
     import av
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height = (side - side % 2 for side in first.size)
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18", **COLOURS}
+        size = first.width - first.width % 2, first.height - first.height % 2
+        stream = add_video(container, size, Fraction(fps).limit_denominator(1001))
         for frame in chain([first], others):
             picture = av.VideoFrame.from_image(frame.crop((0, 0, stream.width, stream.height)))
-            picture = picture.reformat(
-                format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
-            )
-            container.mux(stream.encode(picture))
+            container.mux(stream.encode(as_video(picture)))
         container.mux(stream.encode())
+
+
+def add_video(container: OutputContainer, size: tuple[int, int], rate: Fraction) -> VideoStream:
+    """A stream for pictures as `as_video` gives them: H.264, BT.709 and tagged so.
+
+    Args:
+        size: even width and height, px.
+        rate: frames a second.
+    """
+    stream = container.add_stream("libx264", rate=rate)
+    stream.width, stream.height = size
+    stream.pix_fmt, stream.options = "yuv420p", {"crf": "18", **COLOURS}
+    return stream
+
+
+def as_video(picture: VideoFrame) -> VideoFrame:
+    """An RGB frame as BT.709 of 4:2:0 in levels 16..235."""
+    return picture.reformat(format="yuv420p", dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG")
