@@ -17,7 +17,7 @@ from ..images.folders import find_pictures
 from ..images.formats import CLIP_WRITABLE, CLIPS, KNOWN, WRITABLE, check_kind, is_clip
 from ..images.video_frames import EVERYTHING, Span
 from ..signals.mixtures import check_sum, parse_mixture
-from ..styling.look import STEADY
+from ..styling.look import STEADY, Walk
 from .pipes import PIPE
 
 STYLE_FILE = ".safetensors"
@@ -141,6 +141,22 @@ def span_of(text: str | None) -> Span:
     if not colon or not 0 <= span[0] < span[1]:
         raise typer.BadParameter(f"'{text}' is no span of seconds such as 2.5:8, 2.5: or :8", param_hint="--range")
     return span
+
+
+def check_no_range(text: str | None) -> None:
+    """Refuse a span where there is no clip."""
+    if text is not None:
+        raise typer.BadParameter("there is no clip of which it could be a part", param_hint="--range")
+
+
+def check_clip_walk(clip: Path, output: Path, walk: Walk, has_fps: bool) -> None:
+    """Refuse what cannot be if the style changes along a clip: another kind of file, the clip itself, other frames."""
+    check_place(output, CLIP_WRITABLE)
+    if output.resolve() == clip.resolve():
+        raise PictureError(f"-o '{output}' would overwrite the clip: choose another.")
+    if has_fps or walk.frames != Walk().frames:
+        name = "--fps" if has_fps else "--frames"
+        raise typer.BadParameter("a clip keeps its own frames: leave this out", param_hint=name)
 
 
 def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:

@@ -11,7 +11,7 @@ import typer
 from ..errors import PictureError
 from ..images.companions import check_companions
 from ..images.video_frames import Span
-from ..styling.look import Look
+from ..styling.look import Look, Walk
 
 if TYPE_CHECKING:
     from ..images.clip_writing import ClipWriter
@@ -67,6 +67,15 @@ def stylize_clip_file(
         if writer is None or writer.kept is None:
             raise
         raise type(error)(f"{error} It ended{_kept(writer)}.") from error
+
+
+def changing(start: Style, end: Style, walk: Walk, clip: Clip) -> Callable[[int], Style]:
+    """For `stylize_clip_file`: a style that goes from one to another along a clip, by frames."""
+    from ..styling.paint import shares_of
+
+    start.require(end.fingerprint, "there is no way between the two styles", end.model)
+    shares = shares_of(len(clip), walk.smooth, walk.there_and_back)
+    return lambda index: start.towards(end, shares[index])
 
 
 def _kept(writer: ClipWriter) -> str:

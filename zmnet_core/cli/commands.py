@@ -22,7 +22,9 @@ from ..styling.look import KNOBS, LAYERS, STEADY, STEADY_HELP, Look, Walk, defau
 from .checks import (
     STYLE_FILE,
     check_attributes,
+    check_clip_walk,
     check_folder,
+    check_no_range,
     check_place,
     check_signals,
     check_steady,
@@ -33,7 +35,7 @@ from .checks import (
     span_of,
     weights_of,
 )
-from .clips import stylize_clip_file
+from .clips import changing, stylize_clip_file
 from .pictures import Job, is_whole, stylize_all
 from .pipes import PIPE, check_pipes, read
 
@@ -120,7 +122,7 @@ def rows_of(name: str, what: str) -> Any:
 
 BoldRows = Annotated[list[float] | None, rows_of("bold", "the model is told to paint this boldly, if it can be told")]
 PaletteRows = Annotated[list[float] | None, rows_of("palette", "the knob palette has this value")]
-USUAL, WALK = Look(), Walk()
+USUAL, WALK, FPS = Look(), Walk(), 24.0
 
 
 def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
@@ -297,8 +299,8 @@ def stylize(
     seconds = span_of(span)
     check_pipes([*contents, *style], output)
     jobs = plan_outputs(contents, output, keep=style)
-    if span is not None and not any(is_clip(file) for file, _ in jobs):
-        raise typer.BadParameter("there is no clip of which it could be a part", param_hint="--range")
+    if not any(is_clip(file) for file, _ in jobs):
+        check_no_range(span)
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
@@ -370,14 +372,19 @@ def encode(
 @verb()
 @with_knobs
 def animate(
-    photograph: Annotated[Path, typer.Argument(help="The photograph to animate.", metavar="PHOTO")],
+    photograph: Annotated[
+        Path,
+        typer.Argument(
+            help="The photograph to animate, or a clip, along which the style then changes.", metavar="PHOTO|CLIP"
+        ),
+    ],
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
             help="The file to write: .gif, or .mp4, which needs the package av and leaves out the last row or column "
-            "of an odd-sized picture.",
+            "of an odd-sized picture. Of a clip: .mp4, .mov or .mkv.",
         ),
     ],
     start: Annotated[
@@ -385,21 +392,36 @@ def animate(
     ],
     end: Annotated[str, typer.Option("--to", help="The style of the last frame: words, a painting or a style file.")],
     walk: Walk = WALK,
-    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second.")] = 24,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second. A clip keeps its own.")] = FPS,
     look: Look = USUAL,
+    steady: SteadyOption = STEADY[-1],
+    span: RangeOption = None,
     megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
-    """Animate a photograph from one style to another: from noon to night, or from one painting to the next."""
+    """Animate a photograph from one style to another, from noon to night or from one painting to the next; or change
+    the style along a clip.
+    """
     from ..images.video import check_video, write_video
 
-    check_video(output)
+    check_steady(steady)
+    seconds, along_clip = span_of(span), is_clip(photograph)
+    if along_clip:
+        check_clip_walk(photograph, output, walk, fps != FPS)
+    else:
+        check_no_range(span)
+        check_video(output)
     check_place(output)
     check_pipes([photograph, *(Path(text) for text in (start, end))])
     check_there(photograph)
     check_signals([start, end])
     network = load_model(model, device)
+    if along_clip:
+        first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
+        stylize_clip_file(network, photograph, output, partial(changing, first, last, walk), look, steady, seconds)
+        typer.echo(output)
+        return
 
     from tqdm import tqdm
 

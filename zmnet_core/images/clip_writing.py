@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAITING = 2  # frames that wait to be encoded
-SPARE, SPARE_PER_FRAME = 4 << 20, 256  # bytes of the disk that are kept back for the end of a file
+SPARE, SPARE_PER_FRAME = (
+    8 << 20,
+    256,
+)  # bytes kept back for a file's end: Matroska writes 5 MB at a time
 
 
 def part_of(path: Path) -> Path:
@@ -118,6 +121,7 @@ class ClipWriter:
     def _work(self) -> None:
         import av
 
+        file = None
         try:
             file = SparedFile(self._temporary, SPARE + SPARE_PER_FRAME * len(self.clip))
             try:
@@ -129,7 +133,7 @@ class ClipWriter:
             if file.full is not None:
                 self.done, self._error = written, file.full
         except Exception as error:
-            self._error = error
+            self._error = file.full if file is not None and file.full is not None else error
 
     def _write(self, container: OutputContainer, file: SparedFile) -> int:
         """Encode what is given until its end; how many frames are written."""

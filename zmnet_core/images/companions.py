@@ -34,15 +34,14 @@ def check_companions(source: Path, target: Path, say: Callable[[str], object] = 
         PictureError: another container could; the message names it.
     """
     with opened(source) as container:
-        streams = _copied(container)
-        held = {suffix: {each.index for each in streams if _holds(suffix, each)} for suffix in CLIP_WRITABLE}
+        streams = {each.index: f"{COPIED[each.type]} ({_name(each)})" for each in _copied(container)}
+        held = {suffix: {each.index for each in _copied(container) if _holds(suffix, each)} for suffix in CLIP_WRITABLE}
     possible = set().union(*held.values())
-    for each in streams:
-        if each.index not in possible:
-            say(f"'{source}': its {COPIED[each.type]} ({_name(each)}) cannot be copied, and will be left out.")
-    missing = [each for each in streams if each.index in possible - held[target.suffix.lower()]]
+    for index in streams.keys() - possible:
+        say(f"'{source}': its {streams[index]} cannot be copied, and will be left out.")
+    missing = sorted(possible - held[target.suffix.lower()])
     if missing:
-        which = " and ".join(f"{COPIED[each.type]} ({_name(each)})" for each in missing)
+        which = " and ".join(streams[index] for index in missing)
         others = [suffix for suffix, indices in held.items() if indices == possible]
         if not others:  # sound that only one holds, and subtitles that only another one does
             say(f"'{source}': its {which} cannot be copied into {target.suffix}, and will be left out.")

@@ -58,7 +58,7 @@ class Reader:
         rate: frames a second, about.
         aspect: how wide a pixel is for its height, as it is stored.
         broken: how many parts could not be decoded so far.
-        counts: whether it has no stamps, so that frames were counted.
+        counts: whether it has no stamps, or not of all frames, so that frames were counted.
     """
 
     def __init__(self, path: str | os.PathLike[str], span: Span = EVERYTHING):
@@ -106,8 +106,8 @@ class Reader:
                     raise PictureError(f"'{self.path}' has no times, so no part of it can be found: put it into .mkv.")
                 self.counts = True
                 stamp = 0 if last is None else last + max(1, round(1 / (self.rate * self.time_base)))
-            if last is not None and stamp <= last:
-                continue  # it is never shown
+            if last is not None and stamp <= last:  # as of an .avi with B-frames, which knows no order
+                self.counts, stamp = True, last + 1
             last = stamp
             if self._end is not None and stamp >= self._end:
                 return
