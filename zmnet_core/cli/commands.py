@@ -414,7 +414,7 @@ def animate(
         check_video(output)
     check_place(output)
     check_pipes([photograph, *(Path(text) for text in (start, end))])
-    check_there(photograph)
+    check_there(photograph, "clip" if along_clip else "picture")
     check_signals([start, end])
     network = load_model(model, device)
     if along_clip:

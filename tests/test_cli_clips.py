@@ -1,0 +1,151 @@
+"""`zmnet stylize` and `zmnet animate` with clips, as they are called."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.clips import moving, packets, seconds, write_clip
+from tests.processes import start_alone
+from tests.test_cli import PAINTING, zmnet
+from zmnet_core.images.clips import Clip
+from zmnet_core.model import ZMNet
+from zmnet_core.styling.look import STEADY
+from zmnet_core.styling.paint import encode_painting
+from zmnet_core.styling.steady import stylize_clip
+
+MINI = ("-m", "mini")
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return write_clip(tmp_path / "in" / "a.mp4", moving(6), times=[0, 40, 90, 100, 250, 400], sound="aac")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path):
+    (tmp_path / "in").mkdir()
+
+
+@pytest.mark.parametrize("steady", STEADY)
+def test_a_clip_is_that_of_the_library_with_its_sound_and_times(clip, tmp_path, steady):
+    out = tmp_path / "out" / "b.mp4"
+    assert str(out) in zmnet("stylize", clip, "-s", PAINTING, "-o", out, "--steady", steady, *MINI)
+    assert seconds(out) == seconds(clip) and packets(out) == packets(clip)
+    network = ZMNet.from_pretrained("zmnet-mini")
+    with Clip(clip) as frames, Clip(out) as written:
+        style = encode_painting(network, Image.open(PAINTING))
+        expected = torch.stack(list(stylize_clip(network, list(frames), style, steady=steady)))
+        assert (torch.stack(list(written)) - expected).abs().mean() < 0.03
+        assert (expected - torch.stack(list(frames))).abs().mean() > 0.1
+    assert [each.name for each in out.parent.iterdir()] == ["b.mp4"]
+
+
+def test_a_folder_may_hold_pictures_and_clips(clip, tmp_path):
+    Image.fromarray(moving(1)[0]).save(tmp_path / "in" / "c.png")
+    write_clip(tmp_path / "in" / "sub.webm", moving(2), codec="libvpx")
+    out = tmp_path / "out"
+    said = zmnet("stylize", tmp_path / "in", "-s", PAINTING, "-o", out, *MINI)
+    assert f"3 pictures and clips in {out}" in said
+    assert sorted(each.name for each in out.iterdir()) == ["a.mp4", "c.png", "sub.mkv"]
+    times = {each: each.stat().st_mtime_ns for each in out.iterdir()}
+    assert "3 of them were there already" in zmnet(
+        "stylize", tmp_path / "in", "-s", PAINTING, "-o", out, "--skip-existing", *MINI
+    )
+    assert {each: each.stat().st_mtime_ns for each in out.iterdir()} == times
+
+
+def test_what_is_no_clip_is_skipped_in_a_folder_and_refused_alone(clip, tmp_path):
+    bad = tmp_path / "in" / "bad.mp4"
+    bad.write_bytes(b"nonsense")
+    said = zmnet("stylize", tmp_path / "in", "-s", PAINTING, "-o", tmp_path / "out", *MINI, status=1)
+    assert "skipped: " in said and "cannot be read as a clip" in said and "1 skipped" in said
+    said = zmnet("stylize", bad, "-s", PAINTING, "-o", tmp_path / "b.mp4", *MINI, status=1)
+    assert said.endswith("copy it again.") and "error: " in said and not (tmp_path / "b.mp4").exists()
+
+
+def test_a_range_is_a_preview(clip, tmp_path):
+    out = tmp_path / "b.mkv"
+    zmnet("stylize", clip, "-s", PAINTING, "-o", out, "--range", "0.09:0.3", "--size", 24, *MINI)
+    assert seconds(out) == pytest.approx([0, 0.01, 0.16])
+    with Clip(out) as written:
+        assert written.size == (32, 24)
+
+
+@pytest.mark.parametrize(
+    "options, status, said",
+    [
+        (["--range", "5"], 2, "'5' is no span of seconds such as 2.5:8, 2.5: or :8"),
+        (["--range", "5:2"], 2, "is no span"),
+        (["--range", "-1:2"], 2, "is no span"),
+        (["--range", "a:b"], 2, "is no span"),
+        (["--range", "7:9"], 1, "holds no frame that can be read between 7 and 9 s: it lasts 0.4 s"),
+        (["--steady", "frist"], 2, "Did you mean 'first'?"),
+        (["-o", "out.png"], 1, "a clip ends in .mp4, .mov, .mkv"),
+        (["-o", "-"], 1, "is a clip: name a file"),
+    ],
+)
+def test_slips_of_the_pen_are_told(clip, tmp_path, monkeypatch, options, status, said):
+    monkeypatch.chdir(tmp_path)
+    result = "".join(zmnet("stylize", clip, "-s", PAINTING, "-o", "b.mp4", *MINI, *options, status=status).split("│"))
+    assert said.replace(" ", "") in result.replace(" ", "")
+    assert [each.name for each in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_range_of_a_photograph_is_refused(tmp_path):
+    assert "there is no clip" in zmnet(
+        "stylize", PAINTING, "-s", PAINTING, "-o", tmp_path / "b.png", "--range", "1:2", status=2
+    )
+
+
+def test_the_clip_itself_is_never_overwritten(clip):
+    before = clip.read_bytes()
+    assert "would overwrite" in zmnet("stylize", clip, "-s", PAINTING, "-o", clip, *MINI, status=1)
+    assert "would overwrite" in zmnet("animate", clip, "--from", PAINTING, "--to", PAINTING, "-o", clip, status=1)
+    assert clip.read_bytes() == before
+
+
+def test_sound_that_does_not_fit_is_told_before_the_work(tmp_path):
+    path = write_clip(tmp_path / "in" / "a.mkv", moving(2), sound="pcm_u8")
+    said = zmnet("stylize", path, "-s", PAINTING, "-o", tmp_path / "b.mp4", *MINI, status=1)
+    assert "which .mp4 cannot hold: name the result .mkv" in said and not (tmp_path / "b.mp4").exists()
+
+
+def test_the_style_changes_along_a_clip(tmp_path):
+    from zmnet_core.assets import DEMO_PICTURES
+
+    still = write_clip(tmp_path / "in" / "a.mp4", [moving(1)[0]] * 9)
+    other = DEMO_PICTURES / "styles" / "composition-kandinsky.jpg"
+    zmnet("animate", still, "--from", PAINTING, "--to", other, "-o", tmp_path / "b.mp4", *MINI)
+    for painting, name in ((PAINTING, "from"), (other, "to")):
+        zmnet("stylize", still, "-s", painting, "-o", tmp_path / f"{name}.mp4", *MINI)
+    with Clip(tmp_path / "b.mp4") as walk, Clip(tmp_path / "from.mp4") as one, Clip(tmp_path / "to.mp4") as two:
+        assert (walk[0] - one[0]).abs().mean() < 0.02 and (walk[8] - two[8]).abs().mean() < 0.02
+        apart = [float((frame - one[8]).abs().mean()) for frame in walk]
+    assert np.diff(apart).min() > -0.01 and apart[-1] > 0.05
+    said = zmnet("animate", still, "--from", PAINTING, "--to", other, "-o", tmp_path / "c.mp4", "--fps", 30, status=2)
+    assert "a clip keeps its own frames" in said
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_what_is_done(tmp_path):
+    clip, out = write_clip(tmp_path / "in" / "a.mp4", moving(500), sound="aac"), tmp_path / "b.mp4"
+    options = ["stylize", clip, "-s", PAINTING, "-o", out, "--device", "cpu", *MINI]
+    process = start_alone("-c", "from zmnet_core.cli import app; app()", *options)
+    deadline = time.monotonic() + 120
+    while not any(each.stat().st_size for each in tmp_path.glob(".b.*.mp4")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in errors, errors
+    part = tmp_path / "b.part.mp4"
+    done = len(seconds(part))
+    assert 0 < done < 500 and seconds(part) == seconds(clip)[:done]
+    assert f"({done} of 500 frames): what is done can be played and is in '{part}'" in errors
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.part.mp4", "in"]
