@@ -16,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.clips import moving, write_clip
 from zmnet_core.assets import DEMO_PICTURES
 from zmnet_core.version import __version__
 
@@ -109,7 +110,7 @@ def test_no_page_links_to_what_is_not_there():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["first-pictures", "blending", "animation"])
+@pytest.mark.parametrize("name", ["first-pictures", "blending", "animation", "video"])
 def test_python_of_the_guide_runs_as_it_stands(name, tmp_path, monkeypatch):
     pictures = {
         "photo": "contents/chelsea",
@@ -121,6 +122,7 @@ def test_python_of_the_guide_runs_as_it_stands(name, tmp_path, monkeypatch):
         with Image.open(DEMO_PICTURES / f"{source}.jpg") as image:
             image.thumbnail((96, 96))
             image.save(tmp_path / f"{target}.jpg")
+    write_clip(tmp_path / "clip.mp4", moving(3))
     monkeypatch.chdir(tmp_path)
     blocks, namespace = re.findall(r"```python\n(.*?)```", page(f"guide/{name}.md"), re.S), {}
     assert blocks
