@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import gc
 import math
+import os
+import sys
 import weakref
 from pathlib import Path
 
@@ -252,6 +254,41 @@ def test_what_a_container_cannot_hold_is_refused_before_the_work(tmp_path):
     check_companions(path, tmp_path / "b.mkv")
 
 
+def with_subtitles(clip: Path, target: Path) -> Path:
+    """The clip with a stream of subtitles more."""
+    text = target.with_suffix(".srt")
+    text.write_text("1\n00:00:00,040 --> 00:00:00,200\nHello\n\n2\n00:00:00,300 --> 00:00:00,900\nYou\n", "utf-8")
+    with av.open(str(clip)) as pictures, av.open(str(text)) as words, av.open(str(target), "w") as container:
+        streams = [container.add_stream_from_template(each.streams[0]) for each in (pictures, words)]
+        streams[1].metadata["language"] = "eng"
+        for stream, source in zip(streams, (pictures, words)):
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    container.mux(packet)
+    text.unlink()
+    return target
+
+
+def test_subtitles_are_copied_with_their_language_and_told_of_where_they_do_not_fit(tmp_path):
+    path = with_subtitles(write_clip(tmp_path / "a.mkv", moving(25)), tmp_path / "b.mkv")
+    with pytest.raises(PictureError, match=r"has subtitles \(\w+\), which .mp4 cannot hold: name the result .mkv"):
+        check_companions(path, tmp_path / "c.mp4")
+    with Clip(path) as clip:
+        out = copy_of(clip, tmp_path / "c.mkv")
+    assert packets(out, "subtitles") == packets(path, "subtitles") and len(packets(out, "subtitles")) == 2
+    with av.open(str(out)) as container:
+        assert container.streams.subtitles[0].language == "eng"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are those of Linux")
+def test_a_clip_whose_name_is_no_text_is_read_and_written(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", moving(3), sound="aac").rename(tmp_path / os.fsdecode(b"\xe9.mp4"))
+    with Clip(path) as clip:
+        out = copy_of(clip, tmp_path / os.fsdecode(b"\xe8.mp4"))
+    assert out.exists() and len(list(tmp_path.iterdir())) == 2
+
+
 # Bad input ---------------------------------------------------------------------------------------
 
 
@@ -318,8 +355,6 @@ def test_frames_of_another_size_are_scaled_with_a_word(tmp_path):
 
 
 def test_without_its_package_it_is_said_what_to_install(tmp_path, monkeypatch):
-    import sys
-
     path = write_clip(tmp_path / "a.mp4", moving(2))
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(PictureError, match=r"needs the package av \(pip install av\)"):

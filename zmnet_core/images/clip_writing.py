@@ -69,7 +69,7 @@ class ClipWriter:
         self.kept: Path | None = None
         self._given: Queue[Image.Image | bool] = Queue(WAITING)  # at the end whether that is all
         self._error: Exception | None = None
-        self._playable = False
+        self._written, self._playable = 0, False
 
     def __enter__(self) -> ClipWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +98,7 @@ class ClipWriter:
             if self._playable:
                 self.kept = self.path if whole else part_of(self.path)
                 os.replace(self._temporary, self.kept)
+            self.done = self._written if self._playable else 0
             if whole:
                 part_of(self.path).unlink(missing_ok=True)
         except OSError as problem:
@@ -126,12 +127,10 @@ class ClipWriter:
             file = SparedFile(self._temporary, SPARE + SPARE_PER_FRAME * len(self.clip))
             try:
                 with av.open(file, "w", format=CLIP_WRITABLE[self.path.suffix.lower()]) as container:
-                    written = self._write(container, file)
+                    self._written = self._write(container, file)
             finally:
                 file.close()
-            self._playable = written > 0
-            if file.full is not None:
-                self.done, self._error = written, file.full
+            self._playable, self._error = self._written > 0, file.full
         except Exception as error:
             self._error = file.full if file is not None and file.full is not None else error
 
