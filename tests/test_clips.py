@@ -293,7 +293,7 @@ def test_a_clip_whose_name_is_no_text_is_read_and_written(tmp_path):
 
 
 def test_a_truncated_clip_is_read_as_far_as_it_goes(tmp_path):
-    path, said = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10"}), []
+    path, said = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10"}, sound="aac"), []
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with Clip(path, say=said.append) as clip:
         assert 5 < len(clip) < 45
@@ -303,7 +303,7 @@ def test_a_truncated_clip_is_read_as_far_as_it_goes(tmp_path):
 
 
 def test_what_is_damaged_in_the_middle_is_left_out(tmp_path):
-    path, said = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10", "g": "5"}), []
+    path, said = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10", "g": "5"}, sound="aac"), []
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     path.write_bytes(data)

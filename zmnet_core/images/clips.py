@@ -116,7 +116,7 @@ class Clip:
         self.size = fitted_size(_stored((first.width, first.height), first), side)
         self.time_base, self.rate, self._counted = reader.time_base, reader.rate, reader.counts
         self.aspect = 1 / reader.aspect if way_up(first)[0] else reader.aspect
-        self.start = max(Fraction(0), reader.begins) if self.span[0] <= 0 else self.stamps[0] * self.time_base
+        self.start = reader.begins if self.span[0] <= 0 else self.stamps[0] * self.time_base
         if is_hdr(first):
             say(f"'{self.path}' is HDR, and becomes an ordinary clip: what is brighter than white is brought down.")
         if others:

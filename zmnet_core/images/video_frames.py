@@ -74,7 +74,7 @@ class Reader:
             self.container.close()
             raise
         self.time_base = self.stream.time_base or 1 / (90 * Fraction(1000))
-        self.begins = Fraction(self.container.start_time or 0, 10**6)
+        self.begins = Fraction(max(0, self.container.start_time or 0), 10**6)  # sound may begin before 0
         self.seconds = _seconds(self.container, self.stream)
         self.rate = self.stream.average_rate or self.stream.guessed_rate or RATE
         self.aspect = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
