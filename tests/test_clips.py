@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clips import bars, moving, packets, seconds, turned, write_clip
@@ -24,6 +24,7 @@ from zmnet_core.images.ahead import Ahead
 from zmnet_core.images.clip_writing import ClipWriter, part_of
 from zmnet_core.images.clips import Clip
 from zmnet_core.images.companions import check_companions
+from zmnet_core.images.formats import is_clip
 from zmnet_core.images.video_colour import HLG, PEAK, PQ, WHITE, in_primaries, light_of, tone_mapped
 
 
@@ -158,6 +159,7 @@ def test_times_of_a_variable_rate_and_sound_are_kept(tmp_path, suffix):
     assert packets(out) == packets(path) and len(packets(out)) > 40
 
 
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=12))
 def test_any_times_are_kept(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("times")
@@ -289,6 +291,20 @@ def test_a_clip_whose_name_is_no_text_is_read_and_written(tmp_path):
     assert out.exists() and len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".ts", ".flv", ".webm"])
+def test_a_clip_without_its_suffix_is_known_by_its_beginning(tmp_path, suffix):
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    path = write_clip(tmp_path / f"a{suffix}", moving(12), codec=codec)
+    assert is_clip(path) and is_clip(path.rename(tmp_path / "a")) and not is_clip(tmp_path / "b")
+
+
+@pytest.mark.parametrize("text", [b"", b"GG", b"export const G = 1;\n" * 40, b"\x89PNG\r\n\x1a\n" + bytes(600)])
+def test_what_is_no_clip_is_not_taken_for_one(tmp_path, text):
+    for name in ("a.ts", "a", "a.png", "a.mp4.txt"):
+        (tmp_path / name).write_bytes(text)
+        assert not is_clip(tmp_path / name)
+
+
 # Bad input ---------------------------------------------------------------------------------------
 
 
@@ -384,6 +400,22 @@ def test_nothing_is_left_of_a_result_without_a_frame(tmp_path):
     with pytest.raises(KeyboardInterrupt), Clip(path) as clip, ClipWriter(tmp_path / "b.mp4", clip) as writer:
         raise KeyboardInterrupt
     assert writer.kept is None and list(tmp_path.iterdir()) == [path]
+
+
+def test_ctrl_c_while_the_file_is_finished_does_not_lose_it(tmp_path):
+    path, presses = write_clip(tmp_path / "a.mp4", moving(9)), [KeyboardInterrupt]
+    with pytest.raises(KeyboardInterrupt), Clip(path) as clip, ClipWriter(tmp_path / "b.mp4", clip) as writer:
+        join = writer._thread.join
+
+        def pressed():
+            if presses:
+                raise presses.pop()
+            join()
+
+        writer._thread.join = pressed
+        for index in range(9):
+            writer.add(clip[index])
+    assert writer.kept == tmp_path / "b.mp4" and seconds(writer.kept) == seconds(path)
 
 
 def test_a_whole_result_takes_the_place_of_a_part(tmp_path):

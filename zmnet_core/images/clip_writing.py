@@ -93,7 +93,7 @@ class ClipWriter:
         whole = kind is None
         try:
             self._put(whole)
-            self._thread.join()
+            stopped = self._wait()
             whole = whole and self._error is None
             if self._playable:
                 self.kept = self.path if whole else part_of(self.path)
@@ -108,6 +108,17 @@ class ClipWriter:
             self._temporary.unlink(missing_ok=True)
         if kind is None and self._error is not None:
             raise not_written(self.path, self._error) from self._error
+        if stopped is not None:
+            raise stopped
+
+    def _wait(self) -> KeyboardInterrupt | None:
+        """Wait for the end of the file, and go on with that when Ctrl-C is pressed once; then it is given back."""
+        try:
+            self._thread.join()
+        except KeyboardInterrupt as stopped:
+            self._thread.join()
+            return stopped
+        return None
 
     def _put(self, given: Image.Image | bool) -> bool:
         """Whether the thread is there to take it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType

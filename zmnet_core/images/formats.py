@@ -52,8 +52,9 @@ OTHERS = (
 )
 CLIP_BEGINNINGS = (
     *((4, b"ftyp" + brand) for brand in (b"isom", b"iso2", b"iso5", b"mp4", b"avc1", b"qt", b"M4V", b"3gp")),
-    (4, b"moov"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"FLV\x01"), (0, b"\0\0\x01\xba"), (188, b"G"),
+    (4, b"moov"), (0, b"\x1aE\xdf\xa3"), (8, b"AVI "), (0, b"FLV\x01"), (0, b"\0\0\x01\xba"),
 )  # fmt: skip
+TS_PACKET = 188  # bytes, each of them beginning with a G
 BEGINNING = 512  # bytes that show them all
 
 
@@ -67,7 +68,8 @@ def is_clip(path: str | os.PathLike[str]) -> bool:
             beginning = file.read(BEGINNING)
     except OSError:
         return False  # whoever reads it says why it cannot be read
-    return any(beginning[place : place + len(sign)] == sign for place, sign in CLIP_BEGINNINGS)
+    is_ts = len(beginning) == BEGINNING and beginning[:BEGINNING:TS_PACKET] == b"GGG"
+    return is_ts or any(beginning[place : place + len(sign)] == sign for place, sign in CLIP_BEGINNINGS)
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:
