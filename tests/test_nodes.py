@@ -20,8 +20,9 @@ from zmnet_core import Style, ZMNet
 from zmnet_core.errors import WrongModelError
 from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
-from zmnet_core.styling.look import KNOBS, Look, Walk, default_of, knobs_of
+from zmnet_core.styling.look import KNOBS, STEADY, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
+from zmnet_core.styling.steady import stylize_frames
 from zmnet_core.styling.tiling import smaller_tile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -327,6 +328,21 @@ def test_large_pictures_are_revised_in_as_many_steps_as_the_bar_has(nodes, comfy
     torch.testing.assert_close(off.movedim(-1, 1), told.apply(photo.movedim(-1, 1), carried.style, draft=0))
     with pytest.raises(ValueError, match="draft is '100'"):
         result(nodes, "ZMNetApply", photo, carried, draft="100")
+
+
+@pytest.mark.parametrize("steady", STEADY)
+def test_clips_are_as_steady_as_the_librarys(nodes, comfy, carried, other, make_picture, steady):
+    clip = make_picture(48, 64, seed=3) * torch.linspace(0.3, 1, 5)[:, None, None, None]
+    frames, mask = clip.movedim(1, -1), torch.ones(5, 48, 64)
+    net, a, b = carried.model.net, carried.style, other.style
+    out = result(nodes, "ZMNetApply", frames, carried, mask=mask, steady=steady)
+    torch.testing.assert_close(out.movedim(-1, 1), stylize_frames(net, clip, a, steady=steady))
+    assert comfy.steps[-1] == [5, 5]
+    moved = result(nodes, "ZMNetAnimateStyles", frames, carried, other, steady=steady, smooth=False)
+    expected = stylize_frames(net, clip, lambda index: a.towards(b, index / 4), steady=steady)
+    torch.testing.assert_close(moved.movedim(-1, 1), expected)
+    with pytest.raises(ValueError, match="steady is 'very'; choose one of off, first"):
+        result(nodes, "ZMNetApply", frames, carried, steady="very")
 
 
 def test_layers_switch_off(nodes, carried, photo):

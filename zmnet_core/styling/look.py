@@ -16,6 +16,12 @@ from ..errors import did_you_mean, number_expected, shortened
 from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
 
 LAYERS = tuple(LAYER_GROUPS)
+STEADY = ("off", "first", "running", "whole")  # what the frames of a clip go by, of which `STEADY_HELP` tells people
+STEADY_HELP = (
+    "For the frames of a clip: what they go by, so that nothing flickers and fades stay fades. off: each frame goes by "
+    "itself, as pictures do. first: all frames of a scene go by its first clear one. running: they go by the frames "
+    "around, and follow slow changes. whole: they go by the whole scene. Cuts are found, and begin anew."
+)
 
 T = TypeVar("T")
 

@@ -10,15 +10,12 @@ from torch import Tensor
 
 from ..errors import did_you_mean
 from .held import Held, hold
-from .look import Look
+from .look import STEADY, Look
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
 from .scenes import Scene, faded, glance, scenes_of, unfaded
 from .style import Style
 
-# What the frames of a scene go by: each by itself; the scene's first clear frame; the frames around, as they change
-# slowly; or frames from the whole scene.
-STEADY = ("off", "first", "running", "whole")
 KEY = 24  # frames between those that `running` looks at
 WHOLE = 8  # frames that `whole` looks at
 STYLES = 12  # frames between those for which a style that changes is looked at again
@@ -79,6 +76,23 @@ def stylize_clip(
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
             yield faded(painted, part, to)
+
+
+def stylize_frames(
+    model: StyleTransfer,
+    contents: Tensor,
+    style: Style | Callable[[int], Style],
+    look: Look = PLAIN,
+    *,
+    steady: str = "whole",
+    masks: Tensor | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """`stylize_clip` of a clip that is a batch, [B, 3, H, W] in 0..1 → the like, on the contents' device."""
+    result = torch.empty_like(contents)
+    for index, frame in enumerate(stylize_clip(model, contents, style, look, steady=steady, masks=masks, step=step)):
+        result[index] = frame
+    return result
 
 
 def _holder(
