@@ -84,7 +84,18 @@ class ApplyZMNet(io.ComfyNode):
                     "art",
                     "artistic style",
                 ),
-                *("stylize", "restyle", "palette", "AdaIN", "zmnet apply"),
+                *(
+                    "stylize",
+                    "restyle",
+                    "filter",
+                    "texture",
+                    "palette",
+                    "oil painting",
+                    "watercolor",
+                    "impressionism",
+                    "van gogh",
+                ),
+                *("AdaIN", "zmnet apply"),
             ],
             inputs=[
                 io.Image.Input(

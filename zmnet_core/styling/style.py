@@ -83,7 +83,12 @@ class Style:
     def __add__(self, other: Style) -> Style:
         if not isinstance(other, Style):
             return NotImplemented
-        self.require(other.fingerprint, "the two styles cannot be added", other.model)
+        if other.fingerprint != self.fingerprint:
+            one, another = told_apart((self.fingerprint, self.model), (other.fingerprint, other.model))
+            raise WrongModelError(
+                f"the two styles cannot be added: one was made by {one}, the other by {another}, and only styles of "
+                "one model can be mixed. Encode both with the same."
+            )
         name = " + ".join(n for n in (self.name, other.name) if n)
         return replace(self._each(torch.add, other), name=name)
 
@@ -198,7 +203,7 @@ class Style:
         """
         if fingerprint != self.fingerprint:
             own, other = told_apart((self.fingerprint, self.model), (fingerprint, name))
-            what = f"the style '{self.name}'" if self.name else "it"
+            what = f"the style '{self.name}'" if self.name else "the style"
             raise WrongModelError(
                 f"{problem}: {what} was made by {own}, not by {other}. "
                 "Encode the painting again with the model that you apply it with."
@@ -237,7 +242,10 @@ class Style:
             with opened(path) as file:
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
-                    raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
+                    raise WrongModelError(
+                        f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one, and in "
+                        "ComfyUI Save Style does."
+                    )
                 if (schema := metadata.get("schema")) != SCHEMA:
                     raise WrongModelError(
                         f"'{path}' has style schema {shortened(schema)}, this version reads {SCHEMA}: update."
