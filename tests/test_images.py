@@ -774,12 +774,12 @@ def test_files_of_such_formats_are_read_or_the_package_is_named(suffix):
 def test_pictures_of_a_folder_that_need_a_package_are_counted(tmp_path, photo, heard):
     (tmp_path / "a.heic").write_bytes(HEIC)
     with pytest.raises(
-        PictureError, match="holds no picture .* 1 of its files need a package: pip install pillow-heif"
+        PictureError, match="holds no picture .* 1 of its files needs a package: pip install pillow-heif"
     ):
         find_pictures(tmp_path)
     photo.save(tmp_path / "b.png")
     assert find_pictures(tmp_path) == [tmp_path / "b.png"]
-    assert heard() == [f"'{tmp_path}': 1 of its files need a package: pip install pillow-heif"]
+    assert heard() == [f"'{tmp_path}': 1 of its files needs a package: pip install pillow-heif"]
 
 
 # Writing ---------------------------------------------------------------------------------------

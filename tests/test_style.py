@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import struct
 from dataclasses import replace
@@ -120,6 +121,15 @@ def test_blend_of_nothing_is_refused():
 def test_blend_with_weights_that_have_no_mean_is_refused(a, b, weights):
     with pytest.raises(ValueError, match="weights .* sum to"):
         Style.blend([a, b], weights)
+
+
+def test_signs_and_odd_numbers(a):
+    assert torch.equal((+a).values, a.values) and torch.equal((0 - a).values, -a.values)
+    weight = torch.nn.Parameter(torch.tensor(0.5))
+    assert torch.equal((weight * a).values, 0.5 * a.values) and torch.equal((a / weight).values, 2 * a.values)
+    for odd in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="a finite number"):
+            odd * a
 
 
 def test_styles_of_two_models_are_not_added(a):

@@ -7,12 +7,14 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
-from ..errors import PictureError, PlaceError
+from ..errors import LASTING, PictureError, PlaceError, in_words
 from ..images.folders import find_pictures
 from ..images.formats import KNOWN, WRITABLE, check_kind
 from ..signals.mixtures import check_sum, parse_mixture
@@ -107,16 +109,26 @@ def check_folder(folder: Path, what: str) -> None:
         raise PictureError(f"{what}: '{there}' is a file, and a folder is needed there. Name another place.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PictureError(f"{what}: you may not write into '{there}'. Name another place.")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # some places that look writable take no file
+            pass
+    except OSError as error:
+        if error.errno not in LASTING:
+            raise PictureError(f"{what}: nothing can be written into '{there}': {in_words(error)}.") from error
     disk = shutil.disk_usage(there)
     if disk.total and not disk.free:
         raise PlaceError(f"{what}: the disk of '{there}' is full. Make room, or name another place.")
 
 
-def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path], folder: bool = False) -> list[tuple[Path, Path]]:
     """Where each photograph's result goes; nothing may land on an input or on another result.
 
     Inputs are the photographs and the files in `keep`. Where the results' folder lies in one of photographs, what is in
-    it is no photograph: the same command again has the same inputs.
+    it is no photograph: the same command again has the same inputs. Photographs that differ in their suffix alone keep
+    it in their results' names.
+
+    Args:
+        folder: whether the output is one, also if it looks like a file and is not there yet.
 
     Raises:
         PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
@@ -131,12 +143,13 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
         if several:
             raise PictureError(f"-o '-' writes one picture into a pipe, and there are {len(found)}: name a folder.")
         return [(found[0][0], output)]
-    if not several and output.suffix.lower() in WRITABLE and not output.is_dir():
+    folder |= output.is_dir()
+    if not several and output.suffix.lower() in WRITABLE and not folder:
         check_place(output)
         jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in KNOWN):
+    elif output.suffix and not folder and (not several or output.suffix.lower() in KNOWN):
         if not several:
-            wanted = f"a file ends in {', '.join(WRITABLE)}; for a folder of this name, make it first"
+            wanted = f"a file ends in {', '.join(WRITABLE)}; a folder of this name, in a slash"
         elif len(found) == 1:
             wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
         else:
@@ -145,8 +158,12 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     else:
         check_folder(output, f"-o '{output}'")
         jobs = []
-        for file, name in found:
-            jobs.append((file, output / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))))
+        plain = [(name if name.suffix.lower() in WRITABLE else name.with_suffix(".png")) for _, name in found]
+        count = Counter(plain)
+        for (file, name), target in zip(found, plain):
+            if count[target] > 1 and name.name != target.name:  # beside x.png, x.gif becomes x.gif.png
+                target = name.with_name(f"{name.name}.png")
+            jobs.append((file, output / target))
     inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
     taken: dict[Path, Path] = {}
     for file, target in jobs:
@@ -165,6 +182,6 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
                 "after the other into different folders."
             )
         taken[place] = file
-    for folder in {target.parent for _, target in jobs}:
-        check_folder(folder, f"-o '{output}'")
+    for place in {target.parent for _, target in jobs}:
+        check_folder(place, f"-o '{output}'")
     return jobs

@@ -6,6 +6,7 @@ Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at 
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable
 from functools import partial, wraps
@@ -234,12 +235,13 @@ def stylize(
         ),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
-            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several; - writes a PNG "
-            "to the standard output.",
+            metavar="PATH",
+            help="Where to write: a file (.jpg, .png, .webp) for one photograph, a folder for several, or for one if "
+            "the name ends in a slash; - writes a PNG to the standard output.",
         ),
     ],
     style: Annotated[
@@ -277,8 +279,8 @@ def stylize(
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
-    check_pipes([*contents, *style], output)
-    jobs = plan_outputs(contents, output, keep=style)
+    check_pipes([*contents, *style], Path(output))
+    jobs = plan_outputs(contents, Path(output), keep=style, folder=output[-1:] in {"/", os.sep, os.altsep})
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []

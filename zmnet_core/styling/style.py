@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -98,20 +99,30 @@ class Style:
     def __mul__(self, weight: SupportsFloat) -> Style:
         if not _is_number(weight):
             return NotImplemented
-        number = float(weight)
+        number = float(weight.detach() if isinstance(weight, Tensor) else weight)
+        if not math.isfinite(number):
+            raise ValueError(f"a style is multiplied by a finite number, not by {number}.")
         name = f"{number:g} {self.name}" if self.name and number != 1 else self.name
         return replace(self._each(lambda own: own * number), name=name)
 
     __rmul__ = __mul__
 
     def __truediv__(self, weight: SupportsFloat) -> Style:
-        return self * (1.0 / float(weight)) if _is_number(weight) else NotImplemented
+        if not _is_number(weight):
+            return NotImplemented
+        return self * (1.0 / float(weight.detach() if isinstance(weight, Tensor) else weight))
+
+    def __pos__(self) -> Style:
+        return self
 
     def __neg__(self) -> Style:
         return -1.0 * self
 
     def __sub__(self, other: Style) -> Style:
         return self + -other if isinstance(other, Style) else NotImplemented
+
+    def __rsub__(self, other: object) -> Style:
+        return -self if isinstance(other, int) and other == 0 else NotImplemented  # as of a sum
 
     def _each(self, change: Callable[..., Tensor], *others: Style) -> Style:
         """Values and colours changed in one way, with those of other styles; no colours where one has none."""
