@@ -14,9 +14,11 @@ from PIL import Image
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
+from tests.profiles import rgb_profile
 from zmnet_core.assets import BUNDLED
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 from zmnet_core.cli.commands import app
+from zmnet_core.images.picture import to_picture
 from zmnet_core.images.profiles import srgb
 from zmnet_core.model import ZMNet
 
@@ -293,6 +295,19 @@ def test_a_dot_in_the_name_of_a_folder_does_not_make_it_a_file(tmp_path, photo):
     for name in ("v1.5", "album.png", "v1.5"):  # as it says; also where it looks like a picture, and where it is there
         zmnet("stylize", photo, "-s", PAINTING, "-o", f"{tmp_path / name}/")
         assert len(list((tmp_path / name).iterdir())) == 1
+
+
+def test_a_result_is_srgb_or_in_the_photographs_own_profile(tmp_path):
+    wide = rgb_profile("Display P3")
+    Image.effect_noise((40, 40), 60).convert("RGB").save(tmp_path / "p3.png", icc_profile=wide)
+    found = []
+    for name, option in (("a.png", []), ("b.png", ["--keep-profile"])):
+        zmnet("stylize", tmp_path / "p3.png", "-s", PAINTING, "-o", tmp_path / name, *option)
+        found.append(Image.open(tmp_path / name))
+    assert found[0].info["icc_profile"] == srgb() and found[1].info["icc_profile"] == wide
+    assert not np.array_equal(*found)
+    same = [np.asarray(to_picture(image).rgb, float) for image in found]
+    assert np.abs(same[0] - same[1]).mean() < 1  # it looks the same
 
 
 def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_path):

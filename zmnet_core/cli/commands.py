@@ -261,6 +261,14 @@ def stylize(
     ] = None,
     look: Look = USUAL,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
+    keep_profile: Annotated[
+        bool,
+        typer.Option(
+            "--keep-profile",
+            help="Write the result in the photograph's own colour profile, if it has one for RGB. Without it, results "
+            "are sRGB.",
+        ),
+    ] = False,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -294,7 +302,7 @@ def stylize(
         signals += [network.encode_attribute(text) for text in attribute]
         mixed = Style.blend(signals, weights)
         try:
-            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels)
+            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels, keep_profile)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
             typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
