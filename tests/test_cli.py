@@ -14,9 +14,11 @@ from PIL import Image
 from safetensors import SafetensorError
 from typer.testing import CliRunner
 
+from tests.profiles import rgb_profile
 from zmnet_core.assets import BUNDLED
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 from zmnet_core.cli.commands import app
+from zmnet_core.images.picture import to_picture
 from zmnet_core.images.profiles import srgb
 from zmnet_core.model import ZMNet
 
@@ -289,10 +291,23 @@ def test_a_dot_in_the_name_of_a_folder_does_not_make_it_a_file(tmp_path, photo):
     zmnet("stylize", tmp_path / "album", "-s", PAINTING, "-o", f"{tmp_path / 'results.2026'}/")
     assert (tmp_path / "results.2026" / "one.png").is_file()
     message = zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "v1.5", status=1)
-    assert "for a folder of this name, make it first" in message
-    (tmp_path / "v1.5").mkdir()
-    zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "v1.5")
-    assert len(list((tmp_path / "v1.5").iterdir())) == 1
+    assert "a folder of this name, in a slash" in message
+    for name in ("v1.5", "album.png", "v1.5"):  # as it says; also where it looks like a picture, and where it is there
+        zmnet("stylize", photo, "-s", PAINTING, "-o", f"{tmp_path / name}/")
+        assert len(list((tmp_path / name).iterdir())) == 1
+
+
+def test_a_result_is_srgb_or_in_the_photographs_own_profile(tmp_path):
+    wide = rgb_profile("Display P3")
+    Image.effect_noise((40, 40), 60).convert("RGB").save(tmp_path / "p3.png", icc_profile=wide)
+    found = []
+    for name, option in (("a.png", []), ("b.png", ["--keep-profile"])):
+        zmnet("stylize", tmp_path / "p3.png", "-s", PAINTING, "-o", tmp_path / name, *option)
+        found.append(Image.open(tmp_path / name))
+    assert found[0].info["icc_profile"] == srgb() and found[1].info["icc_profile"] == wide
+    assert not np.array_equal(*found)
+    same = [np.asarray(to_picture(image).rgb, float) for image in found]
+    assert np.abs(same[0] - same[1]).mean() < 1  # it looks the same
 
 
 def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_path):
@@ -301,9 +316,25 @@ def test_pictures_that_collide_are_named_and_a_folder_of_one_needs_a_folder(tmp_
     Image.new("RGB", (20, 20)).save(folder / "a.gif")
     message = zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "o.png", status=1)
     assert "the photographs of a folder" in message and "need a folder" in message
-    Image.new("RGB", (20, 20)).save(folder / "a.bmp")
-    message = zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "out", status=1)
-    assert "a.bmp' and '" in message and "a.gif' would both be written to" in message
+    for name in ("a.bmp", "a.png", "b.jpg"):
+        Image.new("RGB", (20, 20)).save(folder / name)
+    zmnet("stylize", folder, "-s", PAINTING, "-o", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.bmp.png", "a.gif.png", "a.png", "b.jpg"]
+    message = zmnet("stylize", folder / "b.jpg", folder, "-s", PAINTING, "-o", tmp_path / "out", status=1)
+    assert "is named twice" in message
+    (tmp_path / "more").mkdir()
+    shutil.copy(folder / "b.jpg", tmp_path / "more")
+    message = zmnet("stylize", folder, tmp_path / "more", "-s", PAINTING, "-o", tmp_path / "out", status=1)
+    assert "more/b.jpg' would both be written to" in message
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="there is no place that looks writable and takes no file")
+@pytest.mark.parametrize("command", ["stylize", "animate"])
+def test_a_place_that_takes_no_file_is_found_before_anything_is_painted(command, photo):
+    given = ["-s", PAINTING, "-o", "/proc/out"] if command == "stylize" else ["--from", PAINTING, "--to", PAINTING]
+    given += ["-o", "/proc/a.gif"] if command == "animate" else []
+    message = zmnet(command, photo, *given, "-m", "none", status=1)  # the model would be missed next
+    assert "nothing can be written into '/proc'" in message
 
 
 def test_a_picture_with_nan_is_named(tmp_path):

@@ -30,6 +30,7 @@ from zmnet_core.images.metadata import Metadata, upright
 from zmnet_core.images.picture import (
     Picture,
     fit_short_side,
+    in_own_profile,
     read_picture,
     to_picture,
     to_pil,
@@ -221,6 +222,19 @@ def test_one_picture_in_four_profiles_is_one_picture(seed):
         opened = to_picture(Image.open(io.BytesIO(file)))
         assert np.array_equal(opened.rgb, found.rgb)
         assert np.array_equal(to_picture(opened.to_image()).rgb, found.rgb), "converted twice"
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["Display P3", "Adobe RGB", "ProPhoto"]))
+def test_a_result_may_go_back_to_its_own_profile_and_looks_the_same(seed, space):
+    srgb = np.random.default_rng(seed).integers(0, 256, (16, 16, 3))
+    stored = Image.fromarray((in_space(srgb, space) * 255).round().astype(np.uint8))
+    picture = read_picture("a.png", encoded(stored, "PNG", icc_profile=rgb_profile(space)))
+    own = in_own_profile(picture)
+    assert own.icc_profile == rgb_profile(space) and not np.array_equal(own.rgb, picture.rgb)
+    again = read_picture("b.png", encoded(own.rgb, "PNG", icc_profile=own.icc_profile))
+    assert np.linalg.norm(lab(np.asarray(again.rgb)) - lab(np.asarray(picture.rgb)), axis=-1).mean() <= 1
+    plain = read_picture("c.png", encoded(stored, "PNG"))
+    assert in_own_profile(plain) is plain
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
@@ -774,12 +788,12 @@ def test_files_of_such_formats_are_read_or_the_package_is_named(suffix):
 def test_pictures_of_a_folder_that_need_a_package_are_counted(tmp_path, photo, heard):
     (tmp_path / "a.heic").write_bytes(HEIC)
     with pytest.raises(
-        PictureError, match="holds no picture .* 1 of its files need a package: pip install pillow-heif"
+        PictureError, match="holds no picture .* 1 of its files needs a package: pip install pillow-heif"
     ):
         find_pictures(tmp_path)
     photo.save(tmp_path / "b.png")
     assert find_pictures(tmp_path) == [tmp_path / "b.png"]
-    assert heard() == [f"'{tmp_path}': 1 of its files need a package: pip install pillow-heif"]
+    assert heard() == [f"'{tmp_path}': 1 of its files needs a package: pip install pillow-heif"]
 
 
 # Writing ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import struct
 from dataclasses import replace
@@ -122,9 +123,18 @@ def test_blend_with_weights_that_have_no_mean_is_refused(a, b, weights):
         Style.blend([a, b], weights)
 
 
+def test_signs_and_odd_numbers(a):
+    assert torch.equal((+a).values, a.values) and torch.equal((0 - a).values, -a.values)
+    weight = torch.nn.Parameter(torch.tensor(0.5))
+    assert torch.equal((weight * a).values, 0.5 * a.values) and torch.equal((a / weight).values, 2 * a.values)
+    for odd in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="a finite number"):
+            odd * a
+
+
 def test_styles_of_two_models_are_not_added(a):
     other = style_of(3, fingerprint="0" * 64)
-    with pytest.raises(WrongModelError, match="cannot be added: .*, not by model 00000000"):
+    with pytest.raises(WrongModelError, match="cannot be added: one was made by model f+, the other by model 00000000"):
         a + other
     with pytest.raises(WrongModelError):
         Style.blend([a, other])

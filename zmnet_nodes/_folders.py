@@ -13,6 +13,8 @@ from ._core import zmnet_core
 
 MODELS, STYLES = "zmnet", "zmnet_styles"
 WEIGHTS, CONFIG, STYLE_SUFFIX = "model.safetensors", "config.json", ".safetensors"
+LONGEST_NAME = 240  # bytes; most systems take 255, and a temporary name is longer
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
 BUNDLED = Path(zmnet_core.__file__).parent / "weights"
 DEFAULT_MODEL = "zmnet-base"
 
@@ -107,12 +109,15 @@ def new_style_file(name: str, overwrite: bool = False) -> Path:
     """The path for a style to save: name.safetensors; if that is taken name_2.safetensors, …, or else to overwrite it.
 
     Raises:
-        ValueError: the name is empty or leads out of the folder.
+        ValueError: the name is empty, leads out of the folder, or is none that every system and Load Style take.
     """
     folder = Path(saved_styles()).resolve()
     wanted = name.strip().removesuffix(STYLE_SUFFIX).replace("\\", "/")
     path = (folder / f"{wanted}{STYLE_SUFFIX}").resolve()
-    if not wanted or wanted.endswith("/") or not path.is_relative_to(folder) or any(c in wanted for c in '<>:"|?*\0'):
+    odd = any(c in '<>:"|?*' or not c.isprintable() for c in wanted) or len(os.fsencode(path.name)) > LONGEST_NAME
+    parts = wanted.split("/")
+    odd |= any(not part.strip(". ") or part[0] == "." or part.partition(".")[0].upper() in RESERVED for part in parts)
+    if odd or not path.is_relative_to(folder):
         raise ValueError(
             f"'{name}' is no name for a style file. Give a name such as 'irises' or 'monet/irises'; "
             f"it is written below {folder}."

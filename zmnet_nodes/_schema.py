@@ -67,6 +67,15 @@ def draft() -> io.Input:
     return io.Combo.Input("draft", options=list(DRAFTS), default=AUTO, optional=True, tooltip=_choice("draft"))
 
 
+STEADY = core("styling.look").STEADY
+
+
+def steady() -> io.Input:
+    """What the frames of a clip go by."""
+    text = core("styling.look").STEADY_HELP
+    return io.Combo.Input("steady", options=list(STEADY), default=STEADY[0], optional=True, tooltip=text)
+
+
 def _choice(name: str) -> str:
     """The library's text, which speaks of numbers and of leaving them out, for a drop-down."""
     return f"auto leaves the choice to the program, off means 0. {core('styling.look').KNOBS[name].help}"

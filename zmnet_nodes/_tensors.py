@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ._core import core
@@ -31,6 +32,8 @@ def pictures(image: Tensor, what: str = "image") -> tuple[Tensor, Tensor | None]
         return colours, None
     alpha = image[..., 3:]
     seen = alpha.float().nan_to_num(0).clamp(0, 1).movedim(-1, 1)
+    if not seen.flatten(1).any(1).all():
+        logging.getLogger(__name__).warning("%s is transparent everywhere, and read as grey.", what)
     return core("images.alpha").filled(colours, seen), alpha
 
 

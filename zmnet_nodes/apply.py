@@ -8,7 +8,22 @@ from comfy_api.latest import io
 
 from ._core import core
 from ._models import CarriedStyle, LoadedModel, progress
-from ._schema import AUTO, DRAFTS, TILES, USUAL, WALK, StyleType, chosen, draft, knob, optional_model, schema, tile
+from ._schema import (
+    AUTO,
+    DRAFTS,
+    STEADY,
+    TILES,
+    USUAL,
+    WALK,
+    StyleType,
+    chosen,
+    draft,
+    knob,
+    optional_model,
+    schema,
+    steady,
+    tile,
+)
 from ._tensors import image_of, masks, pictures
 
 if TYPE_CHECKING:
@@ -28,6 +43,7 @@ def shared_knobs() -> list[io.Input]:
     return [
         *(knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()),
         knob("palette", optional=True),
+        steady(),
     ]
 
 
@@ -68,7 +84,18 @@ class ApplyZMNet(io.ComfyNode):
                     "art",
                     "artistic style",
                 ),
-                *("stylize", "restyle", "palette", "AdaIN", "zmnet apply"),
+                *(
+                    "stylize",
+                    "restyle",
+                    "filter",
+                    "texture",
+                    "palette",
+                    "oil painting",
+                    "watercolor",
+                    "impressionism",
+                    "van gogh",
+                ),
+                *("AdaIN", "zmnet apply"),
             ],
             inputs=[
                 io.Image.Input(
@@ -113,6 +140,7 @@ class ApplyZMNet(io.ComfyNode):
         brush: float = USUAL.brush,
         draft: str = AUTO,
         palette: float = USUAL.palette,
+        steady: str = STEADY[0],
     ) -> io.NodeOutput:
         groups = {"detail": detail, "colour": colour, "texture": texture}
         look = look_of(
@@ -128,15 +156,18 @@ class ApplyZMNet(io.ComfyNode):
         contents, alpha = pictures(image)
         model = style.model_or(model)
         way = plan_of(model, contents, look)
+        several = masks(mask, max(len(contents), len(style.style)))
+        step = progress(way.steps * len(contents))
         with model.ready(way.pixels) as net:
-            stylised = core("styling.paint").stylize_each(
-                net,
-                contents,
-                style.style,
-                look,
-                masks=masks(mask, max(len(contents), len(style.style))),
-                step=progress(way.steps * len(contents)),
-            )
+            if chosen(steady, STEADY, "steady") == STEADY[0] or len(contents) == 1:
+                stylised = core("styling.paint").stylize_each(
+                    net, contents, style.style, look, masks=several, step=step
+                )
+            else:
+                given = style.style if len(style.style) == 1 else style.style.__getitem__
+                stylised = core("styling.steady").stylize_frames(
+                    net, contents, given, look, steady=steady, masks=several, step=step
+                )
         return io.NodeOutput(image_of(stylised, alpha))
 
 
@@ -190,6 +221,7 @@ class AnimateStyles(io.ComfyNode):
         brush: float = USUAL.brush,
         draft: str = AUTO,
         palette: float = USUAL.palette,
+        steady: str = STEADY[0],
     ) -> io.NodeOutput:
         look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush, palette=palette)
         contents, alpha = pictures(image)
@@ -197,14 +229,13 @@ class AnimateStyles(io.ComfyNode):
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
         way = plan_of(model, contents, look)
+        shares = core("styling.paint").shares_of(count, smooth, there_and_back)
+        step, a, b = progress(way.steps * count), style_a.style, style_b.style
         with model.ready(way.pixels) as net:
-            stylised = core("styling.paint").animate(
-                net,
-                contents,
-                style_a.style,
-                style_b.style,
-                core("styling.paint").shares_of(count, smooth, there_and_back),
-                look,
-                step=progress(way.steps * count),
-            )
+            if chosen(steady, STEADY, "steady") == STEADY[0] or len(contents) == 1:
+                stylised = core("styling.paint").animate(net, contents, a, b, shares, look, step=step)
+            else:
+                stylised = core("styling.steady").stylize_frames(
+                    net, contents, lambda index: a.towards(b, shares[index]), look, steady=steady, step=step
+                )
         return io.NodeOutput(image_of(stylised, alpha))

@@ -69,7 +69,7 @@ class BlendStyles(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
-        inputs |= inputs.pop(GROWN, None) or {}
+        inputs = plainly_named(inputs)
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []
@@ -77,6 +77,27 @@ class BlendStyles(io.ComfyNode):
             weights += weights_of(styles, inputs.get(f"weight_{number}") or [1.0], number)
         mixed = core("styling.style").Style.blend([c.style for c in carried], weights)
         return io.NodeOutput(CarriedStyle(mixed, next((c.model for c in carried if c.model), None)))
+
+
+def plainly_named(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The sockets by their plain names, whatever ComfyUI calls them. One without growing sockets knows no
+    "styles.style_3" of a workflow from one with them, and passes it on as it is.
+
+    Raises:
+        ValueError: a socket is connected under both of its names.
+    """
+    plain = dict(inputs)
+    for name, value in (plain.pop(GROWN, None) or {}).items():
+        plain[f"{GROWN}.{name}"] = value
+    for name in [name for name in plain if name.startswith(f"{GROWN}.")]:
+        short = name.removeprefix(f"{GROWN}.")
+        if plain.get(short):
+            raise ValueError(
+                f"{short} is connected twice: this workflow comes from another version of ComfyUI, and has a socket of "
+                "that name for either. Connect one of the two."
+            )
+        plain[short] = plain.pop(name)
+    return plain
 
 
 def weights_of(styles: list[CarriedStyle], weights: list[float], number: int) -> list[float]:
@@ -112,7 +133,7 @@ class SaveStyle(io.ComfyNode):
                     "filename",
                     default="style",
                     tooltip="A name such as irises or monet/irises, without an ending. If the name is taken, irises_2 "
-                    "is written, unless you ask to overwrite.",
+                    "is written, unless you ask to overwrite. Of a list, each style gets a number.",
                 ),
                 io.Boolean.Input(
                     "overwrite",
@@ -121,28 +142,53 @@ class SaveStyle(io.ComfyNode):
                     tooltip="Whether to replace a style file that has this name. Turned off, nothing is overwritten.",
                 ),
             ],
-            outputs=[StyleType.Output(display_name="style", tooltip="The same style, for the next node.")],
+            outputs=[
+                StyleType.Output(
+                    display_name="style", is_output_list=True, tooltip="The same style, for the next node."
+                )
+            ],
             is_output_node=True,
+            is_input_list=True,
         )
 
     @classmethod
-    def execute(cls, style: CarriedStyle, filename: str = "style", overwrite: bool = False) -> io.NodeOutput:
-        path = _folders.new_style_file(filename, overwrite)
-        named = style if style.style.name else style.named(path.stem)
-        try:
-            named.style.save(path)
-        except OSError as error:
-            raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
-        shown = path.relative_to(Path(_folders.saved_styles()).resolve()).with_suffix("").as_posix()
-        preview = ui.PreviewImage(saved_picture(named, shown), cls=cls).as_dict()
-        return io.NodeOutput(named, ui={**preview, "text": (f"Saved {path}",)})
+    def execute(
+        cls, style: list[CarriedStyle], filename: list[str], overwrite: list[bool] | None = None
+    ) -> io.NodeOutput:
+        # A list comes as one, so that styles of one name do not overwrite each other.
+        replace = bool(overwrite and overwrite[0])
+        names = filename if len(filename) == len(style) else numbered(filename[0], len(style), replace)
+        kept, shown, said = [], [], []
+        for each, name in zip(style, names):
+            path = _folders.new_style_file(name, replace)
+            named = each if each.style.name else each.named(path.stem)
+            try:
+                named.style.save(path)
+            except OSError as error:
+                raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
+            kept.append(named)
+            said.append(f"Saved {path}")
+            below = path.relative_to(Path(_folders.saved_styles()).resolve()).with_suffix("").as_posix()
+            shown.append(saved_picture(named, below))
+        previews = [ui.PreviewImage(picture, cls=cls).as_dict() for picture in shown]
+        together = {"images": [image for preview in previews for image in preview["images"]], "text": tuple(said)}
+        return io.NodeOutput(kept, ui={**previews[0], **together})
+
+
+def numbered(name: str, count: int, replace: bool) -> list[str]:
+    """The names of so many styles: name, name_2, …; where nothing is replaced, the numbers are found later."""
+    if not replace:
+        return [name] * count
+    plain = name.strip().removesuffix(_folders.STYLE_SUFFIX)
+    return [plain, *(f"{plain}_{number}" for number in range(2, count + 1))]
 
 
 def saved_picture(style: CarriedStyle, name: str) -> Tensor:
     """IMAGE for the node: what the style does, as far as its model is known, under the name of its file."""
     sheet, picture = core("images.sheet"), core("images.picture")
-    shown = [None]
-    if style.model is not None:
+    if style.model is None:
+        shown = [sheet.note(f"made by {style.style.model or 'a model'}, which is not here", SAVED_SIZE)]
+    else:
         shown = list(swatches(style, style.model, read_example(SWATCH), SAVED_SIZE).split(1))[:SAVED]
     image = sheet.contact_sheet([shown], SAVED_SIZE, titles=[[name]], letters=14)
     return image_of(picture.to_tensor(image)[None])
@@ -232,6 +278,14 @@ class StylePreview(io.ComfyNode):
     def execute(
         cls, style: CarriedStyle, model: LoadedModel | None = None, image: Tensor | None = None, size: int = 256
     ) -> io.NodeOutput:
-        contents = read_example(SWATCH) if image is None else pictures(image)[0][:1]
-        swatch = image_of(swatches(style, style.model_or(model), contents, size))
+        contents, alpha = (read_example(SWATCH), None) if image is None else pictures(image[:1])
+        painted = swatches(style, style.model_or(model), contents, size)
+        if alpha is not None:
+            alpha = (
+                core("images.resize")
+                .resized(alpha.float().movedim(-1, 1), painted.shape[-2:])
+                .clamp(0, 1)
+                .movedim(1, -1)
+            )
+        swatch = image_of(painted, alpha)
         return io.NodeOutput(swatch, style, ui=ui.PreviewImage(swatch, cls=cls))

@@ -7,12 +7,14 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import typer
 
-from ..errors import PictureError, PlaceError, did_you_mean
+from ..errors import LASTING, PictureError, PlaceError, did_you_mean, in_words
 from ..images.folders import find_pictures
 from ..images.formats import CLIP_WRITABLE, CLIPS, KNOWN, WRITABLE, check_kind, is_clip
 from ..images.video_frames import EVERYTHING, Span
@@ -109,6 +111,12 @@ def check_folder(folder: Path, what: str) -> None:
         raise PictureError(f"{what}: '{there}' is a file, and a folder is needed there. Name another place.")
     if not os.access(there, os.W_OK | os.X_OK):
         raise PictureError(f"{what}: you may not write into '{there}'. Name another place.")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # some places that look writable take no file
+            pass
+    except OSError as error:
+        if error.errno not in LASTING:
+            raise PictureError(f"{what}: nothing can be written into '{there}': {in_words(error)}.") from error
     disk = shutil.disk_usage(there)
     if disk.total and not disk.free:
         raise PlaceError(f"{what}: the disk of '{there}' is full. Make room, or name another place.")
@@ -159,11 +167,15 @@ def check_clip_walk(clip: Path, output: Path, walk: Walk, has_fps: bool) -> None
         raise typer.BadParameter("a clip keeps its own frames: leave this out", param_hint=name)
 
 
-def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[tuple[Path, Path]]:
+def plan_outputs(contents: list[Path], output: Path, keep: list[Path], folder: bool = False) -> list[tuple[Path, Path]]:
     """Where the result of each photograph and clip goes; nothing may land on an input or on another result.
 
     Inputs are the photographs, the clips and the files in `keep`. Where the results' folder lies in one of photographs,
-    what is in it is no photograph: the same command again has the same inputs.
+    what is in it is no photograph: the same command again has the same inputs. Inputs that differ in their suffix alone
+    keep it in their results' names.
+
+    Args:
+        folder: whether the output is one, also if it looks like a file and is not there yet.
 
     Raises:
         PictureError: no photographs, a place that cannot be written, or a result would overwrite something it must not.
@@ -180,15 +192,16 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
         if is_clip(found[0][0]):
             raise PictureError(f"-o '-' writes a picture, and '{found[0][0]}' is a clip: name a file.")
         return [(found[0][0], output)]
+    folder |= output.is_dir()
     one_clip = not several and is_clip(found[0][0])
     writable = tuple(CLIP_WRITABLE if one_clip else WRITABLE)
-    if not several and output.suffix.lower() in writable and not output.is_dir():
+    if not several and output.suffix.lower() in writable and not folder:
         check_place(output)
         jobs = [(found[0][0], output)]
-    elif output.suffix and not output.is_dir() and (not several or output.suffix.lower() in (*KNOWN, *CLIPS)):
+    elif output.suffix and not folder and (not several or output.suffix.lower() in (*KNOWN, *CLIPS)):
         if not several:
             what = "a clip" if one_clip else "a file"
-            wanted = f"{what} ends in {', '.join(writable)}; for a folder of this name, make it first"
+            wanted = f"{what} ends in {', '.join(writable)}; a folder of this name, in a slash"
         elif len(found) == 1:
             wanted = f"the photographs of a folder ('{contents[0]}') need a folder"
         else:
@@ -197,9 +210,15 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
     else:
         check_folder(output, f"-o '{output}'")
         jobs = []
+        plain = []
         for file, name in found:
             endings, other = (CLIP_WRITABLE, ".mkv") if is_clip(file) else (WRITABLE, ".png")
-            jobs.append((file, output / (name if name.suffix.lower() in endings else name.with_suffix(other))))
+            plain.append(name if name.suffix.lower() in endings else name.with_suffix(other))
+        count = Counter(plain)
+        for (file, name), target in zip(found, plain):
+            if count[target] > 1 and name.name != target.name:  # beside x.png, x.gif becomes x.gif.png
+                target = name.with_name(f"{name.name}{target.suffix}")
+            jobs.append((file, output / target))
     inputs = {file.resolve() for file in (*(file for file, _ in found), *keep)}
     taken: dict[Path, Path] = {}
     for file, target in jobs:
@@ -218,6 +237,6 @@ def plan_outputs(contents: list[Path], output: Path, keep: list[Path]) -> list[t
                 "after the other into different folders."
             )
         taken[place] = file
-    for folder in {target.parent for _, target in jobs}:
-        check_folder(folder, f"-o '{output}'")
+    for place in {target.parent for _, target in jobs}:
+        check_folder(place, f"-o '{output}'")
     return jobs

@@ -6,6 +6,7 @@ Nothing heavy is imported before a verb runs, so that `zmnet --help` answers at 
 from __future__ import annotations
 
 import inspect
+import os
 import typing
 from collections.abc import Callable
 from functools import partial, wraps
@@ -250,12 +251,13 @@ def stylize(
         ),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
+            metavar="PATH",
             help="Where to write: a file (.jpg, .png, .webp) for one photograph, one (.mp4, .mov, .mkv) for one clip, "
-            "a folder for several; - writes a PNG to the standard output.",
+            "a folder for several, or for one if the name ends in a slash; - writes a PNG to the standard output.",
         ),
     ],
     style: Annotated[
@@ -277,6 +279,14 @@ def stylize(
     steady: SteadyOption = STEADY[-1],
     span: RangeOption = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
+    keep_profile: Annotated[
+        bool,
+        typer.Option(
+            "--keep-profile",
+            help="Write the result in the photograph's own colour profile, if it has one for RGB. Without it, results "
+            "are sRGB.",
+        ),
+    ] = False,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -297,8 +307,8 @@ def stylize(
     check_attributes(attribute)
     check_steady(steady)
     seconds = span_of(span)
-    check_pipes([*contents, *style], output)
-    jobs = plan_outputs(contents, output, keep=style)
+    check_pipes([*contents, *style], Path(output))
+    jobs = plan_outputs(contents, Path(output), keep=style, folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
         check_no_range(span)
     check_styles(style)
@@ -318,7 +328,7 @@ def stylize(
             stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds)
 
         try:
-            skipped = stylize_all(network, missing, mixed, look, quality, done, megapixels, clip)
+            skipped = stylize_all(network, missing, mixed, look, quality, done, clip, megapixels, keep_profile)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
             if len(jobs) > 1 or not is_clip(jobs[0][0]):  # of which it has been told

@@ -47,8 +47,9 @@ def stylize_all(
     look: Look,
     quality: int,
     done: list[Job],
-    megapixels: float | None,
     clip: Callable[[Path, Path], None],
+    megapixels: float | None = None,
+    keep_profile: bool = False,
 ) -> int:
     """Stylise every photograph and clip of `jobs`. One that cannot be read, or whose result cannot be written, is told
     of and skipped, unless it is the only one.
@@ -57,8 +58,9 @@ def stylize_all(
         style: one, of this model.
         quality: of JPEG and WebP files, 1 to 100.
         done: gets every job that is done, when its result is there.
-        megapixels: the largest photographs that are read, as in `read_picture`.
         clip: stylises a clip into a file.
+        megapixels: the largest photographs that are read, as in `read_picture`.
+        keep_profile: whether results are written in their photographs' own colour profiles, and not in sRGB.
 
     Returns:
         How many were skipped.
@@ -69,6 +71,7 @@ def stylize_all(
     """
     from tqdm import tqdm
 
+    from ..images.picture import in_own_profile
     from ..styling.paint import steps_of, stylize_picture
 
     alone, skipped = len(jobs) == 1, 0
@@ -84,7 +87,8 @@ def stylize_all(
                 steps = steps_of(network, photograph.full or photograph.size, look)
                 with tqdm(total=steps, desc="stylize", unit="piece", disable=not alone or steps == 1) as pieces:
                     step = _step(pieces, bar, source.name, steps)
-                    write(stylize_picture(network, photograph, style, look, step=step), target, quality)
+                    stylised = stylize_picture(network, photograph, style, look, step=step)
+                    write(in_own_profile(stylised) if keep_profile else stylised, target, quality)
             except PictureError as error:
                 if alone:
                     raise

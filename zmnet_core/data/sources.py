@@ -184,7 +184,7 @@ def _listed(file: Path) -> Sequence[PictureFile]:
         raise PictureError(f"the list '{file}' names no picture: one path a line is expected.")
     paths = [LocalFile(path_in(line, file.parent)) for line in lines]
     if not any(map(os.path.isfile, paths[:10])):
-        if not paths[0].isprintable():
+        if any("\udc80" <= letter <= "\udcff" for letter in paths[0]):
             raise PictureError(f"'{file}' is not a list of paths: it is not UTF-8 text, and names no file as it is.")
         raise PictureError(
             f"the list '{file}' names no file that is there: '{shortened(paths[0])}' is the first. {RELATIVE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import WeightsNotFoundError, WrongModelError, in_words
 from ..version import __version__
 from .repository import Access, Repository
 
+logger = logging.getLogger(__name__)
 SCHEMA = 1  # version of config.json; raised whenever an older zmnet would read a new file wrongly
 UPGRADES: dict[
     int, Callable[[dict[str, Any]], dict[str, Any]]
@@ -41,8 +43,11 @@ def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> C
     """
     folder = BUNDLED / name if (BUNDLED / name / WEIGHTS).is_file() else Path(name)
     # A folder that only happens to have the name, of pictures perhaps, is not meant.
-    if not (folder / CONFIG).exists() and f"zmnet-{name}" in bundled_models():
-        folder = BUNDLED / f"zmnet-{name}"
+    if f"zmnet-{name}" in bundled_models():
+        if not (folder / CONFIG).exists():
+            folder = BUNDLED / f"zmnet-{name}"
+        else:
+            logger.warning("the model in the folder '%s' is taken, and not the bundled zmnet-%s.", name, name)
     if folder.is_dir():
         return lambda file: _in_folder(folder, file)
     if folder.is_file():

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import PictureError, in_words
-from .formats import CLIP_PACKAGE, CLIPS, KNOWN, PLUGINS, SUFFIXES, check_kind, is_clip
+from .formats import CLIP_PACKAGE, CLIPS, KNOWN, PLUGINS, SUFFIXES, UNREAD, check_kind, is_clip
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ SYSTEM = frozenset(
     "__macosx @eadir #recycle #snapshot @recycle @recently-snapshot .@__thumb $recycle.bin recycler lost+found".split()
 ) | {"system volume information"}
 RUN_FILES = frozenset(("config.yaml", "environment.json"))  # which every training run has
-RULES = 1  # a number that goes up when another listing would be made of the same folder
+RULES = 2  # a number that goes up when another listing would be made of the same folder
 NAMED = 3  # folders that could not be read, and that the message names
 
 COUNTED = {  # what a message calls one of them, and several
@@ -36,6 +36,7 @@ COUNTED = {  # what a message calls one of them, and several
     "system folders": "system folder",
     "training runs": "training run",
     "hidden files": "hidden file",
+    "pictures that nothing here reads (export them)": "picture that nothing here reads (export it)",
     "links to nothing": "link to nothing",
     "folders met a second time": "folder met a second time",
 }
@@ -92,6 +93,8 @@ def list_folder(path: str, endings: tuple[str, ...] = KNOWN) -> Listing:
                 of_a_run.add(name)
             elif name.lower().endswith(endings) and entry.is_file(follow_symlinks=False):
                 listing.files.append(name)
+            else:
+                left_out["pictures that nothing here reads (export them)"] += name.lower().endswith(UNREAD)
     left_out["training runs"] = int(of_a_run == RUN_FILES)
     for names in listing[:3]:
         names.sort()
@@ -191,7 +194,10 @@ class _Walk:
     def _said(self) -> str:
         others = (os.path.splitext(file)[1].lower() for file in self.files if not file.lower().endswith(self.wanted))
         packages = Counter(PLUGINS.get(suffix, CLIP_PACKAGE)[0] for suffix in others)
-        texts = [f"{count} of its files need a package: pip install {name}" for name, count in packages.items()]
+        texts = [
+            f"{count} of its files {'needs' if count == 1 else 'need'} a package: pip install {name}"
+            for name, count in packages.items()
+        ]
         counts = ((self.left_out[many], one, many) for many, one in COUNTED.items())
         left_out = [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
         left_out += [f"'{path}', where this run writes" for path in sorted(self.written)]

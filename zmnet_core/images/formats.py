@@ -15,7 +15,15 @@ PLUGINS = {
     ".hif": ("pillow-heif", "pillow_heif"),  # of some cameras
     ".jxl": ("pillow-jxl-plugin", "pillow_jxl"),
 }
-PLAIN = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2")
+PLAIN = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".png", ".apng", ".webp", ".avif", ".bmp", ".dib", ".tif"),
+    *(".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".jpx", ".jpf"),
+)
+# Pictures that nothing here reads: those of cameras' sensors, and of other programs.
+UNREAD = (
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw", ".raw"),
+    *(".psd", ".xcf", ".kra", ".exr", ".hdr", ".svg", ".ico", ".eps", ".jps", ".jxr"),
+)
 SUFFIXES = (*PLAIN, *(suffix for suffix, (_, module) in PLUGINS.items() if find_spec(module)))
 KNOWN = (*PLAIN, *PLUGINS)  # what a file name that ends so means, whether it can be read or not
 WRITABLE = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from .alpha import without_hidden_colour
 from .formats import WRITABLE
 from .metadata import TURNED, Metadata, Warn, metadata_of, upright
 from .opening import Draft, opened
-from .profiles import srgb, to_srgb
+from .profiles import from_srgb, srgb, to_srgb
 from .ranges import sixteen_bits
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ class Picture:
             sRGB as well.
         metadata: artist, copyright, date and resolution, which are written again.
         full: width and height of the file's picture, if it was decoded smaller than that.
+        own_profile: the file's own profile, if it was obeyed: `in_own_profile` goes back to it.
     """
 
     rgb: Image.Image
@@ -52,6 +53,7 @@ class Picture:
     icc_profile: bytes | None = None
     metadata: Metadata = Metadata()
     full: tuple[int, int] | None = None
+    own_profile: bytes | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -150,7 +152,13 @@ def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
     full = draft.full if draft else None
     if full and orientation in TURNED:
         full = full[::-1]
-    return Picture(image, alpha, srgb() if tagged else None, metadata, full)
+    return Picture(image, alpha, srgb() if tagged else None, metadata, full, profile if tagged else None)
+
+
+def in_own_profile(picture: Picture) -> Picture:
+    """The same picture in the profile of its file, to be written; in sRGB if that has none for RGB numbers."""
+    image = from_srgb(picture.rgb, picture.own_profile) if picture.own_profile else None
+    return picture if image is None else replace(picture, rgb=image, icc_profile=picture.own_profile)
 
 
 def _frames(image: Image.Image) -> int:

@@ -47,6 +47,23 @@ def to_srgb(image: Image.Image, profile: bytes | None, warn: Warn) -> tuple[Imag
     return _eight_bits(image) if image.mode != "CMYK" else image.convert("RGB"), False
 
 
+def from_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """An sRGB picture, mode RGB, in the numbers of another profile; None if that is no profile of RGB numbers to write.
+
+    What sRGB shows lies within the wide spaces (Display P3, Adobe RGB, ProPhoto), so nothing is lost but rounding.
+    """
+    try:
+        target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if target.profile.xcolor_space != "RGB ":
+            return None
+        if _is_srgb(profile):
+            return image
+        source = ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
+        return ImageCms.buildTransform(source, target, "RGB", "RGB", INTENT, USUAL).apply(image)
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):  # one for reading only, or it is broken
+        return None
+
+
 def _obeyed(image: Image.Image, data: bytes) -> Image.Image:
     """
     Raises:

@@ -12,6 +12,19 @@ from .picture import to_pil
 ABOVE = 12  # px that a line of titles is higher than its letters
 
 
+def note(text: str, side: int, letters: int = 14) -> Image.Image:
+    """A square of so many px with a text in place of a picture."""
+    font = ImageFont.load_default(letters)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], longer] if font.getlength(longer) < side - 2 * letters else [*lines, word]
+    square = Image.new("RGB", (side, side), "#eeeeee")
+    place = (side / 2, side / 2)
+    ImageDraw.Draw(square).multiline_text(place, "\n".join(lines), "black", font, anchor="mm", align="center")
+    return square
+
+
 def contact_sheet(
     rows: Sequence[Sequence[Image.Image | Tensor | None]],
     cell: int = 192,

@@ -235,7 +235,7 @@ def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | No
         room = f"it can be {MIN_SIDE} to {largest} px" if largest >= MIN_SIDE else "it is too small for one"
         raise PictureError(
             f"a draft with a short side of {draft} px does not suit a picture of {width} × {height} px: {room}; 0 "
-            "paints it at full size."
+            "(in ComfyUI: off) paints it at full size."
         )
     height, width = (max(MIN_SIDE, round(side * draft / short)) for side in (height, width))
     return height, width

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-STRIP = 4e9  # multiplications: some tenths of a second on two cores. A picture of 1024 × 1024 hardly reaches it
-PLANES = 2**26  # values: the like for operations value by value
+STRIP = 2e9  # multiplications: a tenth of a second or two on two cores; a picture of 768 × 768 hardly reaches it
+PLANES = 2**25  # values: the like for operations value by value
 
 _pause: ContextVar[Callable[[], None] | None] = ContextVar("pause", default=None)
 

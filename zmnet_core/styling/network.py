@@ -133,7 +133,7 @@ class StyleTransfer(nn.Module):
         pnets = self.vector_pnets
         if not pnets:
             raise WrongModelError(
-                f"this model is guided by pictures (PNet of kind '{self.config['pnet']['kind']}') only, so words "
+                "this model is guided by pictures only, so words "
                 "and vectors mean nothing to it: encode a painting instead (encode_style, the node Encode Style), or "
                 "take a model that knows words, as zmnet-base does."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -83,7 +84,12 @@ class Style:
     def __add__(self, other: Style) -> Style:
         if not isinstance(other, Style):
             return NotImplemented
-        self.require(other.fingerprint, "the two styles cannot be added", other.model)
+        if other.fingerprint != self.fingerprint:
+            one, another = told_apart((self.fingerprint, self.model), (other.fingerprint, other.model))
+            raise WrongModelError(
+                f"the two styles cannot be added: one was made by {one}, the other by {another}, and only styles of "
+                "one model can be mixed. Encode both with the same."
+            )
         name = " + ".join(n for n in (self.name, other.name) if n)
         return replace(self._each(torch.add, other), name=name)
 
@@ -93,20 +99,30 @@ class Style:
     def __mul__(self, weight: SupportsFloat) -> Style:
         if not _is_number(weight):
             return NotImplemented
-        number = float(weight)
+        number = float(weight.detach() if isinstance(weight, Tensor) else weight)
+        if not math.isfinite(number):
+            raise ValueError(f"a style is multiplied by a finite number, not by {number}.")
         name = f"{number:g} {self.name}" if self.name and number != 1 else self.name
         return replace(self._each(lambda own: own * number), name=name)
 
     __rmul__ = __mul__
 
     def __truediv__(self, weight: SupportsFloat) -> Style:
-        return self * (1.0 / float(weight)) if _is_number(weight) else NotImplemented
+        if not _is_number(weight):
+            return NotImplemented
+        return self * (1.0 / float(weight.detach() if isinstance(weight, Tensor) else weight))
+
+    def __pos__(self) -> Style:
+        return self
 
     def __neg__(self) -> Style:
         return -1.0 * self
 
     def __sub__(self, other: Style) -> Style:
         return self + -other if isinstance(other, Style) else NotImplemented
+
+    def __rsub__(self, other: object) -> Style:
+        return -self if isinstance(other, int) and other == 0 else NotImplemented  # as of a sum
 
     def _each(self, change: Callable[..., Tensor], *others: Style) -> Style:
         """Values and colours changed in one way, with those of other styles; no colours where one has none."""
@@ -198,7 +214,7 @@ class Style:
         """
         if fingerprint != self.fingerprint:
             own, other = told_apart((self.fingerprint, self.model), (fingerprint, name))
-            what = f"the style '{self.name}'" if self.name else "it"
+            what = f"the style '{self.name}'" if self.name else "the style"
             raise WrongModelError(
                 f"{problem}: {what} was made by {own}, not by {other}. "
                 "Encode the painting again with the model that you apply it with."
@@ -237,7 +253,10 @@ class Style:
             with opened(path) as file:
                 metadata = file.metadata() or {}
                 if metadata.get("kind") != FORMAT:
-                    raise WrongModelError(f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one.")
+                    raise WrongModelError(
+                        f"'{path}' is not a ZM-Net style; `zmnet encode PAINTING -o FILE` makes one, and in "
+                        "ComfyUI Save Style does."
+                    )
                 if (schema := metadata.get("schema")) != SCHEMA:
                     raise WrongModelError(
                         f"'{path}' has style schema {shortened(schema)}, this version reads {SCHEMA}: update."
