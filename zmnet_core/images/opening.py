@@ -18,12 +18,16 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import PictureError, in_words
 from .formats import BEGINNING, other_kind, plugin_for
+from .metadata import Warn
+from .pages import Source, chosen, described
 from .png import without_texts
 
 LARGEST = 256  # megapixels: the pictures of all telephones, and 3 GB as a tensor
-Source = str | os.PathLike[str] | io.BytesIO
 DRAFTS = (8, 4, 2)  # a JPEG can be decoded at one of these parts of its sides
 _turn = threading.Lock()  # Pillow's limit is one for all threads
+_quiet_turn = threading.Lock()
+_quiet = 0  # how many read now
+_shown = warnings.catch_warnings()  # what was shown before they did
 
 
 def most_megapixels(given: float | None = None) -> float:
@@ -60,6 +64,28 @@ class Draft(NamedTuple):
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """Pillow's own warnings are not shown in here, and are no errors either, whatever Python is told to do of warnings:
+    what is odd is told by whoever reads. Other warnings are as before. Threads share it, as Python's filters are one for
+    all of them: the first that comes sets it, the last that goes takes it back."""
+    global _quiet, _shown
+    with _quiet_turn:
+        _quiet += 1
+        if _quiet == 1:
+            _shown = warnings.catch_warnings()
+            _shown.__enter__()
+            for kind in (UserWarning, Image.DecompressionBombWarning):
+                warnings.filterwarnings("ignore", category=kind, module=r"PIL\.")
+    try:
+        yield
+    finally:
+        with _quiet_turn:
+            _quiet -= 1
+            if _quiet == 0:
+                _shown.__exit__(None, None, None)
+
+
+@contextmanager
 def allowing(megapixels: float = math.inf) -> Iterator[None]:
     """Pillow opens pictures of so many megapixels in here (decode them elsewhere), whatever its own limit is, and does
     not warn of them."""
@@ -67,8 +93,7 @@ def allowing(megapixels: float = math.inf) -> Iterator[None]:
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None if megapixels == math.inf else max(1, int(megapixels * 10**6))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with quiet():
                 yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
@@ -79,6 +104,7 @@ def opened(
     data: bytes | None = None,
     at_least: int | None = None,
     megapixels: float | None = None,
+    warn: Warn = lambda text: None,
 ) -> tuple[Image.Image, Draft | None]:
     """The file, decoded; and how much smaller than it is, if it was.
 
@@ -87,6 +113,7 @@ def opened(
         at_least: a JPEG is decoded at a half, a quarter or an eighth of its sides if the short one stays at least so
             long, px; with as much less memory.
         megapixels: as of `most_megapixels`.
+        warn: told if another page than the first is read.
 
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
@@ -95,14 +122,16 @@ def opened(
     try:
         file = _source(path, data)
         try:
-            return _decoded(file, path, at_least, most)
+            with quiet():
+                return _decoded(file, path, at_least, most, warn)
         except PictureError:
             raise
         except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
             whole = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
             if (rest := without_texts(whole)) == whole:
                 raise
-            return _decoded(io.BytesIO(rest), path, at_least, most)
+            with quiet():
+                return _decoded(io.BytesIO(rest), path, at_least, most, warn)
     except (MemoryError, PictureError):
         raise
     except Exception as error:  # Pillow raises whatever the broken place leads to
@@ -122,10 +151,21 @@ def _source(path: str | os.PathLike[str], data: bytes | None) -> Source:
 
 
 def _decoded(
-    file: Source, name: str | os.PathLike[str], at_least: int | None, most: float
+    file: Source, name: str | os.PathLike[str], at_least: int | None, most: float, warn: Warn
 ) -> tuple[Image.Image, Draft | None]:
-    with allowing(most):
-        image = _recognised(file)
+    page = chosen(file)
+    try:
+        if page.file is None:
+            raise UnidentifiedImageError
+        with allowing(most):
+            image = _recognised(page.file)
+    except UnidentifiedImageError as error:
+        if not page.lost:
+            raise
+        raise PictureError(
+            f"of '{name}', only a preview can be read, and not the picture itself ({page.lost}): export it as TIFF, PNG "
+            f"or JPEG first, in a program that opens it, such as one for raw files."
+        ) from error
     try:
         size = image.size
         if size[0] * size[1] > most * 10**6:
@@ -137,6 +177,8 @@ def _decoded(
             part = next((part for part in DRAFTS if min(size) >= part * at_least), 1)
             image.draft(None, (size[0] // part, size[1] // part))
         image.load()
+        if page.remark:
+            warn(page.remark)
         return image, Draft(size, part) if part > 1 else None
     except BaseException:
         image.close()
@@ -157,7 +199,7 @@ def _recognised(file: Source) -> Image.Image:
         advice = plugin_for(beginning)
         if advice is None:
             return Image.open(file)
-        raise UnidentifiedImageError(advice) from error
+        raise UnidentifiedImageError(advice or described(file)) from error
 
 
 def _too_large(path: str | os.PathLike[str], most: float, size: tuple[int, int] | None = None) -> str:

@@ -23,7 +23,8 @@ from ..files import replacing
 from .alpha import without_hidden_colour
 from .formats import WRITABLE
 from .metadata import TURNED, Metadata, Warn, metadata_of, upright
-from .opening import Draft, opened
+from .opening import Draft, opened, quiet
+from .pages import is_preview
 from .profiles import srgb, to_srgb
 from .ranges import sixteen_bits
 
@@ -91,10 +92,12 @@ def read_picture(
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
     """
-    image, draft = opened(path, data, None if size is None else GAP * size, megapixels)
+    warn = warn or partial(logger.warning, "'%s': %s", path)
+    image, draft = opened(path, data, None if size is None else GAP * size, megapixels, warn)
     with image:
         try:
-            return _picture(image, warn or partial(logger.warning, "'%s': %s", path), draft)
+            with quiet():
+                return _picture(image, warn, draft)
         except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
 
@@ -114,7 +117,10 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     if warn is None:
         name = getattr(image, "filename", "")
         warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
-    return _picture(image, warn, None)
+    if is_preview(image):
+        warn("it is a preview, and its file may hold the picture itself, which read_picture looks for")
+    with quiet():
+        return _picture(image, warn, None)
 
 
 def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
