@@ -66,8 +66,8 @@ class Draft(NamedTuple):
 @contextmanager
 def quiet() -> Iterator[None]:
     """Pillow's own warnings are not shown in here, and are no errors either, whatever Python is told to do of warnings:
-    what is odd is told by whoever reads. Other warnings are as before. Threads share it, as Python's filters are one for
-    all of them: the first that comes sets it, the last that goes takes it back."""
+    what is odd is told by whoever reads. Other warnings are as before. Threads share it, as Python's filters are one
+    for all of them: the first that comes sets it, the last that goes takes it back."""
     global _quiet, _shown
     with _quiet_turn:
         _quiet += 1
@@ -163,8 +163,8 @@ def _decoded(
         if not page.lost:
             raise
         raise PictureError(
-            f"of '{name}', only a preview can be read, and not the picture itself ({page.lost}): export it as TIFF, PNG "
-            f"or JPEG first, in a program that opens it, such as one for raw files."
+            f"of '{name}', only a preview can be read, and not the picture itself ({page.lost}): export it as TIFF, "
+            f"PNG or JPEG first, in a program that opens it, such as one for raw files."
         ) from error
     try:
         size = image.size
