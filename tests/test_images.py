@@ -117,9 +117,14 @@ def test_float_picture_is_read_in_0_to_1():
     assert np.asarray(to_picture(Image.fromarray(values)).rgb)[0, :, 1].tolist() == [0, 64, 255]
 
 
-def test_float_picture_with_nan_is_refused():
-    with pytest.raises(PictureError, match="NaN or infinite"):
-        to_picture(Image.fromarray(np.array([[0.0, np.nan]], np.float32)))
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_float_picture_with_nan_is_black_there_and_said(odd):
+    said = []
+    picture = to_picture(Image.fromarray(np.array([[0.5, odd, 1.0]], np.float32)), said.append)
+    assert np.asarray(picture.rgb)[0, :, 1].tolist() == [128, 0, 255]
+    assert said == ["1 of its 3 values are NaN or infinite, and black"]
+    with pytest.raises(PictureError, match="nothing but NaN or infinite"):
+        to_picture(Image.fromarray(np.full((2, 2), odd, np.float32)))
 
 
 @pytest.mark.parametrize("profile", [None, b"not a profile", SRGB], ids=["none", "broken", "of another space"])
@@ -376,8 +381,22 @@ def test_integers_of_32_bits_are_neither_black_nor_white(factor, white):
     assert abs(np.asarray(to_picture(image).rgb)[0, :, 0] - np.arange(256) * factor / white * 255).max() <= 1
 
 
-def test_dark_picture_of_16_bits_stays_dark():
-    assert levels_of(Image.fromarray((RAMP * 9000).astype(np.uint16)))[100] == 35
+def test_dark_picture_of_16_bits_stays_dark(heard):
+    assert levels_of(Image.fromarray((RAMP * 17_000).astype(np.uint16)))[100] == 66
+    stated = encoded(Image.fromarray((RAMP * 9000).astype(np.uint16)), "TIFF", tiffinfo={281: 65_535})
+    assert np.asarray(read_picture("a.tif", stated).rgb)[0, 100, 0] == 35 and not heard()
+
+
+def test_fourteen_bits_in_sixteen_are_not_dark_in_silence(heard):
+    assert levels_of(Image.fromarray((RAMP * 16_383).astype(np.uint16)))[::50] == [0, 127, 255]
+    assert heard() == ["'a.tif': its brightest value is 16383 where white is 65535; it is read with 16383 as white"]
+
+
+def test_floats_far_above_every_range_are_scaled_and_said(heard):
+    assert levels_of(Image.fromarray((RAMP * 1e6).astype(np.float32)))[::50] == [0, 128, 255]
+    assert heard() == ["'a.tif': its values go up to 1e+06, and it is read with 1e+06 as white"]
+    assert levels_of(Image.fromarray((RAMP * 50).astype(np.float32)))[::50] == [0, 128, 255]
+    assert "its brightest value is 50 where white is 255; it is read with 50 as white" in heard()[0]
 
 
 def test_black_is_black(heard):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
-
 
 def tiff(*pages: dict, big_endian: bool = False, big: bool = False) -> bytes:
     """A TIFF file (or BigTIFF) of uncompressed pages that follow each other.

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import PictureError, in_words
+from .depth import Beneath, loaded
 from .formats import BEGINNING, other_kind, plugin_for
 from .metadata import Warn
 from .pages import Source, chosen, described
@@ -105,8 +106,8 @@ def opened(
     at_least: int | None = None,
     megapixels: float | None = None,
     warn: Warn = lambda text: None,
-) -> tuple[Image.Image, Draft | None]:
-    """The file, decoded; and how much smaller than it is, if it was.
+) -> tuple[Image.Image, Draft | None, Beneath]:
+    """The file, decoded; how much smaller than it is, if it was; and what Pillow does not hand on.
 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
@@ -152,7 +153,7 @@ def _source(path: str | os.PathLike[str], data: bytes | None) -> Source:
 
 def _decoded(
     file: Source, name: str | os.PathLike[str], at_least: int | None, most: float, warn: Warn
-) -> tuple[Image.Image, Draft | None]:
+) -> tuple[Image.Image, Draft | None, Beneath]:
     page = chosen(file)
     try:
         if page.file is None:
@@ -176,10 +177,10 @@ def _decoded(
         if at_least and isinstance(image, JpegImageFile):
             part = next((part for part in DRAFTS if min(size) >= part * at_least), 1)
             image.draft(None, (size[0] // part, size[1] // part))
-        image.load()
+        beneath = loaded(image)
         if page.remark:
             warn(page.remark)
-        return image, Draft(size, part) if part > 1 else None
+        return image, Draft(size, part) if part > 1 else None, beneath
     except BaseException:
         image.close()
         raise

@@ -1,8 +1,8 @@
 """Pages of TIFF files: which of them is the picture, where the first one is only a preview of it.
 
-Raw files (DNG, NEF, …) are TIFF files too. Their first page is often a thumbnail, which says so by NewSubfileType, and the
-picture is a later page, or lies below the first one (SubIFDs), where Pillow does not look. So it is found here, and the
-file is handed on with that page as its first.
+Raw files (DNG, NEF, …) are TIFF files too. Their first page is often a thumbnail, which says so by NewSubfileType, and
+the picture is a later page, or lies below the first one (SubIFDs), where Pillow does not look. So it is found here, and
+the file is handed on with that page as its first.
 """
 
 from __future__ import annotations

@@ -21,12 +21,13 @@ from torch import Tensor
 from ..errors import PictureError, not_written
 from ..files import replacing
 from .alpha import without_hidden_colour
+from .depth import Beneath, loaded
 from .formats import WRITABLE
 from .metadata import TURNED, Metadata, Warn, metadata_of, upright
 from .opening import Draft, opened, quiet
 from .pages import is_preview
 from .profiles import srgb, to_srgb
-from .ranges import sixteen_bits
+from .ranges import eight_bits, sixteen_bits
 
 logger = logging.getLogger(__name__)
 
@@ -93,11 +94,11 @@ def read_picture(
         PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
     """
     warn = warn or partial(logger.warning, "'%s': %s", path)
-    image, draft = opened(path, data, None if size is None else GAP * size, megapixels, warn)
+    image, draft, beneath = opened(path, data, None if size is None else GAP * size, megapixels, warn)
     with image:
         try:
             with quiet():
-                return _picture(image, warn, draft)
+                return _picture(image, warn, draft, beneath)
         except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
 
@@ -110,7 +111,7 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
 
     Raises:
         TypeError: the argument is not a PIL image.
-        PictureError: the picture holds NaN or infinite values.
+        PictureError: the picture holds NaN or infinite values only.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
@@ -120,21 +121,23 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
     if is_preview(image):
         warn("it is a preview, and its file may hold the picture itself, which read_picture looks for")
     with quiet():
-        return _picture(image, warn, None)
+        return _picture(image, warn, None, loaded(image))
 
 
-def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
-    """`to_picture` of an image, which may be one that was decoded smaller."""
-    source.load()  # Pillow turns TIFF pictures upright by itself when it decodes them
+def _picture(source: Image.Image, warn: Warn, draft: Draft | None, beneath: Beneath) -> Picture:
+    """`to_picture` of an image that is decoded, perhaps smaller. (Pillow turned TIFF pictures upright when it did.)"""
     orientation, metadata = metadata_of(source, warn)
-    image = upright(draft.aligned(source) if draft else source, orientation)
+    image = draft.aligned(source) if draft else source
+    if beneath.samples is not None:
+        image = _of_sixteen_bits(source, beneath, warn)
+    image = upright(image, orientation)
     profile = image.info.get("icc_profile")
     alpha = None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         invisible = image.info.get("transparency")
         if invisible is not None:
             alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
-        image = sixteen_bits(image, source, warn)
+        image = sixteen_bits(image, source, warn, beneath.bits)
     elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         grey = image.mode in ("LA", "La", "L", "1")
         image = image.convert("RGBA")
@@ -157,6 +160,20 @@ def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
     if full and orientation in TURNED:
         full = full[::-1]
     return Picture(image, alpha, srgb() if tagged else None, metadata, full)
+
+
+def _of_sixteen_bits(source: Image.Image, beneath: Beneath, warn: Warn) -> Image.Image:
+    """RGB or RGBA of 8 bits, with what `source` says of itself."""
+    samples = beneath.samples
+    assert samples is not None, "asked for where there are none"
+    if not beneath.whole:
+        warn("it had 16 bits and was decoded before, so only the upper 8 of them are left")
+    image = Image.fromarray(eight_bits(samples, source, warn, beneath.bits))
+    image.info = dict(source.info)
+    invisible = image.info.pop("transparency", None)
+    if isinstance(invisible, tuple) and len(invisible) == samples.shape[2] == 3:
+        image.putalpha(Image.fromarray(np.where((samples == invisible).all(-1), 0, 255).astype(np.uint8)))
+    return image
 
 
 def _frames(image: Image.Image) -> int:
