@@ -41,7 +41,21 @@ def deflated(samples: np.ndarray) -> bytes:
     return bytes(file)
 
 
+def in_planes(samples: np.ndarray, big_endian: bool = False) -> bytes:
+    """A TIFF file with one plane of colour after the other."""
+
+    def file(place: int) -> bytes:
+        tags = {284: 2, 273: [place + size * plane for plane in range(3)], 279: [size] * 3}
+        return tiff({"pixels": samples, "tags": tags}, big_endian=big_endian)
+
+    size = samples[..., 0].nbytes
+    planes = samples.transpose(2, 0, 1).astype(">u2" if big_endian else "<u2")
+    return file(len(file(0))) + planes.tobytes()
+
+
 FILES = {
+    "TIFF, planes": in_planes,
+    "TIFF, planes, big-endian": lambda samples: in_planes(samples, True),
     "TIFF": lambda samples: tiff({"pixels": samples}),
     "TIFF, big-endian": lambda samples: tiff({"pixels": samples}, big_endian=True),
     "TIFF, compressed": deflated,
@@ -103,6 +117,13 @@ def test_alpha_of_few_bits_or_of_all_is_kept(alpha):
         picture = read_picture("a", data, lambda text: None)
         assert np.asarray(picture.alpha)[0].tolist() == [0] * 16 + [255] * 17
         assert np.asarray(picture.rgb)[0, 32].tolist() == [255, 178, 102]
+
+
+def test_grey_with_alpha_and_few_bits_is_not_dark():
+    samples = np.stack((RAMP[..., 0] * 4095, np.full((1, 33), 65_535)), -1).astype(np.uint16)
+    said = []
+    found = np.asarray(read_picture("a.png", png16(samples, filtered=True), said.append).rgb)
+    assert np.abs(found - samples[..., :1] / 4095 * 255).max() <= 0.51 and "4095 as white" in said[0]
 
 
 def test_transparent_colour_of_few_bits_is_that_colour_only():

@@ -16,7 +16,9 @@ from .png import small_chunks
 from .ranges import BITS, is_dark
 
 OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # which byte comes first
-DEEP = tuple(f"{mode};16{order}" for mode in ("RGB", "RGBA") for order in OTHER)  # raw modes of Pillow
+# Raw modes of Pillow: of whole pixels, and of planes.
+DEEP = tuple(f"{mode};16{order}" for mode in ("RGB", "RGBX", "RGBA", "R", "G", "B", "A") for order in OTHER)
+GREY = "LA;16B"  # grey with alpha, which has no other side; but its bytes are those of RGBA with 8 bits
 CHUNKS = (b"sBIT", b"cICP")
 
 
@@ -47,9 +49,11 @@ def loaded(image: Image.Image) -> Beneath:
     chunks = {}
     if tiles and image.format == "PNG" and (stream := getattr(image, "fp", None)) is not None:
         chunks = small_chunks(stream, CHUNKS)
-    image.load()
     tags: Any = getattr(image, "tag_v2", {})
-    deep = all(_raw_mode(tile) in DEEP for tile in tiles) if tiles else _says_sixteen(tags)
+    if tiles and _says_sixteen(tags):
+        image.tile = tiles = [_of_a_plane(tile, tags) for tile in tiles]  # type: ignore[attr-defined]
+    image.load()
+    deep = all(";16" in str(_raw_mode(tile)) for tile in tiles) if tiles else _says_sixteen(tags)
     if image.mode not in ("RGB", "RGBA") or not deep:
         return Beneath(chunks=chunks)
     upper = np.asarray(image)
@@ -57,7 +61,7 @@ def loaded(image: Image.Image) -> Beneath:
     if not is_dark(upper, tags):
         return known
     try:
-        lower = _lower(file, page) if tiles else None
+        lower = _lower(file, page, tiles)
     except OSError:  # the file is gone since it was opened
         lower = None
     if lower is None or lower.shape != upper.shape:
@@ -75,19 +79,30 @@ def _says_sixteen(tags: Any) -> bool:
     return isinstance(bits, tuple) and len(bits) >= 3 and set(bits) == {16}
 
 
-def _lower(file: Any, page: int) -> np.ndarray:
-    """The lower 8 bits of every sample, [H, W, C]."""
+def _of_a_plane(tile: Any, tags: Any) -> Any:
+    """A tile with 16 bits where Pillow takes it for one with 8: in uncompressed TIFF files that hold plane by plane."""
+    mode = _raw_mode(tile)
+    if tile.codec_name != "raw" or mode not in ("R", "G", "B", "A"):
+        return tile
+    return tile._replace(args=(f"{mode};16{'L' if tags.prefix == b'II' else 'B'}", *tile.args[1:]))
+
+
+def _lower(file: Any, page: int, tiles: list[Any]) -> np.ndarray | None:
+    """The lower 8 bits of every sample, [H, W, C]; None if Pillow has no way to read them."""
+    modes = {_raw_mode(tile) for tile in tiles}
+    if not modes or not modes <= {*DEEP, GREY}:
+        return None
     with Image.open(file) as twin:
         if page:
             twin.seek(page)
-        tiles: Any = twin
-        tiles.tile = [_other(tile) for tile in tiles.tile]
+        twin.tile = [_other(tile) for tile in tiles]
         twin.load()
-        return np.array(twin)
+        found = np.array(twin)
+    return found[..., [1, 1, 1, 3]] if GREY in modes else found
 
 
 def _other(tile: Any) -> Any:
     """The same part of the picture, read by its other bytes."""
     mode = _raw_mode(tile)
-    mode = mode[:-1] + OTHER[mode[-1]]
+    mode = "RGBA" if mode == GREY else mode[:-1] + OTHER[mode[-1]]
     return tile._replace(args=mode if isinstance(tile.args, str) else (mode, *tile.args[1:]))

@@ -21,7 +21,7 @@ from .depth import Beneath, loaded
 from .formats import BEGINNING, other_kind, plugin_for
 from .metadata import Warn
 from .pages import Source, chosen, described
-from .png import without_texts
+from .png import slim
 
 LARGEST = 256  # megapixels: the pictures of all telephones, and 3 GB as a tensor
 DRAFTS = (8, 4, 2)  # a JPEG can be decoded at one of these parts of its sides
@@ -127,12 +127,17 @@ def opened(
                 return _decoded(file, path, at_least, most, warn)
         except PictureError:
             raise
-        except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
+        except ValueError:  # of texts or a profile that Pillow finds too long, and it does not look at the picture then
             whole = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
-            if (rest := without_texts(whole)) == whole:
+            if (rest := slim(whole)).data == whole:
                 raise
             with quiet():
-                return _decoded(io.BytesIO(rest), path, at_least, most, warn)
+                image, draft, beneath = _decoded(io.BytesIO(rest.data), path, at_least, most, warn)
+            if rest.profile:
+                image.info["icc_profile"] = rest.profile
+            if rest.remark:
+                warn(rest.remark)
+            return image, draft, beneath
     except (MemoryError, PictureError):
         raise
     except Exception as error:  # Pillow raises whatever the broken place leads to

@@ -28,6 +28,7 @@ from .opening import Draft, opened, quiet
 from .pages import is_preview
 from .profiles import srgb, to_srgb
 from .ranges import eight_bits, sixteen_bits
+from .spaces import stated_profile
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ class Picture:
         rgb: PIL image, mode RGB, upright. Where it is transparent, `to_picture` and `read_picture` put the colours of
             what is visible nearby, so that colours nobody sees steer nothing.
         alpha: PIL image, mode L, of the same size, or None.
-        icc_profile: an sRGB profile, if the file had a profile that was obeyed; None if nothing was said, which means
-            sRGB as well.
+        icc_profile: an sRGB profile, if the file said something of its colours that was obeyed; None if nothing was
+            said, which means sRGB as well.
         metadata: artist, copyright, date and resolution, which are written again.
         full: width and height of the file's picture, if it was decoded smaller than that.
     """
@@ -81,7 +82,8 @@ def read_picture(
     """Read a picture file of any mode Pillow knows.
 
     EXIF orientation is applied. An animation gives its first frame, deeper samples are scaled to 8 bits (ranges.py says
-    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py).
+    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py), or by what else it
+    says of them (spaces.py). Of a TIFF file that begins with a preview, the picture is read (pages.py).
 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
@@ -131,7 +133,7 @@ def _picture(source: Image.Image, warn: Warn, draft: Draft | None, beneath: Bene
     if beneath.samples is not None:
         image = _of_sixteen_bits(source, beneath, warn)
     image = upright(image, orientation)
-    profile = image.info.get("icc_profile")
+    profile = stated_profile(source, beneath.chunks, warn)
     alpha = None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         invisible = image.info.get("transparency")
