@@ -103,6 +103,9 @@ def test_bits_that_a_png_file_states_are_obeyed_where_its_values_have_no_more(ch
     chunk = (b"sBIT", bytes([12] * channels))
     found = np.asarray(read_picture("a.png", png16(samples, chunk), lambda text: None).rgb)[..., :channels]
     assert np.abs(found - samples / 4095 * 255).max() <= 0.5 + 1e-3
+    chunk = (b"sBIT", bytes([16] * channels))  # which its values do not use
+    found = np.asarray(read_picture("a.png", png16(samples, chunk), lambda text: None).rgb)[..., :channels]
+    assert np.abs(found - samples / 1023 * 255).max() <= 0.5 + 1e-3
     spread = (RAMP[..., :channels] * 65_535).astype(np.uint16)  # as PNG wants it
     said = []
     found = np.asarray(read_picture("a.png", png16(spread, chunk), said.append).rgb)[..., :channels]
@@ -143,6 +146,20 @@ def test_pil_images_with_sixteen_bits_are_read_as_their_files(tmp_path, where):
     found = np.asarray(to_picture(image, said.append).rgb)
     assert np.abs(found - samples / 4095 * 255).max() <= (17 if where == "decoded before" else 0.51)
     assert "as white" in said[-1] and any("only the upper 8" in text for text in said) == (where == "decoded before")
+
+
+def test_no_limit_of_pillow_is_asked_again_where_a_picture_is_decoded(monkeypatch):
+    samples = (RAMP * 4095).astype(np.uint16)
+    files = [make(samples) for make in FILES.values()] + [tiff({"pixels": samples.astype(np.uint8)})]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    for file in files:
+        assert read_picture("a", file, lambda text: None).size == (33, 1)
+
+
+def test_bits_of_alpha_do_not_count():
+    samples = np.stack((RAMP[..., 0] * 1000, np.full((1, 33), 65_535)), -1).astype(np.uint16)
+    found = np.asarray(read_picture("a.png", png16(samples, (b"sBIT", bytes((12, 16)))), lambda text: None).rgb)
+    assert np.abs(found - samples[..., :1] / 4095 * 255).max() <= 0.51
 
 
 @pytest.mark.parametrize("bits", [12, 14])

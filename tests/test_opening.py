@@ -19,8 +19,9 @@ from PIL import Image
 from zmnet_core.assets import DEMO_PICTURES
 from zmnet_core.data.sources import find_files
 from zmnet_core.errors import PictureError
+from zmnet_core.images.allowing import allowing, quiet
 from zmnet_core.images.folders import find_pictures
-from zmnet_core.images.opening import allowing, most_megapixels, quiet
+from zmnet_core.images.opening import most_megapixels
 from zmnet_core.images.picture import GAP, fit_short_side, read_picture, to_picture
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_picture

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from .allowing import allowing
 from .png import small_chunks
 from .ranges import BITS, is_dark
 
@@ -36,9 +37,10 @@ class Beneath(NamedTuple):
 
     @property
     def bits(self) -> int | None:
-        """How many bits a PNG file says that its samples had at first (sBIT)."""
+        """How many bits a PNG file says that its samples had at first (sBIT), if fewer than 16."""
         found = self.chunks.get(b"sBIT", b"")
-        return max(found[:3]) if found and 1 <= max(found[:3]) <= 16 else None
+        colours = found[:-1] if len(found) in (2, 4) else found  # the last of those is alpha's
+        return max(colours) if colours and 1 <= max(colours) < 16 else None
 
 
 def loaded(image: Image.Image) -> Beneath:
@@ -52,7 +54,7 @@ def loaded(image: Image.Image) -> Beneath:
     tags: Any = getattr(image, "tag_v2", {})
     if tiles and _says_sixteen(tags):
         image.tile = tiles = [_of_a_plane(tile, tags) for tile in tiles]  # type: ignore[attr-defined]
-    image.load()
+    _decode(image)
     deep = all(";16" in str(_raw_mode(tile)) for tile in tiles) if tiles else _says_sixteen(tags)
     if image.mode not in ("RGB", "RGBA") or not deep:
         return Beneath(chunks=chunks)
@@ -67,6 +69,14 @@ def loaded(image: Image.Image) -> Beneath:
     if lower is None or lower.shape != upper.shape:
         return known._replace(samples=upper.astype(np.uint16) * 257, whole=False)
     return known._replace(samples=(upper.astype(np.uint16) << 8) | lower)
+
+
+def _decode(image: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS
+    if image.format == "TIFF" and limit and image.width * image.height > limit and getattr(image, "tile", []):
+        with allowing():  # of these Pillow asks for the size again
+            image.load_prepare()  # type: ignore[attr-defined]
+    image.load()
 
 
 def _raw_mode(tile: Any) -> Any:
@@ -92,11 +102,13 @@ def _lower(file: Any, page: int, tiles: list[Any]) -> np.ndarray | None:
     modes = {_raw_mode(tile) for tile in tiles}
     if not modes or not modes <= {*DEEP, GREY}:
         return None
-    with Image.open(file) as twin:
+    with allowing():  # it was opened before, so it is not too large
+        twin = Image.open(file)
+    with twin:
         if page:
             twin.seek(page)
         twin.tile = [_other(tile) for tile in tiles]
-        twin.load()
+        _decode(twin)
         found = np.array(twin)
     return found[..., [1, 1, 1, 3]] if GREY in modes else found
 

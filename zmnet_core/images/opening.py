@@ -6,10 +6,6 @@ import io
 import math
 import os
 import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import PictureError, in_words
+from .allowing import allowing, quiet
 from .depth import Beneath, loaded
 from .formats import BEGINNING, other_kind, plugin_for
 from .metadata import Warn
@@ -25,10 +22,6 @@ from .png import slim
 
 LARGEST = 256  # megapixels: the pictures of all telephones, and 3 GB as a tensor
 DRAFTS = (8, 4, 2)  # a JPEG can be decoded at one of these parts of its sides
-_turn = threading.Lock()  # Pillow's limit is one for all threads
-_quiet_turn = threading.Lock()
-_quiet = 0  # how many read now
-_shown = warnings.catch_warnings()  # what was shown before they did
 
 
 def most_megapixels(given: float | None = None) -> float:
@@ -62,42 +55,6 @@ class Draft(NamedTuple):
         if width % self.part == 0 and height % self.part == 0:
             return image
         return image.resize(image.size, Image.Resampling.BICUBIC, (0, 0, width / self.part, height / self.part))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Pillow's own warnings are not shown in here, and are no errors either, whatever Python is told to do of warnings:
-    what is odd is told by whoever reads. Other warnings are as before. Threads share it, as Python's filters are one
-    for all of them: the first that comes sets it, the last that goes takes it back."""
-    global _quiet, _shown
-    with _quiet_turn:
-        _quiet += 1
-        if _quiet == 1:
-            _shown = warnings.catch_warnings()
-            _shown.__enter__()
-            for kind in (UserWarning, Image.DecompressionBombWarning):
-                warnings.filterwarnings("ignore", category=kind, module=r"PIL\.")
-    try:
-        yield
-    finally:
-        with _quiet_turn:
-            _quiet -= 1
-            if _quiet == 0:
-                _shown.__exit__(None, None, None)
-
-
-@contextmanager
-def allowing(megapixels: float = math.inf) -> Iterator[None]:
-    """Pillow opens pictures of so many megapixels in here (decode them elsewhere), whatever its own limit is, and does
-    not warn of them."""
-    with _turn:
-        before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = None if megapixels == math.inf else max(1, int(megapixels * 10**6))
-        try:
-            with quiet():
-                yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
 
 
 def opened(

@@ -20,11 +20,12 @@ from torch import Tensor
 
 from ..errors import PictureError, not_written
 from ..files import replacing
+from .allowing import quiet
 from .alpha import without_hidden_colour
 from .depth import Beneath, loaded
 from .formats import WRITABLE
 from .metadata import TURNED, Metadata, Warn, metadata_of, upright
-from .opening import Draft, opened, quiet
+from .opening import Draft, opened
 from .pages import is_preview
 from .profiles import srgb, to_srgb
 from .ranges import eight_bits, sixteen_bits

@@ -67,7 +67,7 @@ def sixteen_bits(image: Image.Image, source: Image.Image, warn: Warn, bits: int 
         values = white - values
     values[~finite] = 0
     values /= white
-    _tell_of_cut(values, white, warn)
+    _tell_of_cut((values < -1 / 255) | (values > 1 + 1 / 255), white, warn)
     return Image.fromarray((values.clip(0, 1) * 65_535 + 0.5).astype(np.uint16))
 
 
@@ -81,12 +81,13 @@ def eight_bits(samples: np.ndarray, source: Image.Image, warn: Warn, bits: int |
     colours = samples[..., :3]
     white, stated = _white_of_integers(colours, "RGB", source.format, getattr(source, "tag_v2", {}))
     white = _lowered(colours, white, stated, warn, bits)
-    _tell_of_cut(colours / np.float32(white), white, warn)
+    every = np.arange(65_536)
+    _tell_of_cut(colours > white * (1 + 1 / 255), white, warn)
     levels = np.empty(samples.shape, np.uint8)
-    for channel in range(samples.shape[2]):  # one by one: as floats they take four times the memory
-        values = samples[..., channel].astype(np.float32)
+    for channel in range(samples.shape[2]):
+        values = samples[..., channel]
         of = white if channel < 3 or values.max(initial=0) <= white else 65_535.0  # alpha may have all its bits
-        levels[..., channel] = (values / of).clip(0, 1) * 255 + 0.5
+        levels[..., channel] = ((every / of).clip(0, 1) * 255 + 0.5).astype(np.uint8)[values]
     return levels
 
 
@@ -118,11 +119,11 @@ def _lowered(
     return lowered
 
 
-def _tell_of_cut(scaled: np.ndarray, white: float, warn: Warn) -> None:
-    """Tell if more than a little is not within 0..1."""
-    outside = float(((scaled < -1 / 255) | (scaled > 1 + 1 / 255)).mean()) if scaled.size else 0.0
-    if outside > CUT:
-        warn(f"{outside:.0%} of its values are not within 0 to {white:g} and are cut off")
+def _tell_of_cut(outside: np.ndarray, white: float, warn: Warn) -> None:
+    """Tell if more than a little is not within 0 to white."""
+    share = float(outside.mean()) if outside.size else 0.0
+    if share > CUT:
+        warn(f"{share:.0%} of its values are not within 0 to {white:g} and are cut off")
 
 
 def _first(tags: Any, tag: int) -> float | None:
