@@ -60,6 +60,7 @@ FILES = {
     "TIFF, big-endian": lambda samples: tiff({"pixels": samples}, big_endian=True),
     "TIFF, compressed": deflated,
     "TIFF, page 2": lambda samples: tiff({"pixels": samples[:1, :2], "tags": {254: 1}}, {"pixels": samples}),
+    "PPM": lambda samples: b"P6 %d %d 65535 " % samples.shape[1::-1] + samples.astype(">u2").tobytes(),
     "PNG": png16,
     "PNG, filtered": lambda samples: png16(samples, filtered=True),
 }
@@ -156,6 +157,17 @@ def test_no_limit_of_pillow_is_asked_again_where_a_picture_is_decoded(monkeypatc
         assert read_picture("a", file, lambda text: None).size == (33, 1)
 
 
+def test_tiles_of_other_packages_which_are_plain_tuples_are_decoded():
+    image = Image.open(io.BytesIO(png16((RAMP * 4095).astype(np.uint16))))
+    image.tile = [tuple(tile) for tile in image.tile]
+    plain = io.BytesIO()
+    Image.new("RGB", (3, 2), "teal").save(plain, "PPM")
+    other = Image.open(plain)
+    other.tile = [tuple(tile) for tile in other.tile]
+    for each, size in ((image, (33, 1)), (other, (3, 2))):
+        assert to_picture(each, lambda text: None).size == size
+
+
 def test_bits_of_alpha_do_not_count():
     samples = np.stack((RAMP[..., 0] * 1000, np.full((1, 33), 65_535)), -1).astype(np.uint16)
     found = np.asarray(read_picture("a.png", png16(samples, (b"sBIT", bytes((12, 16)))), lambda text: None).rgb)
@@ -167,6 +179,18 @@ def test_signed_integers_follow_the_same_rule(bits):
     samples, said = (RAMP[..., 0] * (2**bits - 1)).astype(np.int16), []
     found = np.asarray(read_picture("a.tif", tiff({"pixels": samples}), said.append).rgb)
     assert (found.max() == 255 and said) or found.max() == 127
+
+
+@pytest.mark.parametrize(
+    "top, white, told", [(0.2, 1, False), (0.9, 1, False), (100, 255, True), (200, 255, False), (20_000, 65_535, True)]
+)
+def test_floats_that_come_not_near_a_guessed_white_are_told(top, white, told):
+    said = []
+    found = np.asarray(
+        read_picture("a.tif", tiff({"pixels": (RAMP[..., 0] * top).astype(np.float32)}), said.append).rgb
+    )
+    assert np.abs(found[..., 0] - RAMP[..., 0] * top / white * 255).max() <= 0.51
+    assert said == [f"its values go up to {top}, and it is read with {white} as white"] * told
 
 
 @pytest.mark.parametrize("dtype, white", [(np.uint8, 255), (np.uint16, 65_535), (np.uint16, 4095), (np.float32, 1)])

@@ -24,7 +24,8 @@ CHUNKS = (b"sBIT", b"cICP")
 
 
 class Beneath(NamedTuple):
-    """
+    """What is beneath an image that Pillow has decoded.
+
     Attributes:
         samples: colours with all their 16 bits, [H, W, 3] or, with alpha, [H, W, 4], if the upper 8 say too little.
         whole: false if the lower 8 of them could not be had.
@@ -53,7 +54,9 @@ def loaded(image: Image.Image) -> Beneath:
         chunks = small_chunks(stream, CHUNKS)
     tags: Any = getattr(image, "tag_v2", {})
     if tiles and _says_sixteen(tags):
-        image.tile = tiles = [_of_a_plane(tile, tags) for tile in tiles]  # type: ignore[attr-defined]
+        image.tile = tiles = [_of_a_plane(tile, tags) for tile in tiles]  # type: ignore[attr-defined]  # of files only
+    if image.format == "PPM":
+        image.tile = tiles = [_of_ppm(tile) for tile in tiles]  # type: ignore[attr-defined]  # of files only
     _decode(image)
     deep = all(";16" in str(_raw_mode(tile)) for tile in tiles) if tiles else _says_sixteen(tags)
     if image.mode not in ("RGB", "RGBA") or not deep:
@@ -75,12 +78,27 @@ def _decode(image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if image.format == "TIFF" and limit and image.width * image.height > limit and getattr(image, "tile", []):
         with allowing():  # of these Pillow asks for the size again
-            image.load_prepare()  # type: ignore[attr-defined]
+            image.load_prepare()  # type: ignore[attr-defined]  # of files only
     image.load()
 
 
 def _raw_mode(tile: Any) -> Any:
-    return tile.args if isinstance(tile.args, str) else tile.args[0] if tile.args else None
+    args = tile[3]  # by number: packages that add formats may give plain tuples
+    return args[0] if isinstance(args, tuple) and args else args
+
+
+def _with_mode(tile: Any, mode: str) -> Any:
+    """The tile with another raw mode."""
+    args = tile[3]
+    made = (*tile[:3], (mode, *args[1:]) if isinstance(args, tuple) else mode)
+    return type(tile)(*made) if hasattr(tile, "_fields") else made
+
+
+def _of_ppm(tile: Any) -> Any:
+    """A tile of a PPM file with 16 bits, which Pillow would scale to 8 by itself."""
+    if tile[0] != "ppm" or tuple(tile[3]) != ("RGB", 65_535):
+        return tile
+    return type(tile)("raw", *tile[1:3], ("RGB;16B", 0, 1)) if hasattr(tile, "_fields") else tile
 
 
 def _says_sixteen(tags: Any) -> bool:
@@ -92,9 +110,9 @@ def _says_sixteen(tags: Any) -> bool:
 def _of_a_plane(tile: Any, tags: Any) -> Any:
     """A tile with 16 bits where Pillow takes it for one with 8: in uncompressed TIFF files that hold plane by plane."""
     mode = _raw_mode(tile)
-    if tile.codec_name != "raw" or mode not in ("R", "G", "B", "A"):
+    if tile[0] != "raw" or mode not in ("R", "G", "B", "A"):
         return tile
-    return tile._replace(args=(f"{mode};16{'L' if tags.prefix == b'II' else 'B'}", *tile.args[1:]))
+    return _with_mode(tile, f"{mode};16{'L' if tags.prefix == b'II' else 'B'}")
 
 
 def _lower(file: Any, page: int, tiles: list[Any]) -> np.ndarray | None:
@@ -116,5 +134,4 @@ def _lower(file: Any, page: int, tiles: list[Any]) -> np.ndarray | None:
 def _other(tile: Any) -> Any:
     """The same part of the picture, read by its other bytes."""
     mode = _raw_mode(tile)
-    mode = "RGBA" if mode == GREY else mode[:-1] + OTHER[mode[-1]]
-    return tile._replace(args=mode if isinstance(tile.args, str) else (mode, *tile.args[1:]))
+    return _with_mode(tile, "RGBA" if mode == GREY else mode[:-1] + OTHER[mode[-1]])

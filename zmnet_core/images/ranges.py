@@ -6,15 +6,16 @@ integers have 32 bits (Pillow's mode I) states nothing: white is 255 if nothing 
 larger than that, else what an even number of bits can hold.
 
 Floats: white is 1 if half of the values above 0, or more, are at most 1. What is brighter, as in HDR pictures, is cut
-off. Otherwise white is 255 if 99 of 100 values are at most that, or 65535, or else the brightest value, and whoever
-reads is told. (If a few are very bright, it is 16 times what 99 of 100 do not exceed.) SMaxSampleValue of a TIFF file
-comes before all this. Values that are NaN or infinite are black, and counted.
+off. Otherwise white is 255 if 99 of 100 values are at most that, or 65535, or else the brightest value. Whoever reads
+is told of that one, and of one that no value comes near. (If a few are very bright, it is 16 times what 99 of 100 do
+not exceed.) SMaxSampleValue of a TIFF file comes before all this. Values that are NaN or infinite are black, and
+counted.
 
 A picture in which nothing is brighter than 1/4 of white would look dark; 14 bits in 16 are such a case. Its white is
 lowered to an even number of bits that hold all its values (with sBIT of a PNG file, to that many), or, with floats, to
-the brightest of them, and whoever reads is told. Where the file states MaxSampleValue or SMaxSampleValue, that is
-believed, unless nothing is brighter than 1/16 of it. They are also told if more than 1 % of the values are cut off. So
-no picture becomes black or white in silence.
+the brightest of them, and whoever reads is told. Where the file states MaxSampleValue or SMaxSampleValue, and where
+white is 1 with floats, that is believed, unless nothing is brighter than 1/16 of it. They are also told if more than
+1 % of the values are cut off. So no picture becomes black or white in silence.
 
 In TIFF files in which white is 0 (WhiteIsZero), all this holds for the numbers as they are stored.
 """
@@ -156,16 +157,19 @@ def _white_of_integers(values: np.ndarray, mode: str, format: str | None, tags: 
 
 
 def _white_of_floats(values: np.ndarray, tags: Any, warn: Warn) -> tuple[float, bool]:
-    """White, and whether the file states it."""
+    """White, and whether that is sure: the file states it, or it is 1."""
     stated = _first(tags, S_MAX_SAMPLE)
     if stated is not None and 0 < stated < float("inf"):
         return stated, True
     above = values[values > 0]
     if not above.size or np.median(above) <= 1:
-        return 1.0, False
-    most = float(np.quantile(above, 0.99))
+        return 1.0, True  # nearly all programs mean this
+    most, brightest = float(np.quantile(above, 0.99)), float(above.max())
     if most <= 65_535:
-        return 255.0 if most <= 255 else 65_535.0, False
-    white = min(float(above.max()), BLACK * most)
-    warn(f"its values go up to {above.max():g}, and it is read with {white:g} as white")
+        white = 255.0 if most <= 255 else 65_535.0
+        if brightest * 2 < white <= brightest * DARK:
+            warn(f"its values go up to {brightest:g}, and it is read with {white:g} as white")
+        return white, False
+    white = min(brightest, BLACK * most)
+    warn(f"its values go up to {brightest:g}, and it is read with {white:g} as white")
     return white, False
