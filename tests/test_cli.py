@@ -337,10 +337,10 @@ def test_a_place_that_takes_no_file_is_found_before_anything_is_painted(command,
     assert "nothing can be written into '/proc'" in message
 
 
-def test_a_picture_with_nan_is_named(tmp_path):
-    Image.fromarray(np.array([[0.0, np.nan]], np.float32)).save(tmp_path / "broken.tif")
+def test_a_picture_of_nothing_but_nan_is_named(tmp_path):
+    Image.fromarray(np.full((2, 2), np.nan, np.float32)).save(tmp_path / "broken.tif")
     message = zmnet("stylize", tmp_path / "broken.tif", "-s", PAINTING, "-o", tmp_path / "o.png", status=1)
-    assert "broken.tif': the picture holds NaN" in message
+    assert "broken.tif': the picture holds nothing but NaN" in message
 
 
 def test_an_empty_folder_is_named(tmp_path):

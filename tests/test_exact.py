@@ -174,7 +174,8 @@ def test_floats_mean_the_same_in_every_range(seed, top, white):
     values = np.random.default_rng(seed).uniform(0.1, 1, (9, 13)).astype(np.float32)
     values *= np.float32(top)
     plain, scaled = (np.asarray(read_picture("a", tiff(v), quiet).rgb).astype(int) for v in (values, values * white))
-    if (values * white).max() > 255 or white == 255:
+    sure = (values * white).max() > 255 or white == 255
+    if sure and values.max() > 0.26:  # less than a quarter of what is but guessed is made brighter
         assert np.abs(plain - scaled).max() <= 1
     assert np.abs(plain[..., 0] - values * 255.0).max() <= 0.51
 

@@ -24,6 +24,7 @@ from tests.conftest import data_at, picture_of
 from tests.profiles import cmyk_profile, grey_profile, in_space, lab, rgb_profile
 from zmnet_core.errors import PictureError, in_words
 from zmnet_core.files import replacing
+from zmnet_core.images import metadata
 from zmnet_core.images.folders import find_pictures
 from zmnet_core.images.formats import PLUGINS, SUFFIXES
 from zmnet_core.images.metadata import Metadata, upright
@@ -118,9 +119,14 @@ def test_float_picture_is_read_in_0_to_1():
     assert np.asarray(to_picture(Image.fromarray(values)).rgb)[0, :, 1].tolist() == [0, 64, 255]
 
 
-def test_float_picture_with_nan_is_refused():
-    with pytest.raises(PictureError, match="NaN or infinite"):
-        to_picture(Image.fromarray(np.array([[0.0, np.nan]], np.float32)))
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_float_picture_with_nan_is_black_there_and_said(odd):
+    said = []
+    picture = to_picture(Image.fromarray(np.array([[0.5, odd, 1.0]], np.float32)), said.append)
+    assert np.asarray(picture.rgb)[0, :, 1].tolist() == [128, 0, 255]
+    assert said == ["1 of its 3 values are NaN or infinite, and black"]
+    with pytest.raises(PictureError, match="nothing but NaN or infinite"):
+        to_picture(Image.fromarray(np.full((2, 2), odd, np.float32)))
 
 
 @pytest.mark.parametrize("profile", [None, b"not a profile", SRGB], ids=["none", "broken", "of another space"])
@@ -390,8 +396,22 @@ def test_integers_of_32_bits_are_neither_black_nor_white(factor, white):
     assert abs(np.asarray(to_picture(image).rgb)[0, :, 0] - np.arange(256) * factor / white * 255).max() <= 1
 
 
-def test_dark_picture_of_16_bits_stays_dark():
-    assert levels_of(Image.fromarray((RAMP * 9000).astype(np.uint16)))[100] == 35
+def test_dark_picture_of_16_bits_stays_dark(heard):
+    assert levels_of(Image.fromarray((RAMP * 17_000).astype(np.uint16)))[100] == 66
+    stated = encoded(Image.fromarray((RAMP * 9000).astype(np.uint16)), "TIFF", tiffinfo={281: 65_535})
+    assert np.asarray(read_picture("a.tif", stated).rgb)[0, 100, 0] == 35 and not heard()
+
+
+def test_fourteen_bits_in_sixteen_are_not_dark_in_silence(heard):
+    assert levels_of(Image.fromarray((RAMP * 16_383).astype(np.uint16)))[::50] == [0, 127, 255]
+    assert heard() == ["'a.tif': its brightest value is 16383 where white is 65535; it is read with 16383 as white"]
+
+
+def test_floats_far_above_every_range_are_scaled_and_said(heard):
+    assert levels_of(Image.fromarray((RAMP * 1e6).astype(np.float32)))[::50] == [0, 128, 255]
+    assert heard() == ["'a.tif': its values go up to 1e+06, and it is read with 1e+06 as white"]
+    assert levels_of(Image.fromarray((RAMP * 50).astype(np.float32)))[::50] == [0, 128, 255]
+    assert "its brightest value is 50 where white is 255; it is read with 50 as white" in heard()[0]
 
 
 def test_black_is_black(heard):
@@ -533,8 +553,90 @@ def test_png_with_a_long_text_is_read(tmp_path, photo, zipped):
         assert np.array_equal(picture.rgb, photo.transpose(Image.Transpose.ROTATE_270))
 
 
+def iccp(profile: bytes, padding: int = 0) -> tuple[bytes, bytes]:
+    return b"iCCP", b"made\0\0" + zlib.compress(profile + bytes(padding))
+
+
+@pytest.mark.parametrize("padding", [2 << 20, 40 << 20], ids=["2 MB", "40 MB"])
+def test_png_whose_profile_is_followed_by_much_is_read_and_the_profile_obeyed(tmp_path, heard, padding):
+    row = b"\0" + bytes((10, 200, 30)) * 3
+    data = png(3, 1, 8, 2, row, iccp(rgb_profile("Display P3"), padding))
+    (tmp_path / "a.png").write_bytes(data)
+    slight = read_picture("a.png", png(3, 1, 8, 2, row, iccp(rgb_profile("Display P3"))))
+    for found in (read_picture("a.png", data), read_picture(tmp_path / "a.png")):
+        assert np.array_equal(found.rgb, slight.rgb) and found.icc_profile == SRGB
+        assert found.rgb.getpixel((0, 0)) != (10, 200, 30) and not heard()
+
+
+@pytest.mark.parametrize("profile, said", [
+    (struct.pack(">L", 40 << 20) + bytes(40 << 20), "it has more than 16 MB"),
+    (struct.pack(">L", 9 << 20) + bytes(2 << 20), "it is broken"),
+    (bytes(2 << 20), "it is broken"),
+])  # fmt: skip
+def test_png_whose_profile_is_no_sane_one_is_read_without_it(heard, profile, said):
+    found = read_picture("a.png", png(1, 1, 8, 2, b"\0\x0a\xc8\x1e", iccp(profile)))
+    assert found.rgb.getpixel((0, 0)) == (10, 200, 30) and found.icc_profile is None
+    assert heard() == [f"'a.png': its colour profile is left out: {said}"]
+
+
 def test_png_of_a_long_workflow():
     assert read_picture(data_at("cases/png-with-1.5MB-zipped-workflow.png")).rgb.mode == "RGB"
+
+
+def dates_of(data: bytes) -> dict[int, bytes]:
+    return dict(read_picture("a.png", data).metadata.texts)
+
+
+def texts(photo: Image.Image, exif: Image.Exif | None = None, zip: bool = False, **entries: str) -> bytes:
+    """A PNG file with these texts; a name's _ is a space."""
+    info = PngInfo()
+    for name, text in entries.items():
+        info.add_itxt(name.replace("_", " "), text, zip=zip) if zip else info.add_text(name.replace("_", " "), text)
+    return encoded(photo, "PNG", pnginfo=info, **({"exif": exif} if exif else {}))
+
+
+@pytest.mark.parametrize("zip", [False, True])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_author_copyright_and_date_of_a_png_file_are_written_again(tmp_path, photo, heard, zip, suffix):
+    made = texts(photo, zip=zip, Author="Ada", Copyright="© Ada", Creation_Time="2024-05-06T07:08:09", Comment="no")
+    write_picture(read_picture("a.png", made), tmp_path / f"b{suffix}")
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        exif = image.getexif()
+        assert exif[0x013B] == "Ada" and exif[0x8298].encode("latin-1").decode() == "© Ada"
+        assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09" and len(exif) == 3
+    assert not heard()
+
+
+def test_what_exif_says_comes_before_texts(photo):
+    exif = Image.Exif()
+    exif[0x013B] = "Bob"
+    assert dates_of(texts(photo, exif, Author="Ada", Copyright="Ada")) == {0x013B: b"Bob", 0x8298: b"Ada"}
+
+
+@pytest.mark.parametrize(
+    "text", ["Mon, 06 May 2024 07:08:09 +0000", "2024-05-06 07:08:09", "2024-05-06T07:08:09Z", "2024:05:06 07:08:09"]
+)
+def test_dates_of_every_form_become_those_of_exif(photo, text):
+    assert dates_of(texts(photo, Creation_Time=text)) == {0x9003: b"2024:05:06 07:08:09"}
+
+
+def test_texts_that_cannot_be_kept_are_told(photo, heard):
+    assert not dates_of(texts(photo, Creation_Time="last spring", Author="A" * 10_001))
+    said = "'a.png': its text '{}' is left out: it is {}"
+    assert heard() == [said.format("Author", "too long"), said.format("Creation Time", "no date")]
+
+
+@given(st.text(max_size=40))
+def test_whatever_the_date_it_is_one_or_left_out(text):
+    found = metadata._date(text)
+    assert found is None or (len(found) == 19 and found.isascii())
+
+
+def test_author_is_kept_beside_a_long_workflow(photo):
+    long = texts(photo, Author="Ada", workflow="workflow " * 300_000)
+    packed = b"workflow\0\0" + zlib.compress(b"workflow " * 300_000)
+    chunk = struct.pack(">L", len(packed)) + b"zTXt" + packed + struct.pack(">L", zlib.crc32(b"zTXt" + packed))
+    assert dates_of(long) == dates_of(long[:33] + chunk + long[33:]) == {0x013B: b"Ada"}
 
 
 # Refusing --------------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from PIL import Image
 from zmnet_core.assets import DEMO_PICTURES
 from zmnet_core.data.sources import find_files
 from zmnet_core.errors import PictureError
+from zmnet_core.images.allowing import allowing, quiet
 from zmnet_core.images.folders import find_pictures
-from zmnet_core.images.opening import allowing, most_megapixels
+from zmnet_core.images.opening import most_megapixels
 from zmnet_core.images.picture import GAP, fit_short_side, read_picture, to_picture
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_picture
@@ -88,6 +89,43 @@ def test_other_formats_and_small_jpegs_are_read_as_they_are(kind):
     data = jpeg(image)
     near = read_picture("a", data, size=120 // GAP // 2 + 1)
     assert near.full is None and near.rgb.tobytes() == read_picture("a", data).rgb.tobytes()
+
+
+@pytest.mark.parametrize("action", ["error", "always"])
+def test_what_pillow_warns_of_is_no_error_and_not_shown_whatever_python_does_of_warnings(action):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    block = bytearray(exif.tobytes())
+    block[22:24] = b"\xff\xff"  # an entry longer than the block
+    odd = jpeg(Image.new("RGB", (8, 6), "teal"), exif=bytes(block))
+    with pytest.warns(UserWarning, match="larger than file"):
+        Image.open(io.BytesIO(odd)).getexif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what whoever opens it is told is not ours
+        image = Image.open(io.BytesIO(odd))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter(action)
+        before = list(warnings.filters)
+        assert read_picture("a.jpg", odd).size == to_picture(image).size == (8, 6)
+        assert warnings.filters == before and not shown
+
+
+def test_threads_that_read_leave_warnings_as_they_were():
+    before, inside = list(warnings.filters), threading.Barrier(8)
+
+    def read() -> None:
+        for _ in range(50):
+            with quiet():
+                pass
+        with quiet():
+            inside.wait(10)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inside.broken is False and warnings.filters == before
 
 
 # The limit -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from zmnet_core.cli.commands import app
 from zmnet_core.data.sources import find_files
 from zmnet_core.errors import ZMNetError
 from zmnet_core.images.picture import read_picture
-from zmnet_core.images.png import without_texts
+from zmnet_core.images.png import slim
 from zmnet_core.model import ZMNet
 from zmnet_core.signals.mixtures import parse_mixture
 from zmnet_core.styling.look import Look
@@ -77,7 +77,7 @@ class Doors:
                 assert read_picture(path, warn=lambda _: None).rgb.mode == "RGB"
             case "picture, smaller":
                 assert read_picture("input", given, warn=lambda _: None, size=3).rgb.mode == "RGB"
-                without_texts(given)
+                slim(given)
             case "style":
                 (self.folder / "style.safetensors").write_bytes(given)
                 assert Style.load(self.folder / "style.safetensors").values.isfinite().all()

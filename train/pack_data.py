@@ -25,7 +25,7 @@ from tqdm import tqdm
 from zmnet_core.data.sources import PictureFile, find_files
 from zmnet_core.errors import PictureError, TrainingError, in_words
 from zmnet_core.files import replacing
-from zmnet_core.images.opening import allowing
+from zmnet_core.images.allowing import allowing
 from zmnet_core.images.picture import fit_short_side, read_picture
 from zmnet_core.networks.tnet import MIN_SIDE
 from zmnet_core.options import check_from_zero, run

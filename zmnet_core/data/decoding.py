@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import PictureError, in_words
-from ..images.opening import allowing
+from ..images.allowing import allowing
 from ..images.picture import Side, fit_short_side, read_picture
 from ..networks.tnet import MIN_SIDE
 from .rows import EmptyRow

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..assets import PAIRS, data_folder
 from ..errors import PictureError, WrongModelError, in_words
-from ..images.opening import allowing
+from ..images.allowing import allowing
 from ..images.picture import read_picture, to_tensor
 from ..images.sheet import contact_sheet
 from ..lists import path_in, read_lines

@@ -10,6 +10,8 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -21,6 +23,12 @@ EXIF_IFD = 0x8769
 KEPT = (0x0132, 0x013B, 0x8298)  # date, artist, copyright
 KEPT_BELOW = (0x9003, 0x9004)  # when it was taken and digitised, in the IFD of EXIF
 LONGEST = 10_000  # characters of an entry; a longer one is no name and no date
+KEPT_TEXTS = {
+    "Author": 0x013B,
+    "Copyright": 0x8298,
+    "Creation Time": 0x9003,
+}  # of PNG, and the entry of EXIF they become
+EXIF_DATE = "%Y:%m:%d %H:%M:%S"
 TURNED = range(5, 9)  # orientations in which a picture lies on its side
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -75,9 +83,36 @@ def metadata_of(image: Image.Image, warn: Warn) -> tuple[int, Metadata]:
             continue
         if 0 < len(value := value.strip(b"\0 ")) <= LONGEST:
             texts.append((tag, value))
+    if image.format == "PNG":
+        texts += _of_png(image.info, {tag for tag, _ in texts}, warn)
     if odd:
         warn(f"what its EXIF data say is not all in order and left out ({', '.join(odd[:4])})")
     return _orientation(exif, image.info.get("exif")), Metadata(tuple(texts), _dpi(image, exif))
+
+
+def _of_png(info: dict[Any, Any], known: set[int], warn: Warn) -> list[tuple[int, bytes]]:
+    """What texts of a PNG file say that its EXIF data do not. A date is brought to EXIF's form."""
+    found = []
+    for name, tag in KEPT_TEXTS.items():
+        value = info.get(name)
+        if not isinstance(value, str) or not value.strip("\0 \n") or tag in known:
+            continue
+        text = _date(value.strip("\0 \n")) if tag in KEPT_BELOW else value.strip("\0 \n").encode("utf-8", "replace")
+        if text is None or len(text) > LONGEST:
+            warn(f"its text '{name}' is left out: it is {'too long' if text else 'no date'}")
+        else:
+            found.append((tag, text))
+    return found
+
+
+def _date(text: str) -> bytes | None:
+    """A date as EXIF writes it, from that of a mail (as PNG suggests), of ISO 8601 or of EXIF; None if it is none."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime, lambda text: datetime.strptime(text, EXIF_DATE)):
+        try:
+            return read(text).strftime(EXIF_DATE).rjust(19, "0").encode("ascii")
+        except (ValueError, TypeError, IndexError, OverflowError):
+            pass
+    return None
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

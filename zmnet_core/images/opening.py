@@ -6,10 +6,6 @@ import io
 import math
 import os
 import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +13,15 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from ..errors import PictureError, in_words
+from .allowing import allowing, quiet
+from .depth import Beneath, loaded
 from .formats import BEGINNING, other_kind, plugin_for
-from .png import without_texts
+from .metadata import Warn
+from .pages import Source, chosen, described
+from .png import slim
 
 LARGEST = 256  # megapixels: the pictures of all telephones, and 3 GB as a tensor
-Source = str | os.PathLike[str] | io.BytesIO
 DRAFTS = (8, 4, 2)  # a JPEG can be decoded at one of these parts of its sides
-_turn = threading.Lock()  # Pillow's limit is one for all threads
 
 
 def most_megapixels(given: float | None = None) -> float:
@@ -59,34 +57,21 @@ class Draft(NamedTuple):
         return image.resize(image.size, Image.Resampling.BICUBIC, (0, 0, width / self.part, height / self.part))
 
 
-@contextmanager
-def allowing(megapixels: float = math.inf) -> Iterator[None]:
-    """Pillow opens pictures of so many megapixels in here (decode them elsewhere), whatever its own limit is, and does
-    not warn of them."""
-    with _turn:
-        before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = None if megapixels == math.inf else max(1, int(megapixels * 10**6))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
 def opened(
     path: str | os.PathLike[str],
     data: bytes | None = None,
     at_least: int | None = None,
     megapixels: float | None = None,
-) -> tuple[Image.Image, Draft | None]:
-    """The file, decoded; and how much smaller than it is, if it was.
+    warn: Warn = lambda text: None,
+) -> tuple[Image.Image, Draft | None, Beneath]:
+    """The file, decoded; how much smaller than it is, if it was; and what Pillow does not hand on.
 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
         at_least: a JPEG is decoded at a half, a quarter or an eighth of its sides if the short one stays at least so
             long, px; with as much less memory.
         megapixels: as of `most_megapixels`.
+        warn: told if another page than the first is read.
 
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
@@ -95,14 +80,21 @@ def opened(
     try:
         file = _source(path, data)
         try:
-            return _decoded(file, path, at_least, most)
+            with quiet():
+                return _decoded(file, path, at_least, most, warn)
         except PictureError:
             raise
-        except ValueError:  # of texts that Pillow finds too long, and it does not look at the picture then
+        except ValueError:  # of texts or a profile that Pillow finds too long, and it does not look at the picture then
             whole = file.getvalue() if isinstance(file, io.BytesIO) else Path(file).read_bytes()
-            if (rest := without_texts(whole)) == whole:
+            if (rest := slim(whole)).data == whole:
                 raise
-            return _decoded(io.BytesIO(rest), path, at_least, most)
+            with quiet():
+                image, draft, beneath = _decoded(io.BytesIO(rest.data), path, at_least, most, warn)
+            if rest.profile:
+                image.info["icc_profile"] = rest.profile
+            if rest.remark:
+                warn(rest.remark)
+            return image, draft, beneath
     except (MemoryError, PictureError):
         raise
     except Exception as error:  # Pillow raises whatever the broken place leads to
@@ -122,10 +114,21 @@ def _source(path: str | os.PathLike[str], data: bytes | None) -> Source:
 
 
 def _decoded(
-    file: Source, name: str | os.PathLike[str], at_least: int | None, most: float
-) -> tuple[Image.Image, Draft | None]:
-    with allowing(most):
-        image = _recognised(file)
+    file: Source, name: str | os.PathLike[str], at_least: int | None, most: float, warn: Warn
+) -> tuple[Image.Image, Draft | None, Beneath]:
+    page = chosen(file)
+    try:
+        if page.file is None:
+            raise UnidentifiedImageError
+        with allowing(most):
+            image = _recognised(page.file)
+    except UnidentifiedImageError as error:
+        if not page.lost:
+            raise
+        raise PictureError(
+            f"of '{name}', only a preview can be read, and not the picture itself ({page.lost}): export it as TIFF, "
+            f"PNG or JPEG first, in a program that opens it, such as one for raw files."
+        ) from error
     try:
         size = image.size
         if size[0] * size[1] > most * 10**6:
@@ -136,8 +139,10 @@ def _decoded(
         if at_least and isinstance(image, JpegImageFile):
             part = next((part for part in DRAFTS if min(size) >= part * at_least), 1)
             image.draft(None, (size[0] // part, size[1] // part))
-        image.load()
-        return image, Draft(size, part) if part > 1 else None
+        beneath = loaded(image)
+        if page.remark:
+            warn(page.remark)
+        return image, Draft(size, part) if part > 1 else None, beneath
     except BaseException:
         image.close()
         raise
@@ -157,7 +162,7 @@ def _recognised(file: Source) -> Image.Image:
         advice = plugin_for(beginning)
         if advice is None:
             return Image.open(file)
-        raise UnidentifiedImageError(advice) from error
+        raise UnidentifiedImageError(advice or described(file)) from error
 
 
 def _too_large(path: str | os.PathLike[str], most: float, size: tuple[int, int] | None = None) -> str:

@@ -20,12 +20,16 @@ from torch import Tensor
 
 from ..errors import PictureError, not_written
 from ..files import replacing
+from .allowing import quiet
 from .alpha import without_hidden_colour
+from .depth import Beneath, loaded
 from .formats import WRITABLE
 from .metadata import TURNED, Metadata, Warn, metadata_of, upright
 from .opening import Draft, opened
+from .pages import is_preview
 from .profiles import from_srgb, srgb, to_srgb
-from .ranges import sixteen_bits
+from .ranges import eight_bits, sixteen_bits
+from .spaces import stated_profile
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +45,8 @@ class Picture:
         rgb: PIL image, mode RGB, upright. Where it is transparent, `to_picture` and `read_picture` put the colours of
             what is visible nearby, so that colours nobody sees steer nothing.
         alpha: PIL image, mode L, of the same size, or None.
-        icc_profile: an sRGB profile, if the file had a profile that was obeyed; None if nothing was said, which means
-            sRGB as well.
+        icc_profile: an sRGB profile, if the file said something of its colours that was obeyed; None if nothing was
+            said, which means sRGB as well.
         metadata: artist, copyright, date and resolution, which are written again.
         full: width and height of the file's picture, if it was decoded smaller than that.
         own_profile: the file's own profile, if it was obeyed: `in_own_profile` goes back to it.
@@ -81,7 +85,8 @@ def read_picture(
     """Read a picture file of any mode Pillow knows.
 
     EXIF orientation is applied. An animation gives its first frame, deeper samples are scaled to 8 bits (ranges.py says
-    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py).
+    how), and colours are brought to sRGB through the file's profile if it has one (profiles.py), or by what else it
+    says of them (spaces.py). Of a TIFF file that begins with a preview, the picture is read (pages.py).
 
     Args:
         data: the file's bytes, if you have them; `path` is then only its name in messages.
@@ -93,10 +98,12 @@ def read_picture(
     Raises:
         PictureError: there is no such file, or it is not a picture, is damaged, or is too large.
     """
-    image, draft = opened(path, data, None if size is None else GAP * size, megapixels)
+    warn = warn or partial(logger.warning, "'%s': %s", path)
+    image, draft, beneath = opened(path, data, None if size is None else GAP * size, megapixels, warn)
     with image:
         try:
-            return _picture(image, warn or partial(logger.warning, "'%s': %s", path), draft)
+            with quiet():
+                return _picture(image, warn, draft, beneath)
         except PictureError as error:
             raise PictureError(f"'{path}': {error}") from None
 
@@ -109,28 +116,33 @@ def to_picture(image: Image.Image, warn: Warn | None = None) -> Picture:
 
     Raises:
         TypeError: the argument is not a PIL image.
-        PictureError: the picture holds NaN or infinite values.
+        PictureError: the picture holds NaN or infinite values only.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"a PIL image is expected, not {type(image).__name__}: PIL.Image.open(path) gives one.")
     if warn is None:
         name = getattr(image, "filename", "")
         warn = partial(logger.warning, "%s: %s", f"'{name}'" if name else "the picture")
-    return _picture(image, warn, None)
+    if is_preview(image):
+        warn("it is a preview, and its file may hold the picture itself, which read_picture looks for")
+    with quiet():
+        return _picture(image, warn, None, loaded(image))
 
 
-def _picture(source: Image.Image, warn: Warn, draft: Draft | None) -> Picture:
-    """`to_picture` of an image, which may be one that was decoded smaller."""
-    source.load()  # Pillow turns TIFF pictures upright by itself when it decodes them
+def _picture(source: Image.Image, warn: Warn, draft: Draft | None, beneath: Beneath) -> Picture:
+    """`to_picture` of an image that is decoded, perhaps smaller. (Pillow turned TIFF pictures upright when it did.)"""
     orientation, metadata = metadata_of(source, warn)
-    image = upright(draft.aligned(source) if draft else source, orientation)
-    profile = image.info.get("icc_profile")
+    image = draft.aligned(source) if draft else source
+    if beneath.samples is not None:
+        image = _of_sixteen_bits(source, beneath, warn)
+    image = upright(image, orientation)
+    profile = stated_profile(source, beneath.chunks, warn)
     alpha = None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         invisible = image.info.get("transparency")
         if invisible is not None:
             alpha = Image.fromarray(np.where(np.asarray(image) == invisible, 0, 255).astype(np.uint8))
-        image = sixteen_bits(image, source, warn)
+        image = sixteen_bits(image, source, warn, beneath.bits)
     elif image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         grey = image.mode in ("LA", "La", "L", "1")
         image = image.convert("RGBA")
@@ -159,6 +171,20 @@ def in_own_profile(picture: Picture) -> Picture:
     """The same picture in the profile of its file, to be written; in sRGB if that has none for RGB numbers."""
     image = from_srgb(picture.rgb, picture.own_profile) if picture.own_profile else None
     return picture if image is None else replace(picture, rgb=image, icc_profile=picture.own_profile)
+
+
+def _of_sixteen_bits(source: Image.Image, beneath: Beneath, warn: Warn) -> Image.Image:
+    """RGB or RGBA of 8 bits, with what `source` says of itself."""
+    samples = beneath.samples
+    assert samples is not None, "asked for where there are none"
+    if not beneath.whole:
+        warn("it had 16 bits and was decoded before, so only the upper 8 of them are left")
+    image = Image.fromarray(eight_bits(samples, source, warn, beneath.bits))
+    image.info = dict(source.info)
+    invisible = image.info.pop("transparency", None)
+    if isinstance(invisible, tuple) and len(invisible) == samples.shape[2] == 3:
+        image.putalpha(Image.fromarray(np.where((samples == invisible).all(-1), 0, 255).astype(np.uint8)))
+    return image
 
 
 def _frames(image: Image.Image) -> int:
