@@ -46,10 +46,12 @@ def forget_accelerate() -> None:
 
 
 @pytest.fixture
-def training_environment(random_vgg_file, monkeypatch):
+def training_environment(random_vgg_file):
     """A random VGG-16 as loss network: these tests are about the loop, not about what is learned."""
     forget_accelerate()
-    monkeypatch.setenv("ZMNET_VGG", str(random_vgg_file))
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own, which it may undo
+        patch.setenv("ZMNET_VGG", str(random_vgg_file))
+        yield
 
 
 @pytest.fixture(scope="session")
