@@ -65,14 +65,21 @@ class Page:
         )
 
     def found(self, words: str) -> list[str]:
-        """What the search for nodes shows, in its order, on an empty canvas."""
-        self.page.mouse.dblclick(900, 600)
-        self.page.wait_for_timeout(400)
-        self.page.keyboard.type(words)
-        self.page.wait_for_timeout(800)
-        shown = self.page.evaluate(
-            "() => [...document.querySelectorAll('[role=option], [data-testid*=result]')].map(e => e.innerText)"
-        )
+        """What the search for nodes shows, in its order, on an empty canvas. It opens and answers when it will."""
+        results = "[...document.querySelectorAll('[role=option], [data-testid*=result]')].map(e => e.innerText)"
+        shown: list[str] = []
+        for _ in range(3):
+            self.page.mouse.dblclick(900, 600)
+            self.page.wait_for_timeout(600)
+            self.page.keyboard.type(words)
+            for _ in range(30):
+                self.page.wait_for_timeout(200)
+                before, shown = shown, self.page.evaluate(f"() => {results}")
+                if shown and shown == before:
+                    break
+            if shown:
+                break
+            self.page.keyboard.press("Escape")
         for _ in range(2):
             self.page.keyboard.press("Escape")
         self.page.wait_for_timeout(300)
