@@ -116,6 +116,7 @@ def test_sound_that_does_not_fit_is_told_before_the_work(tmp_path):
     assert "which .mp4 cannot hold: name the result .mkv" in said and not (tmp_path / "b.mp4").exists()
 
 
+@pytest.mark.slow
 def test_the_style_changes_along_a_clip(tmp_path):
     from zmnet_core.assets import DEMO_PICTURES
 

@@ -30,6 +30,7 @@ def zmnet(*arguments, data: bytes | None = None, status: int = 0):
     return result
 
 
+@pytest.mark.slow
 def test_a_picture_goes_through_pipes_and_nothing_else_does(photo, tmp_path):
     zmnet("stylize", photo, "-s", PAINTING, "-o", tmp_path / "out.png")
     wanted = (tmp_path / "out.png").read_bytes()

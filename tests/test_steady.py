@@ -51,6 +51,7 @@ def test_off_is_frame_by_frame(model, style):
     torch.testing.assert_close(clip(model, frames, style, steady="off"), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "look", [LOOKS["plain"], LOOKS["palette"], LOOKS["strength"]], ids=["plain", "palette", "strength"]
 )
@@ -79,6 +80,7 @@ def test_a_fade_stays_a_fade(model, style, steady, to):
     assert (away[1:] <= away[:-1] + 0.03).all()  # it gets there step by step
 
 
+@pytest.mark.slow
 def test_running_goes_slowly_from_one_to_the_next_and_whole_stays(model, style):
     frames = [frame * (0.6 + 0.4 * index / 47) for index, frame in enumerate(scenery(4, 48, speed=0, noise=0))]
     still = [frames[0]] * 48

@@ -545,6 +545,7 @@ def test_missing_folder_stops_the_run_naming_the_flag(make_config, tmp_path, fla
         train(make_config(tmp_path, **{flag: ""}))
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_model_is_refused_naming_the_options(make_config, run, tmp_path):
     message = r"checkpoint-2' is of another model: its run has --tnet_width 8 \(this one: 16\)\. Resume"
     with pytest.raises(TrainingError, match=message):
