@@ -7,10 +7,10 @@ import torch
 
 from tests.test_scenes import scenery
 from zmnet_core.styling.held import hold
-from zmnet_core.styling.look import Look
+from zmnet_core.styling.look import STEADY, Look
 from zmnet_core.styling.paint import stylize_tensor
 from zmnet_core.styling.scenes import faded
-from zmnet_core.styling.steady import STEADY, stylize_clip
+from zmnet_core.styling.steady import stylize_clip
 
 LOOKS = {
     "plain": Look(),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from . import _folders
 from ._core import core
+from ._schema import AUTO
 
 if TYPE_CHECKING:
     from zmnet_core import Style, ZMNet
 
-AUTO = "auto"
 PRECISIONS = (AUTO, "float32", "float16")
 
 # Bytes a pixel at the TNet's widest point (width 32, float32): before layer 10 the up-sampled 64 channels

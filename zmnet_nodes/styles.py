@@ -281,11 +281,7 @@ class StylePreview(io.ComfyNode):
         contents, alpha = (read_example(SWATCH), None) if image is None else pictures(image[:1])
         painted = swatches(style, style.model_or(model), contents, size)
         if alpha is not None:
-            alpha = (
-                core("images.resize")
-                .resized(alpha.float().movedim(-1, 1), painted.shape[-2:])
-                .clamp(0, 1)
-                .movedim(1, -1)
-            )
+            small = core("images.resize").resized(alpha.float().movedim(-1, 1), painted.shape[-2:])
+            alpha = small.clamp(0, 1).movedim(1, -1)
         swatch = image_of(painted, alpha)
         return io.NodeOutput(swatch, style, ui=ui.PreviewImage(swatch, cls=cls))

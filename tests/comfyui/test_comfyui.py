@@ -55,6 +55,12 @@ def assert_same(image: Image.Image, expected: torch.Tensor) -> None:
     assert difference <= LEVEL, f"the pictures are {difference * 255:.2f} levels apart"
 
 
+def scaled(width: int, height: int) -> dict:
+    """The photograph in another size."""
+    inputs = {"image": ["photo", 0], "upscale_method": "bilinear", "width": width, "height": height, "crop": "disabled"}
+    return {"class_type": "ImageScale", "inputs": inputs}
+
+
 def chain(model: str = "tiny", image: str = "colosseum.jpg", **apply: object) -> dict:
     """Load, encode, apply, save."""
     return {
@@ -306,16 +312,7 @@ def test_a_second_run_is_cached_and_a_changed_model_is_not(comfy, make_model):
 def test_cancel_works_within_a_second(comfy):
     model = "zmnet-base" if (ROOT / "zmnet_core/weights/zmnet-base/model.safetensors").is_file() else "tiny"
     prompt = chain(model, strength=0.61)
-    prompt["big"] = {
-        "class_type": "ImageScale",
-        "inputs": {
-            "image": ["photo", 0],
-            "upscale_method": "bilinear",
-            "width": 2400,
-            "height": 2400,
-            "crop": "disabled",
-        },
-    }
+    prompt["big"] = scaled(2400, 2400)
     prompt["many"] = {"class_type": "RepeatImageBatch", "inputs": {"image": ["big", 0], "amount": 4}}
     prompt["apply"]["inputs"].update(image=["many", 0], tile="512")
     with comfy.listen() as messages:
@@ -327,16 +324,7 @@ def test_cancel_works_within_a_second(comfy):
 
 def test_cancel_works_within_a_second_in_one_large_piece(comfy):
     prompt = chain("zmnet-base", strength=0.62)
-    prompt["big"] = {
-        "class_type": "ImageScale",
-        "inputs": {
-            "image": ["photo", 0],
-            "upscale_method": "bilinear",
-            "width": 4096,
-            "height": 4096,
-            "crop": "disabled",
-        },
-    }
+    prompt["big"] = scaled(4096, 4096)
     prompt["apply"]["inputs"].update(image=["big", 0], tile="off")
     for seconds in (0.7, 3.0, 6.0):  # into the first layer, and further
         with comfy.listen() as messages:
@@ -368,10 +356,7 @@ def test_bad_inputs_are_refused_in_words(comfy):
 
 def test_tiny_pictures_come_out_in_their_size(comfy):
     prompt = chain()
-    prompt["tiny"] = {
-        "class_type": "ImageScale",
-        "inputs": {"image": ["photo", 0], "upscale_method": "bilinear", "width": 8, "height": 40, "crop": "disabled"},
-    }
+    prompt["tiny"] = scaled(8, 40)
     prompt["apply"]["inputs"]["image"] = ["tiny", 0]
     (saved,) = comfy.pictures(comfy.run(prompt), "save")
     assert saved.size == (8, 40)
@@ -380,16 +365,7 @@ def test_tiny_pictures_come_out_in_their_size(comfy):
 def test_memory_returns(comfy):
     def run(strength: float) -> int:
         prompt = chain(strength=strength)
-        prompt["big"] = {
-            "class_type": "ImageScale",
-            "inputs": {
-                "image": ["photo", 0],
-                "upscale_method": "bilinear",
-                "width": 768,
-                "height": 768,
-                "crop": "disabled",
-            },
-        }
+        prompt["big"] = scaled(768, 768)
         prompt["apply"]["inputs"]["image"] = ["big", 0]
         comfy.run(prompt)
         return comfy.memory()

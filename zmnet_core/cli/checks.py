@@ -14,12 +14,13 @@ from pathlib import Path
 
 import typer
 
-from ..errors import LASTING, PictureError, PlaceError, did_you_mean, in_words
+from ..errors import LASTING, PictureError, PlaceError, in_words
 from ..images.folders import find_pictures
 from ..images.formats import CLIP_WRITABLE, CLIPS, KNOWN, WRITABLE, check_kind, is_clip
 from ..images.video_frames import EVERYTHING, Span
 from ..signals.mixtures import check_sum, parse_mixture
-from ..styling.look import STEADY, Walk
+from ..styling import look
+from ..styling.look import Walk
 from .pipes import PIPE
 
 STYLE_FILE = ".safetensors"
@@ -128,9 +129,10 @@ def check_steady(steady: str) -> None:
     Raises:
         typer.BadParameter: the message names the nearest one.
     """
-    if steady not in STEADY:
-        hint = did_you_mean(steady, STEADY) or f"There are {', '.join(STEADY)}."
-        raise typer.BadParameter(f"'{steady}' does not exist. {hint}", param_hint="--steady")
+    try:
+        look.check_steady(steady, "'{}' does not exist.")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--steady") from None
 
 
 def span_of(text: str | None) -> Span:

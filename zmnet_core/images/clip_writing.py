@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WAITING = 2  # frames that wait to be encoded
-SPARE, SPARE_PER_FRAME = (
-    8 << 20,
-    256,
-)  # bytes kept back for a file's end: Matroska writes 5 MB at a time
+SPARE = 8 << 20  # bytes kept back for a file's end: Matroska writes 5 MB at a time
+SPARE_PER_FRAME = 256  # bytes, the like for the table of its frames
 
 
 def part_of(path: Path) -> Path:

@@ -71,13 +71,9 @@ def is_clip(path: str | os.PathLike[str]) -> bool:
     name = os.fspath(path).lower()
     if name.endswith((*CLIPS, *KNOWN)) or not os.path.isfile(path):
         return name.endswith(CLIPS)
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(BEGINNING)
-    except OSError:
-        return False  # whoever reads it says why it cannot be read
+    beginning = _beginning(path)
     is_ts = len(beginning) == BEGINNING and beginning[:BEGINNING:TS_PACKET] == b"GGG"
-    return is_ts or any(beginning[place : place + len(sign)] == sign for place, sign in CLIP_BEGINNINGS)
+    return is_ts or any(_has(beginning, *sign) for sign in CLIP_BEGINNINGS)
 
 
 def check_kind(path: str | os.PathLike[str]) -> None:
@@ -86,20 +82,13 @@ def check_kind(path: str | os.PathLike[str]) -> None:
     Raises:
         PictureError: the message says what to do.
     """
-    try:
-        if not os.path.isfile(path):  # of a pipe nothing may be taken
-            return
-        with open(path, "rb") as file:
-            beginning = file.read(BEGINNING)
-    except OSError:
-        return  # whoever reads it says why it cannot be read
-    if what := other_kind(beginning):
+    if what := other_kind(_beginning(path)):
         raise PictureError(f"'{path}' is {what}.")
 
 
 def other_kind(beginning: bytes) -> str | None:
     """What a file is that begins so, and what to do; None if it may be a picture."""
-    return next((what for place, sign, what in OTHERS if beginning[place : place + len(sign)] == sign), None)
+    return next((what for place, sign, what in OTHERS if _has(beginning, place, sign)), None)
 
 
 def plugin_for(beginning: bytes) -> str | None:
@@ -109,7 +98,7 @@ def plugin_for(beginning: bytes) -> str | None:
         None if there is something new to try; else what to do, for a message ("" if nothing is known).
     """
     for suffix, places in BEGINNINGS.items():
-        if any(beginning[place : place + len(sign)] == sign for place, sign in places):
+        if any(_has(beginning, *sign) for sign in places):
             if suffix not in PLUGINS:
                 return " It is an AVIF file: update Pillow (11.3 or newer)."
             package, module = PLUGINS[suffix]
@@ -121,3 +110,18 @@ def plugin_for(beginning: bytes) -> str | None:
                 loaded.register_heif_opener()
             return None
     return ""
+
+
+def _beginning(path: str | os.PathLike[str]) -> bytes:
+    """Of a file; nothing of a pipe, from which nothing may be taken, nor where whoever reads it says why that fails."""
+    try:
+        if not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(BEGINNING)
+    except OSError:
+        return b""
+
+
+def _has(beginning: bytes, place: int, sign: bytes) -> bool:
+    return beginning.startswith(sign, place)

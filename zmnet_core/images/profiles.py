@@ -58,8 +58,7 @@ def from_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
             return None
         if _is_srgb(profile):
             return image
-        source = ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
-        return ImageCms.buildTransform(source, target, "RGB", "RGB", INTENT, USUAL).apply(image)
+        return _converted(image, ImageCms.ImageCmsProfile(io.BytesIO(srgb())), "RGB", target=target)
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):  # one for reading only, or it is broken
         return None
 
@@ -86,9 +85,14 @@ def _obeyed(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _converted(
-    image: Image.Image, profile: ImageCms.ImageCmsProfile, mode: str, flags: ImageCms.Flags = USUAL
+    image: Image.Image,
+    profile: ImageCms.ImageCmsProfile,
+    mode: str,
+    flags: ImageCms.Flags = USUAL,
+    target: ImageCms.ImageCmsProfile | None = None,
 ) -> Image.Image:
-    target = ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
+    """From a profile's numbers to RGB in the target, which is sRGB if left out."""
+    target = target or ImageCms.ImageCmsProfile(io.BytesIO(srgb()))
     transform = ImageCms.buildTransform(profile, target, mode, "RGB", INTENT, flags)
     return transform.apply(image)
 

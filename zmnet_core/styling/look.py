@@ -26,6 +26,20 @@ STEADY_HELP = (
 T = TypeVar("T")
 
 
+def check_steady(steady: str, problem: str = "steady is '{}', which does not exist.") -> None:
+    """Refuse a way of being steady that there is not.
+
+    Args:
+        problem: how the message begins.
+
+    Raises:
+        ValueError: the message names the nearest one.
+    """
+    if steady not in STEADY:
+        hint = did_you_mean(steady, STEADY) or f"There are {', '.join(STEADY)}."
+        raise ValueError(f"{problem.format(steady)} {hint}")
+
+
 @dataclass(frozen=True)
 class Knob:
     """What a person is told of one knob, and what it takes.

@@ -79,10 +79,8 @@ def stylize_tensor(
         )
     if held is not None:
         style = held.style
-    elif look.strength != 1:
-        style = model.style_for(small_copy(contents), style, look.strength)
     else:
-        style = model.style_for(contents, style, 1)
+        style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
     stylised = _within_memory(model, contents, style, way, step, held.statistics if held else None)
     if look.palette and style.colours is not None:
         stylised = transported(stylised, style.colours, look.palette, held.painted if held else None)

@@ -8,9 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..errors import did_you_mean
 from .held import Held, hold
-from .look import STEADY, Look
+from .look import Look, check_steady
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
 from .scenes import Scene, faded, glance, scenes_of, unfaded
@@ -52,9 +51,7 @@ def stylize_clip(
     Raises:
         ValueError: there is no such way of being steady, or not as many masks as frames.
     """
-    if steady not in STEADY:
-        hint = did_you_mean(steady, STEADY) or f"There are {', '.join(STEADY)}."
-        raise ValueError(f"steady is '{steady}', which does not exist. {hint}")
+    check_steady(steady)
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
     style_of = style if callable(style) else lambda _: style
