@@ -937,10 +937,36 @@ def test_windows_and_drafts_are_drawn_within_their_bounds(revised, random_vgg):
     assert {window.draft for window in drawn} == set(range(24, 65))
     for places in ({window.top for window in drawn}, {window.left for window in drawn}):
         assert places == set(range(0, 33, 4))
+    assert {(window.down, window.right) for window in drawn} == {(0, 0)}
+
+
+def test_the_grid_is_looked_at_from_every_place_but_its_own(revised, random_vgg):
+    config = revised(grid_weight=1.0)
+    objective = RevisionObjective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    drawn = [objective.draw(torch.zeros(1, 3, 96, 96), step, 0).window for step in range(300)]
+    assert {(window.down, window.right) for window in drawn} == {divmod(place, 4) for place in range(1, 16)}
+
+
+def test_what_lies_on_the_grid_is_seen_and_nothing_else(revised, random_vgg, make_picture):
+    config = revised(grid_weight=1.0)
+    model = build_model(config, random_vgg)
+    contents, paintings = make_picture(96, 96, 1, count=2), make_picture(64, 64, 2)
+    objective = RevisionObjective(config, PerceptualLoss(random_vgg, config.loss_config()))
+    targets = StyleTargets(model.pnet.features(paintings), objective.perceptual.style_targets(paintings))
+    drawn = objective.draw(contents, 0, 0)
+
+    def grid():
+        return objective(model, contents, targets, torch.tensor(0.0), drawn)[1]["grid"].item()
+
+    assert grid() == 0  # the picture is the draft
+    with torch.no_grad():
+        model.reviser.out.bias[:3] = 0.25  # the upper left one of every 2 × 2 pixels, red; a shift by 2 px leaves it
+    halves = (drawn.window.down % 2) or (drawn.window.right % 2)
+    assert grid() == pytest.approx(0.25 * 2 / 12 if halves else 0, rel=1e-4, abs=1e-7)
 
 
 def test_the_revision_loss_is_the_weighted_sum_of_what_it_logs(revised, random_vgg, make_picture):
-    config = revised(draft_weight=7.0, saturation_weight=3.0, flat_weight=2.0, identity_every=5)
+    config = revised(draft_weight=7.0, grid_weight=6.0, saturation_weight=3.0, flat_weight=2.0, identity_every=5)
     model = build_model(config, random_vgg)
     torch.nn.init.normal_(model.reviser.out.weight)
     contents, paintings = make_picture(96, 96, 1, count=2), make_picture(64, 64, 2)
@@ -951,10 +977,10 @@ def test_the_revision_loss_is_the_weighted_sum_of_what_it_logs(revised, random_v
     forms = avg_pool2d(revised.image, 4) - avg_pool2d(revised.draft, 4)
     for identity in (0.0, 1.0):
         total, log = objective(model, contents, targets, torch.tensor(identity), drawn)
-        assert log["forms"] > 0.01 and log["outside"] > 0.001
+        assert log["forms"] > 0.01 and log["outside"] > 0.001 and log["grid"] > 0.001
         torch.testing.assert_close(log["forms"], forms.abs().mean().detach())
         style = sum(log[name] for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")) / 4
-        expected = log["content"] + 5 * style + 3 * log["outside"] + 2 * log["flat"]
+        expected = log["content"] + 5 * style + 3 * log["outside"] + 2 * log["flat"] + 6 * log["grid"]
         expected = expected + (1 - identity) * 7 * log["forms"] + identity * 10 * log["pixels"]
         torch.testing.assert_close(total.detach(), expected, rtol=1e-4, atol=0)
 

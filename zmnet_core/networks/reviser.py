@@ -168,23 +168,38 @@ def active(x: Tensor) -> Tensor:
 
 
 class Window(NamedTuple):
-    """What a training step revises: a square of the pictures, of drafts with this short side; px."""
+    """What a training step revises: a square of the pictures, of drafts with this short side; px.
+
+    With `down` or `right`, 0..3, a part of it is revised once more, so many pixels further: the network's grid of
+    4 px lies otherwise there, and what is the picture's own stays where it is.
+    """
 
     draft: int
     top: int
     left: int
     size: int
+    down: int = 0
+    right: int = 0
 
     def of(self, pictures: Tensor) -> Tensor:
         """[N, C, H, W] → [N, C, size, size]."""
         return pictures[..., self.top : self.top + self.size, self.left : self.left + self.size]
 
+    def shifted(self, window: Tensor) -> Tensor:
+        """What is revised once more of a window [N, C, size, size]: [N, C, size − 4, size − 4]."""
+        side = self.size - DOWNSAMPLING
+        return window[..., self.down : self.down + side, self.right : self.right + side]
+
 
 class Revised(NamedTuple):
-    """A window of revised pictures, and of the enlarged drafts: [N, 3, size, size], not clamped."""
+    """A window of revised pictures, and of the enlarged drafts: [N, 3, size, size], not clamped.
+
+    `again`, [N, 3, size − 4, size − 4], is what `Window.shifted` of them is revised to, if there is a shift.
+    """
 
     image: Tensor
     draft: Tensor
+    again: Tensor | None = None
 
 
 class Scales:

@@ -239,7 +239,10 @@ class StyleTransfer(nn.Module):
             style = self._values(features, bold)
             seen = resized(contents, (window.draft, window.draft))
             draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
-        return Revised(self.require_reviser()(draft, detail, style), draft)
+        revise, again = self.require_reviser(), None
+        if window.down or window.right:
+            again = revise(window.shifted(draft), window.shifted(detail), style)
+        return Revised(revise(draft, detail, style), draft, again)
 
     # Identity ----------------------------------------------------------------------------------
 

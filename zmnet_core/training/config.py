@@ -170,6 +170,11 @@ class TrainingConfig:
         256, "the side in pixels of the window that a step revises within --resolution, a multiple of 4"
     )
     draft_weight: float = option(10.0, "the weight of the draft's forms, which are the means of blocks of 4 px")
+    grid_weight: float = option(
+        0.0,
+        "the weight of what a reviser prints on its own grid of 4 px: the mean difference when the same place is "
+        "revised 1 to 3 px further",
+    )
     init_from: str | None = option(None, "the model to start from (a folder, a bundled name or a Hub id)")
     checkpointing_steps: int = option(500, "a checkpoint is written after every so many steps", group="Run")
     checkpoints_total_limit: int = option(2, "how many checkpoints are kept")

@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from ..data.sampling import Stream, rng
 from ..losses.perceptual import PerceptualLoss
 from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR, Window
+from ..networks.tnet import DOWNSAMPLING
 from .config import TrainingConfig
 from .objective import noise_and_bold, pixel_loss, untimed, weighed
 from .stopwatch import Stopwatch
 from .style_bank import StyleTargets
 
 FORMS = 4  # px, the side of the blocks whose means a reviser must leave as the draft has them
+BORDER = 12  # px of a window in which the picture's end is seen too much for a look at the grid
 
 
 class Drawn(NamedTuple):
@@ -42,7 +44,9 @@ class RevisionObjective:
         random, side, size = rng(self.config.seed, step, slot, Stream.REVISION), contents.shape[-1], self.config.window
         draft = int(random.integers(round(side / MOST_FACTOR), int(side / LEAST_FACTOR) + 1))
         top, left = (FORMS * int(random.integers((side - size) // FORMS + 1)) for _ in range(2))
-        return Drawn(Window(draft, top, left, size), *noise_and_bold(self.config, contents, step, slot))
+        shift = divmod(int(random.integers(1, DOWNSAMPLING**2)), DOWNSAMPLING) if self.config.grid_weight else (0, 0)
+        window = Window(draft, top, left, size, *shift)
+        return Drawn(window, *noise_and_bold(self.config, contents, step, slot))
 
     def __call__(
         self,
@@ -65,6 +69,9 @@ class RevisionObjective:
         forms = (F.avg_pool2d(image, FORMS) - F.avg_pool2d(revised.draft.float(), FORMS)).abs().mean()
         loss = config.saturation_weight * outside + (1 - identity) * config.draft_weight * forms
         log = {"outside": outside, "forms": forms}
+        if revised.again is not None:
+            log["grid"] = inner((revised.again.float() - window.shifted(image)).abs()).mean()
+            loss = loss + config.grid_weight * log["grid"]
         if config.identity_every:
             log["pixels"] = pixel_loss(image, photograph)
             loss = loss + identity * config.pixel_weight * log["pixels"]
@@ -72,3 +79,8 @@ class RevisionObjective:
             terms = self.perceptual(image, photograph, targets.style)
         loss = loss + weighed(config, terms, image, photograph, log)
         return loss, {name: value.detach() for name, value in (log | {"loss": loss}).items()}
+
+
+def inner(window: Tensor) -> Tensor:
+    """A window without its border."""
+    return window[..., BORDER:-BORDER, BORDER:-BORDER]
