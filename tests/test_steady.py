@@ -163,7 +163,9 @@ def test_a_still_camera_with_noise_flickers_no_more_than_frame_by_frame(model, s
 
     def flicker(steady: str) -> torch.Tensor:
         painted = clip(model, frames, style, look, steady=steady)
-        return torch.stack((painted.diff(dim=0).square().mean().sqrt(), areas(painted).diff(dim=0).square().mean().sqrt()))
+        return torch.stack(
+            (painted.diff(dim=0).square().mean().sqrt(), areas(painted).diff(dim=0).square().mean().sqrt())
+        )
 
     own = flicker("off")
     for steady in STEADY[1:]:
