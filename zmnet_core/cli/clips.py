@@ -61,7 +61,14 @@ def stylize_clip_file(
         chosen = None if reference is None else _frame_at(clip, reference)
         with clip, writer, tqdm(desc="stylize", total=len(clip), unit="frame") as bar:
             painted = stylize_clip(
-                network, clip, style_for(clip), look, steady=steady, reference=chosen, rate=float(clip.rate), scenes=scenes
+                network,
+                clip,
+                style_for(clip),
+                look,
+                steady=steady,
+                reference=chosen,
+                rate=float(clip.rate),
+                scenes=scenes,
             )
             for picture in painted:
                 writer.add(picture)

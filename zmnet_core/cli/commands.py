@@ -585,6 +585,14 @@ def evaluate(
             "rows of their own. If left out, $ZMNET_PEERS."
         ),
     ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of clips. They are painted in every way of --steady, in place of the pairs, and what "
+            "flickers is measured. Of the other options, --size (the short side, 256 if it is left out), --limit and "
+            "--beside count then. It needs opencv-python-headless."
+        ),
+    ] = None,
     bold: BoldRows = None,
     palette: PaletteRows = None,
     noise: Annotated[
@@ -616,6 +624,14 @@ def evaluate(
     """Score a model on 100 pairs of unseen photographs and paintings, beside other methods."""
     check_folder(output, f"-o '{output}'")
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
+
+    if clips is not None:
+        from ..evaluation.steadiness import SIDE, steadiness
+
+        named = {each.name or name: each for name, each in networks.items()}
+        for line in steadiness(named, clips, output, size[0] if size else SIDE, limit):
+            typer.echo(line)
+        return
 
     from ..evaluation.comparison import Comparison
 
