@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.test_scenes import scenery
 from zmnet_core.evaluation.figures import palette_distance
+from zmnet_core.images.colour import TO_YCC
 from zmnet_core.styling.held import Held, hold
 from zmnet_core.styling.look import STEADY, Look
 from zmnet_core.styling.paint import stylize_tensor
@@ -85,6 +86,16 @@ def test_a_fade_stays_a_fade(model, style, steady, to):
     means = painted.mean((1, 2, 3))
     away = (means[5:] - to).abs()
     assert (away[1:] <= away[:-1] + 0.03).all()  # it gets there step by step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", [0.0, 1.0], ids=["black", "white"])
+def test_fades_of_twenty_paintings_end_in_black_and_white(model, make_picture, to):
+    frames = [faded(scenery(3, 1)[0][:, :32, :48], part, to) for part in (0.0, 0.0, 0.5, 1.0)]
+    for seed in range(20):
+        painted = 255 * clip(model, frames, model.encode_style(make_picture(64, 64, seed=seed)))
+        luma = torch.einsum("c,nchw->n", torch.tensor(TO_YCC[0]), painted) / painted[0, 0].numel()
+        assert luma[-1] < 20 if to == 0 else luma[-1] > 235
 
 
 def areas(frames: torch.Tensor) -> torch.Tensor:
