@@ -46,6 +46,21 @@ def test_a_clip_is_that_of_the_library_with_its_sound_and_times(clip, tmp_path, 
     assert [each.name for each in out.parent.iterdir()] == ["b.mp4"]
 
 
+def test_frames_go_by_that_of_a_second(clip, tmp_path):
+    out = tmp_path / "b.mp4"
+    zmnet("stylize", clip, "-s", PAINTING, "-o", out, "--steady", "first", "--reference", "0.2", *MINI)
+    network = ZMNet.from_pretrained("zmnet-mini")
+    with Clip(clip) as frames, Clip(out) as written:  # the fourth one is shown from 0.1 s on, the fifth from 0.25 s
+        style, frames = encode_painting(network, Image.open(PAINTING)), list(frames)
+        apart = [
+            float((torch.stack(list(written)) - torch.stack(list(stylize))).abs().mean())
+            for stylize in (
+                stylize_clip(network, frames, style, steady="first", reference=index) for index in range(len(frames))
+            )
+        ]
+    assert min(range(len(apart)), key=apart.__getitem__) == 3
+
+
 def test_a_folder_may_hold_pictures_and_clips(clip, tmp_path):
     Image.fromarray(moving(1)[0]).save(tmp_path / "in" / "c.png")
     write_clip(tmp_path / "in" / "sub.webm", moving(2), codec="libvpx")
@@ -86,6 +101,8 @@ def test_a_range_is_a_preview(clip, tmp_path):
         (["--range", "a:b"], 2, "is no span"),
         (["--range", "7:9"], 1, "holds no frame that can be read between 7 and 9 s: it lasts 0.4 s"),
         (["--steady", "frist"], 2, "Did you mean 'first'?"),
+        (["--reference", "0.1"], 2, "--steady is whole: frames go by one of them with first"),
+        (["--steady", "first", "--reference", "0.5"], 1, "goes from 0.0 to 0.4 s."),
         (["-o", "out.png"], 1, "a clip ends in .mp4, .mov, .mkv"),
         (["-o", "-"], 1, "is a clip: name a file"),
     ],
@@ -98,9 +115,9 @@ def test_slips_of_the_pen_are_told(clip, tmp_path, monkeypatch, options, status,
 
 
 def test_a_range_of_a_photograph_is_refused(tmp_path):
-    assert "there is no clip" in zmnet(
-        "stylize", PAINTING, "-s", PAINTING, "-o", tmp_path / "b.png", "--range", "1:2", status=2
-    )
+    for options in (["--range", "1:2"], ["--steady", "first", "--reference", "1"]):
+        said = zmnet("stylize", PAINTING, "-s", PAINTING, "-o", tmp_path / "b.png", *options, status=2)
+        assert "there is no clip" in said
 
 
 def test_the_clip_itself_is_never_overwritten(clip):

@@ -78,6 +78,18 @@ def test_something_that_slides_in_is_neither_cut_nor_fade():
     assert not any(scene.fades)
 
 
+@pytest.mark.parametrize("colour", [(0.02, 0.02, 0.02), (0.9, 0.1, 0.1), (0.98, 0.98, 0.98)])
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 10**6))
+def test_what_widens_the_spread_of_light_makes_no_fade_of_what_was_before(colour, seed):
+    frames = [0.4 + 0.2 * frame for frame in scenery(seed, 1, speed=0)] * 40  # hazy, until something clear slides in
+    frames = [frame.clone() for frame in frames]
+    for index, frame in enumerate(frames):
+        frame[:, 20:70, : max(0, 4 * (index - 25))] = torch.tensor(colour)[:, None, None]
+    (scene,) = looked_at(frames)
+    assert not any(scene.fades)
+
+
 def test_still_and_empty_clips():
     assert looked_at([]) == []
     (still,) = looked_at(scenery(8, 1))

@@ -123,16 +123,18 @@ def check_folder(folder: Path, what: str) -> None:
         raise PlaceError(f"{what}: the disk of '{there}' is full. Make room, or name another place.")
 
 
-def check_steady(steady: str) -> None:
-    """Refuse a way of being steady that there is not.
+def check_steady(steady: str, reference: float | None = None) -> None:
+    """Refuse a way of being steady that there is not, and a frame to go by where none is gone by.
 
     Raises:
-        typer.BadParameter: the message names the nearest one.
+        typer.BadParameter: the message names the nearest one, or the right one.
     """
     try:
         look.check_steady(steady, "'{}' does not exist.")
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--steady") from None
+    if reference is not None and steady != "first":
+        raise typer.BadParameter(f"--steady is {steady}: frames go by one of them with first", param_hint="--reference")
 
 
 def span_of(text: str | None) -> Span:
@@ -153,10 +155,11 @@ def span_of(text: str | None) -> Span:
     return span
 
 
-def check_no_range(text: str | None) -> None:
-    """Refuse a span where there is no clip."""
-    if text is not None:
-        raise typer.BadParameter("there is no clip of which it could be a part", param_hint="--range")
+def check_no_range(text: str | None, reference: float | None = None) -> None:
+    """Refuse a span, or a frame to go by, where there is no clip."""
+    for name, given in (("--range", text), ("--reference", reference)):
+        if given is not None:
+            raise typer.BadParameter("there is no clip of which it could be a part", param_hint=name)
 
 
 def check_clip_walk(clip: Path, output: Path, walk: Walk, has_fps: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ def stylize_clip_file(
     look: Look,
     steady: str,
     span: Span,
+    reference: float | None = None,
 ) -> None:
     """Stylise a clip into another file, with bars that say how far it is.
 
@@ -35,6 +37,7 @@ def stylize_clip_file(
         style_for: gives the style of a clip, or a function that gives that of each of its frames.
         look, steady: as in `styling.steady.stylize_clip`; `look.size` is the short side of the result.
         span: which seconds of it.
+        reference: the second whose frame is the one to go by, as in `stylize_clip`.
 
     Raises:
         PictureError: it cannot be read, or the result cannot be written (`PlaceError` if no other could be either).
@@ -55,8 +58,19 @@ def stylize_clip_file(
             clip = Clip(source, span=span, side=look.size, small=GLANCE, step=bar.update)
         writer = ClipWriter(target, clip)
         scenes = scenes_of(clip.small)
+        chosen = None if reference is None else _frame_at(clip, reference)
         with clip, writer, tqdm(desc="stylize", total=len(clip), unit="frame") as bar:
-            for picture in stylize_clip(network, clip, style_for(clip), look, steady=steady, scenes=scenes):
+            painted = stylize_clip(
+                network,
+                clip,
+                style_for(clip),
+                look,
+                steady=steady,
+                reference=chosen,
+                rate=float(clip.rate),
+                scenes=scenes,
+            )
+            for picture in painted:
                 writer.add(picture)
                 bar.update()
     except KeyboardInterrupt:
@@ -67,6 +81,22 @@ def stylize_clip_file(
         if writer is None or writer.kept is None:
             raise
         raise type(error)(f"{error} It ended{_kept(writer)}.") from error
+
+
+def _frame_at(clip: Clip, second: float) -> int:
+    """The frame that is shown at a second of the file, by its number.
+
+    Raises:
+        PictureError: none is.
+    """
+    begins, ends = (max(clip.span[0], 0) + clip.seconds_at(index) for index in (0, len(clip)))
+    if not begins <= second < ends:
+        raise PictureError(
+            f"'{clip.path}' shows nothing at second {second:g} that frames could go by (--reference): what is painted "
+            f"goes from {begins:.1f} to {ends:.1f} s."
+        )
+    times = [max(clip.span[0], 0) + clip.seconds_at(index) for index in range(len(clip))]
+    return bisect_right(times, second) - 1
 
 
 def changing(start: Style, end: Style, walk: Walk, clip: Clip) -> Callable[[int], Style]:

@@ -166,6 +166,15 @@ def made(cls: type[Look | Walk], knobs: dict[str, Any]) -> Look | Walk:
 
 
 SteadyOption = Annotated[str, typer.Option(help=STEADY_HELP, metavar=f"[{'|'.join(STEADY)}]")]
+ReferenceOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECOND",
+        help="With --steady first: the second of the clip whose frame its scene goes by. Scenes that it is not in, and "
+        "all if it is left out, go by their first clear frame.",
+    ),
+]
 RangeOption = Annotated[
     str | None,
     typer.Option(
@@ -277,6 +286,7 @@ def stylize(
     ] = None,
     look: Look = USUAL,
     steady: SteadyOption = STEADY[-1],
+    reference: ReferenceOption = None,
     span: RangeOption = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
     keep_profile: Annotated[
@@ -305,12 +315,12 @@ def stylize(
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
-    check_steady(steady)
+    check_steady(steady, reference)
     seconds = span_of(span)
     check_pipes([*contents, *style], Path(output))
     jobs = plan_outputs(contents, Path(output), keep=style, folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
-        check_no_range(span)
+        check_no_range(span, reference)
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
@@ -325,7 +335,7 @@ def stylize(
         mixed = Style.blend(signals, weights)
 
         def clip(source: Path, target: Path) -> None:
-            stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds)
+            stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds, reference)
 
         try:
             skipped = stylize_all(network, missing, mixed, look, quality, done, clip, megapixels, keep_profile)
@@ -405,6 +415,7 @@ def animate(
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames per second. A clip keeps its own.")] = FPS,
     look: Look = USUAL,
     steady: SteadyOption = STEADY[-1],
+    reference: ReferenceOption = None,
     span: RangeOption = None,
     megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
@@ -415,12 +426,12 @@ def animate(
     """
     from ..images.video import check_video, write_video
 
-    check_steady(steady)
+    check_steady(steady, reference)
     seconds, along_clip = span_of(span), is_clip(photograph)
     if along_clip:
         check_clip_walk(photograph, output, walk, fps != FPS)
     else:
-        check_no_range(span)
+        check_no_range(span, reference)
         check_video(output)
     check_place(output)
     check_pipes([photograph, *(Path(text) for text in (start, end))])
@@ -429,7 +440,8 @@ def animate(
     network = load_model(model, device)
     if along_clip:
         first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
-        stylize_clip_file(network, photograph, output, partial(changing, first, last, walk), look, steady, seconds)
+        styles = partial(changing, first, last, walk)
+        stylize_clip_file(network, photograph, output, styles, look, steady, seconds, reference)
         typer.echo(output)
         return
 
@@ -573,6 +585,14 @@ def evaluate(
             "rows of their own. If left out, $ZMNET_PEERS."
         ),
     ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of clips. They are painted in every way of --steady, in place of the pairs, and what "
+            "flickers is measured. Of the other options, --size (the short side, 256 if it is left out), --limit and "
+            "--beside count then. It needs opencv-python-headless."
+        ),
+    ] = None,
     bold: BoldRows = None,
     palette: PaletteRows = None,
     noise: Annotated[
@@ -604,6 +624,14 @@ def evaluate(
     """Score a model on 100 pairs of unseen photographs and paintings, beside other methods."""
     check_folder(output, f"-o '{output}'")
     networks = {"zm-net": load_model(model, device)} | {name: load_model(name, device) for name in beside or []}
+
+    if clips is not None:
+        from ..evaluation.steadiness import SIDE, steadiness
+
+        named = {each.name or name: each for name, each in networks.items()}
+        for line in steadiness(named, clips, output, size[0] if size else SIDE, limit):
+            typer.echo(line)
+        return
 
     from ..evaluation.comparison import Comparison
 

@@ -32,26 +32,23 @@ LEAST = 1e-5  # the difference of two knots: equal quantiles are told apart, and
 
 def colour_quantiles(images: Tensor) -> Tensor:
     """The quantiles of pictures' colours that are matched: [N, 3, H, W] in 0..1 → [N, PASSES, 3, KNOTS], float32."""
-    colours = _small(images, SAMPLE).flatten(2)
+    colours = sampled(images)
     return torch.stack([_quantiles(axes @ colours) for axes in _rotations(images.device)], 1)
 
 
 @torch.no_grad()
-def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0, like: Tensor | None = None) -> Tensor:
+def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0) -> Tensor:
     """Move the colours of pictures to those that quantiles describe.
 
     Args:
         images: [N, 3, H, W] in 0..1.
         quantiles: [N or 1, PASSES, 3, KNOTS] that `colour_quantiles` gave, or a mixture of such.
         amount: 0 changes nothing, 1 goes all the way.
-        like: pictures [N or 1, 3, h, w] whose colours are brought there, and the others as they are; the images
-            themselves if left out. Frames of a clip that go by one of them do not pump.
     """
     if amount == 0:
         return images
-    small = _small(images, SIDE)
-    sample = _small(images if like is None else like.to(images), SAMPLE).flatten(2).expand(len(images), -1, -1)
-    shift = _moved(small, sample, quantiles.to(small)) - small
+    small, sample = _small(images, SIDE), sampled(images)
+    shift = led(small.flatten(2), sample, quantiles.to(small)).view_as(small) - small
     light = small.mean(1, keepdim=True)
     mean, mean_shift = _box(light), _box(shift)
     slope = (_box(light * shift) - mean * mean_shift) / (_box(light * light) - mean * mean + EPSILON)
@@ -74,15 +71,19 @@ def _small(images: Tensor, side: int) -> Tensor:
     return F.interpolate(images.float(), size, mode="area")
 
 
-def _moved(images: Tensor, sample: Tensor, quantiles: Tensor) -> Tensor:
-    """The passes: every pixel of [N, 3, h, w] goes where the colours of the sample [N, 3, P] are led to."""
-    colours = images.flatten(2)
-    for axes, wanted in zip(_rotations(images.device), quantiles.unbind(1)):
+def sampled(images: Tensor) -> Tensor:
+    """Those colours of pictures [N, 3, H, W] that are counted, [N, 3, P], float32."""
+    return _small(images, SAMPLE).flatten(2)
+
+
+def led(colours: Tensor, sample: Tensor, quantiles: Tensor) -> Tensor:
+    """The passes: where colours [N, 3, Q] get to if those of the sample [N, 3, P] get to the quantiles."""
+    for axes, wanted in zip(_rotations(colours.device), quantiles.unbind(1)):
         x, y = axes @ sample, axes @ colours
         found = _quantiles(x) + LEAST * (torch.arange(KNOTS, device=x.device) - KNOTS // 2)  # of one colour: the median
         wanted = wanted.expand_as(found)
         sample, colours = axes.T @ _mapped(x, found, wanted), axes.T @ _mapped(y, found, wanted)
-    return colours.view_as(images)
+    return colours
 
 
 def _mapped(x: Tensor, found: Tensor, wanted: Tensor) -> Tensor:

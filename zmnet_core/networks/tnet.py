@@ -133,7 +133,9 @@ class TNet(nn.Module):
     def measure(self, content: Tensor, style: Tensor) -> Tensor:
         """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site."""
         din = DIN(style[:, 0], style[:, 1])
-        self._paint(self._logits(content, din), din)
+        planes = self._planes(content, din)
+        if self.palette:  # else what comes after the last norm, some of the largest planes, is left out
+            self._paint(self._drawn(planes, content), din)
         return din.statistics
 
     def trace(self, content: Tensor, style: Tensor) -> Trace:
@@ -143,6 +145,10 @@ class TNet(nn.Module):
         return Trace(self._paint(logits, din), logits, din.excess, din.peaks)
 
     def _logits(self, content: Tensor, din: DIN) -> Tensor:
+        return self._drawn(self._planes(content, din), content)
+
+    def _planes(self, content: Tensor, din: DIN) -> Tensor:
+        """Layers 1 to 9: [N, 2w, H/2, W/2]."""
         height, width = content.shape[-2:]
         x, missing = content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
         if any(missing):
@@ -153,9 +159,12 @@ class TNet(nn.Module):
         for block in self.residual:
             # β of the second site would add a constant to x that every later norm takes away again.
             x = x + din(block.conv2(din(block.conv1(x)).relu_()), shift=False)
-        x = din(self.u2w(x)).relu_()
-        x = self.uw(x).relu_()
-        return self.out(x)[..., :height, :width]
+        return din(self.u2w(x)).relu_()
+
+    def _drawn(self, planes: Tensor, content: Tensor) -> Tensor:
+        """Layers 10 and 11, [N, 3, H, W], without what fills the content's sides up."""
+        height, width = content.shape[-2:]
+        return self.out(self.uw(planes).relu_())[..., :height, :width]
 
     def _paint(self, logits: Tensor, din: DIN) -> Tensor:
         # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..images.colour_table import colour_shifts
 from ..images.resize import resized
 from ..networks.tnet import MIN_SIDE
 from .look import LAYERS, Look
@@ -27,24 +29,39 @@ class Held:
     Attributes:
         style: the style for the TNet, walked to the look's strength.
         statistics: μ and 1/σ of every norm, [1, 2, ΣC].
-        painted: small copies of what the pictures that were looked at became, side by side, [1, 3, h, w]; None if the
-            look has no palette.
+        shifts: how the colours of what is painted are brought to the painting's (`colour_table`); None if the look has
+            no palette.
     """
 
     style: Style
     statistics: Tensor
-    painted: Tensor | None
+    shifts: Tensor | None = None
+
+    @staticmethod
+    def mean(several: Sequence[Held]) -> Held:
+        """What is held for several pictures of one size alike, with one look."""
+        return _together(several, torch.stack([each.statistics for each in several]).mean(0))
+
+    @staticmethod
+    def median(several: Sequence[Held]) -> Held:
+        """The same, but what only the fewer of the pictures have changes no statistics."""
+        return _together(several, torch.stack([each.statistics for each in several]).quantile(0.5, dim=0))
 
     def towards(self, other: Held, share: float) -> Held:
         """What is held at `share` (0..1) of the way to another of the same look, for pictures of the same size."""
-        painted = self.painted
-        if painted is not None and other.painted is not None:
-            # Of the pixels some are of the one and some of the other: the mean of colours would be grey.
-            size = painted.shape[-2:]
-            theirs = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(painted.device) < share
-            painted = torch.where(theirs, other.painted, painted)
         statistics = torch.lerp(self.statistics, other.statistics, share)
-        return Held(self.style.towards(other.style, share), statistics, painted)
+        shifts = self.shifts
+        if shifts is not None and other.shifts is not None:
+            shifts = torch.lerp(shifts, other.shifts, share)
+        return Held(self.style.towards(other.style, share), statistics, shifts)
+
+
+def _together(several: Sequence[Held], statistics: Tensor) -> Held:
+    if len(several) == 1:
+        return several[0]
+    shifts = [each.shifts for each in several if each.shifts is not None]
+    style = Style.blend([each.style for each in several])
+    return Held(style, statistics, torch.stack(shifts).mean(0) if shifts else None)
 
 
 def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAIN) -> Held:
@@ -62,13 +79,13 @@ def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAI
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
     in_tiles = automatic_tile(*way.canvas) > 0 if way.revised else way.tile > 0
-    styles, statistics, painted = [], [], []
+    found = []
     for picture in pictures.split(1):
         canvas = resized(picture, way.canvas)
-        styles.append(model.style_for(small_copy(picture), style, look.strength))
-        statistics.append(model.measure(small_copy(canvas) if in_tiles else canvas, styles[-1], draft=0))
-        if look.palette:
-            small = small_copy(canvas, PALETTE_SIDE)
-            painted.append(model.apply(small, styles[-1], statistics=statistics[-1], draft=0))
-    mean = styles[0] if len(styles) == 1 else Style.blend(styles)
-    return Held(mean, torch.stack(statistics).mean(0), torch.cat(painted, 3) if painted else None)
+        own = model.style_for(small_copy(picture), style, look.strength)
+        statistics, shifts = model.measure(small_copy(canvas) if in_tiles else canvas, own, draft=0), None
+        if look.palette and own.colours is not None:
+            painted = model.apply(small_copy(canvas, PALETTE_SIDE), own, statistics=statistics, draft=0)
+            shifts = colour_shifts(painted, own.colours)
+        found.append(Held(own, statistics, shifts))
+    return Held.mean(found)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
+from ..images.colour_table import shifted
 from ..images.picture import Picture, fit_short_side, fitted_size, to_picture, to_pil, to_tensor
 from ..images.resize import resized
 from ..images.transport import transported
@@ -82,8 +83,10 @@ def stylize_tensor(
     else:
         style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
     stylised = _within_memory(model, contents, style, way, step, held.statistics if held else None)
-    if look.palette and style.colours is not None:
-        stylised = transported(stylised, style.colours, look.palette, held.painted if held else None)
+    if held is not None and held.shifts is not None:
+        stylised = shifted(stylised, held.shifts, look.palette)
+    elif look.palette and style.colours is not None:
+        stylised = transported(stylised, style.colours, look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)

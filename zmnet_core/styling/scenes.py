@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +20,10 @@ from ..images.colour import TO_YCC
 GLANCE = (18, 32)  # pixels of a small copy, height and width
 EMPTY = 0.015  # spread of light of a frame with nothing to be seen, 0..1
 CUT, ABOVE = 0.35, 3.0  # change that is a cut, if it is so many times what there is around it
+BLOCKS = (3, 4)  # of a glance, high and wide: half of them change with a cut, and fewer with what comes into a picture
 AROUND = 5  # frames on each side that are around
 FADED = 0.1  # the least part that is taken for faded: what moves in a scene changes its spread, too
+HALF_WAY = 0.5  # how far a fade goes at least: what comes into a picture, or a light that is dimmed, goes less far
 OFF = 0.06  # how far the mean light of a faded frame may be from what the fade makes of it
 LEAST_LEFT = 0.1  # of what is left of a picture no more than this is amplified: the rest is noise
 
@@ -60,7 +63,7 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
         return []
     light = torch.einsum("c,nchw->nhw", torch.tensor(TO_YCC[0]), torch.stack(list(glances))).flatten(1)
     means, spreads = light.mean(1), light.std(1, correction=0)
-    cuts = _cuts(torch.stack(list(glances)).flatten(1), (spreads > EMPTY).tolist())
+    cuts = _cuts(torch.stack(list(glances)), (spreads > EMPTY).tolist())
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(glances)]):
         fades, towards = _fades(means[start:end], spreads[start:end])
@@ -71,19 +74,25 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
 def _cuts(glances: Tensor, seen: Sequence[bool]) -> list[int]:
     """Frames with which another scene begins. Frames in which nothing is seen belong to the scene before."""
     frames = [index for index, there in enumerate(seen) if there]
-    plain = F.normalize(
-        glances - glances.mean(1, keepdim=True), dim=1
-    )  # free of the fade, which is a shift and a scale
+    flat = glances.flatten(1)
+    plain = F.normalize(flat - flat.mean(1, keepdim=True), dim=1)  # free of the fade, which is a shift and a scale
 
     def change(one: int, other: int) -> float:
         return 1 - float(plain[frames[one]] @ plain[frames[other]])
+
+    blocks, telling = _blocks(glances)
+
+    def everywhere(one: int, other: int) -> bool:
+        there = telling[frames[one]] | telling[frames[other]]
+        changed = 1 - (blocks[frames[one]] * blocks[frames[other]]).sum(1)
+        return not there.any() or float(changed[there].median()) > CUT
 
     changes = [0.0, *(change(place - 1, place) for place in range(1, len(frames)))]
     cuts, last = [], 0
     for place in range(1, len(frames)):
         around = sorted(changes[max(1, place - AROUND) : place] + changes[place + 1 : place + 1 + AROUND])
         usual = around[len(around) // 2] if around else 0.0
-        if changes[place] <= max(CUT, ABOVE * usual):
+        if changes[place] <= max(CUT, ABOVE * usual) or not everywhere(place - 1, place):
             continue
         flash = place + 1 < len(frames) and change(place - 1, place + 1) < CUT  # what was there comes back
         back = place > 1 and place - 1 != last and change(place - 2, place) < CUT
@@ -91,6 +100,14 @@ def _cuts(glances: Tensor, seen: Sequence[bool]) -> list[int]:
             cuts.append(frames[place])
             last = place
     return cuts
+
+
+def _blocks(glances: Tensor) -> tuple[Tensor, Tensor]:
+    """Blocks of [N, 3, h, w] about their means, of length 1, [N, B, P]; and in which something is seen, [N, B]."""
+    high, wide = (side // count for side, count in zip(glances.shape[-2:], BLOCKS))
+    blocks = F.unfold(glances, (high, wide), stride=(high, wide)).mT
+    blocks = blocks - blocks.mean(2, keepdim=True)
+    return F.normalize(blocks, dim=2), blocks.std(2, correction=0) > EMPTY
 
 
 def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
@@ -104,7 +121,16 @@ def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
         off, to = min((abs(light - ((1 - part) * mean + part * to)), to) for to in (0.0, 1.0))
         parts.append(max(0.0, (part - FADED) / (1 - FADED)) if off <= OFF else 0.0)  # from nothing on, without a jump
         towards.append(to)
-    return parts, towards
+    return _far_enough(parts), towards
+
+
+def _far_enough(parts: list[float]) -> list[float]:
+    """Without those runs of faded frames of which none is faded half way."""
+    found: list[float] = []
+    for is_faded, run in groupby(parts, key=lambda part: part > 0):
+        these = list(run)
+        found += [0.0] * len(these) if is_faded and max(these) < HALF_WAY else these
+    return found
 
 
 def unfaded(frame: Tensor, part: float, to: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -15,7 +16,8 @@ from .paint import PLAIN, stylize_tensor
 from .scenes import Scene, faded, glance, scenes_of, unfaded
 from .style import Style
 
-KEY = 24  # frames between those that `running` looks at
+RATE = 24.0  # frames a second, if nobody says
+REACH = 2  # seconds before and after that `running` goes by; one frame of each second is looked at
 WHOLE = 8  # frames that `whole` looks at
 STYLES = 12  # frames between those for which a style that changes is looked at again
 
@@ -34,6 +36,8 @@ def stylize_clip(
     look: Look = PLAIN,
     *,
     steady: str = "whole",
+    reference: int | None = None,
+    rate: float = RATE,
     masks: Tensor | None = None,
     scenes: Sequence[Scene] | None = None,
     step: Callable[[], None] = lambda: None,
@@ -45,13 +49,21 @@ def stylize_clip(
         style: one for all of them, or a function that gives the style of each frame by its number.
         look, step: as in `stylize_tensor`.
         steady: one of `STEADY`.
+        reference: for `first`, the frame that its scene goes by, by its number from 0; the other scenes go by their
+            first clear one.
+        rate: frames a second, for `running`.
         masks: [1 or as many as frames, 1, h, w].
         scenes: what `scenes_of` found, if it has been asked already.
 
     Raises:
-        ValueError: there is no such way of being steady, or not as many masks as frames.
+        ValueError: there is no such way of being steady, no such frame to go by, or not as many masks as frames.
     """
     check_steady(steady)
+    if reference is not None and (steady != "first" or not 0 <= reference < len(frames)):
+        raise ValueError(
+            f"reference is {reference} and steady is '{steady}': a frame to go by, from 0 to {len(frames) - 1}, may be "
+            "chosen where steady is 'first'."
+        )
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
     style_of = style if callable(style) else lambda _: style
@@ -67,7 +79,8 @@ def stylize_clip(
     if scenes is None:
         scenes = scenes_of([glance(frames[index]) for index in range(len(frames))])
     for scene in scenes:
-        held_at = _holder(model, frames, scene, style_of, look, steady, changing=callable(style))
+        way = _Way(scene, steady, max(1, round(rate)), reference)
+        held_at = _holder(model, frames, way, style_of, look, changing=callable(style))
         for index in range(scene.start, scene.end):
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
@@ -82,61 +95,96 @@ def stylize_frames(
     look: Look = PLAIN,
     *,
     steady: str = "whole",
+    reference: int | None = None,
     masks: Tensor | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """`stylize_clip` of a clip that is a batch, [B, 3, H, W] in 0..1 → the like, on the contents' device."""
     result = torch.empty_like(contents)
-    for index, frame in enumerate(stylize_clip(model, contents, style, look, steady=steady, masks=masks, step=step)):
+    painted = stylize_clip(model, contents, style, look, steady=steady, reference=reference, masks=masks, step=step)
+    for index, frame in enumerate(painted):
         result[index] = frame
     return result
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the frames of one scene are steady.
+
+    Attributes:
+        second: so many frames long.
+        reference: the frame to go by, if one was chosen.
+    """
+
+    scene: Scene
+    steady: str
+    second: int
+    reference: int | None
+
+    def references(self, key: int) -> list[list[int]]:
+        """The frames that are looked at for the frame `key`: the mean is held of the median of each of these lists."""
+        scene = self.scene
+        if self.steady == "first":
+            chosen = self.reference
+            return [[chosen if chosen is not None and scene.start <= chosen < scene.end else scene.clearest]]
+        clear = [scene.start + place for place, part in enumerate(scene.fades) if part == 0] or [scene.clearest]
+        if self.steady == "running":
+            nearest = {place: min(clear, key=lambda index: abs(index - place)) for place in self._around(key, 2)}
+            return [[nearest[each] for each in self._around(place)] for place in self._around(key)]
+        if len(clear) <= WHOLE:
+            return [[index] for index in clear]
+        return [[clear[round(place * (len(clear) - 1) / (WHOLE - 1))]] for place in range(WHOLE)]
+
+    def _around(self, key: int, times: int = 1) -> list[int]:
+        """One frame of each second of the scene, within `REACH` seconds of the frame `key`, or so many times that."""
+        places = range(self.scene.start, self.scene.end, self.second)
+        return [place for place in places if abs(place - key) <= times * REACH * self.second]
+
+    def apart(self, changing: bool) -> int:
+        """Frames between those for which references are looked at."""
+        length = self.scene.end - self.scene.start
+        return min([length] + [self.second] * (self.steady == "running") + [STYLES] * changing)
 
 
 def _holder(
     model: StyleTransfer,
     frames: Frames,
-    scene: Scene,
+    way: _Way,
     style_of: Callable[[int], Style],
     look: Look,
-    steady: str,
     changing: bool,
 ) -> Callable[[int], Held]:
-    """What is held at each frame of a scene. Between two frames at which it is looked for, it goes straight from one to
-    the other; what lies behind is forgotten.
+    """What is held at each frame of a scene. Between two frames for which it is looked for, it goes straight from one
+    to the other; what lies behind is forgotten.
     """
-    apart = min([KEY] * (steady == "running") + [STYLES] * changing, default=scene.end - scene.start)
-    found: dict[int, Held] = {}
+    scene, apart = way.scene, way.apart(changing)
+    found: dict[int, Held] = {}  # for frames
+    looked: dict[int, Held] = {}  # at frames
+
+    def look_at(index: int, style: Style) -> Held:
+        if index not in looked:
+            place = index - scene.start
+            picture = unfaded(frames[index], scene.fades[place], scene.towards[place])
+            looked[index] = hold(model, picture[None], style, look)
+        return looked[index]
 
     def at(key: int) -> Held:
         if key not in found:
+            if changing:
+                looked.clear()
+            style, references = style_of(key), way.references(key)
+            for old in looked.keys() - {index for each in references for index in each}:
+                del looked[old]
+            found[key] = Held.mean([Held.median([look_at(index, style) for index in each]) for each in references])
             for old in [index for index in found if index < key - apart]:
                 del found[old]
-            pictures = torch.stack([_clear(frames, scene, index) for index in _references(scene, key, steady)])
-            found[key] = hold(model, pictures, style_of(key), look)
         return found[key]
 
     def held_at(index: int) -> Held:
         before = scene.start + (index - scene.start) // apart * apart
         after = min(before + apart, scene.end - 1)
-        if index == before or after <= before or not (changing or steady == "running"):
+        if index == before or after <= before or not (changing or way.steady == "running"):
             return at(before)
         return at(before).towards(at(after), (index - before) / (after - before))
 
     return held_at
-
-
-def _references(scene: Scene, key: int, steady: str) -> list[int]:
-    """The frames that are looked at for the frame `key`."""
-    if steady == "first":
-        return [scene.clearest]
-    clear = [scene.start + place for place, part in enumerate(scene.fades) if part == 0] or [scene.clearest]
-    if steady == "running":
-        return [min(clear, key=lambda index: abs(index - key))]
-    if len(clear) <= WHOLE:
-        return clear
-    return [clear[round(place * (len(clear) - 1) / (WHOLE - 1))] for place in range(WHOLE)]
-
-
-def _clear(frames: Frames, scene: Scene, index: int) -> Tensor:
-    place = index - scene.start
-    return unfaded(frames[index], scene.fades[place], scene.towards[place])
