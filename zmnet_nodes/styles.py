@@ -9,7 +9,8 @@ from comfy_api.latest import io, ui
 
 from . import _folders
 from ._core import core
-from ._models import CarriedStyle, LoadedModel, maker_of, progress
+from ._models import CarriedStyle, LoadedModel, maker_of
+from ._progress import Progress
 from ._samples import read_example
 from ._schema import StyleType, optional_model, schema
 from ._tensors import image_of, pictures
@@ -198,7 +199,7 @@ def swatches(style: CarriedStyle, model: LoadedModel, contents: Tensor, size: in
     """A small copy of a picture, [1, 3, H, W], in each of the styles."""
     contents = core("styling.tiling").small_copy(contents, size)
     with model.ready(contents[0, 0].numel()) as net:
-        return core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
+        return core("styling.paint").stylize_each(net, contents, style.style, step=Progress(len(style.style)).step)
 
 
 class LoadStyle(io.ComfyNode):

@@ -21,7 +21,7 @@ STYLES = 12  # frames between those for which a style that changes is looked at 
 
 
 class Frames(Protocol):
-    """The frames of a clip: a list of [3, H, W] in 0..1, a tensor of them, or what reads them when asked."""
+    """The frames of a clip: a list of [3, H, W] in 0..1, a tensor of them, or what reads them when asked. So masks."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Tensor: ...
@@ -34,7 +34,7 @@ def stylize_clip(
     look: Look = PLAIN,
     *,
     steady: str = "whole",
-    masks: Tensor | None = None,
+    masks: Frames | None = None,
     scenes: Sequence[Scene] | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
