@@ -13,7 +13,7 @@ from ._models import CarriedStyle, LoadedModel, maker_of
 from ._progress import Progress
 from ._samples import read_example
 from ._schema import StyleType, optional_model, schema
-from ._tensors import image_of, pictures
+from ._tensors import image_of, pictures, thinned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -279,7 +279,7 @@ class StylePreview(io.ComfyNode):
     def execute(
         cls, style: CarriedStyle, model: LoadedModel | None = None, image: Tensor | None = None, size: int = 256
     ) -> io.NodeOutput:
-        contents, alpha = (read_example(SWATCH), None) if image is None else pictures(image[:1])
+        contents, alpha = (read_example(SWATCH), None) if image is None else pictures(thinned(image[:1], size))
         painted = swatches(style, style.model_or(model), contents, size)
         if alpha is not None:
             small = core("images.resize").resized(alpha.float().movedim(-1, 1), painted.shape[-2:])
