@@ -23,7 +23,7 @@ from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
 from zmnet_core.styling.look import KNOBS, STEADY, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
-from zmnet_core.styling.steady import stylize_frames
+from zmnet_core.styling.steady import stylize_clip
 from zmnet_core.styling.tiling import small_copy, smaller_tile
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -346,11 +346,11 @@ def test_clips_are_as_steady_as_the_librarys(nodes, comfy, carried, other, make_
     frames, mask = clip.movedim(1, -1), torch.ones(5, 48, 64)
     net, a, b = carried.model.net, carried.style, other.style
     out = result(nodes, "ZMNetApply", frames, carried, mask=mask, steady=steady)
-    torch.testing.assert_close(out.movedim(-1, 1), stylize_frames(net, clip, a, steady=steady))
+    torch.testing.assert_close(out.movedim(-1, 1), torch.stack(list(stylize_clip(net, clip, a, steady=steady))))
     assert comfy.steps[-1] == [5, 5]
     moved = result(nodes, "ZMNetAnimateStyles", frames, carried, other, steady=steady, smooth=False)
-    expected = stylize_frames(net, clip, lambda index: a.towards(b, index / 4), steady=steady)
-    torch.testing.assert_close(moved.movedim(-1, 1), expected)
+    expected = stylize_clip(net, clip, lambda index: a.towards(b, index / 4), steady=steady)
+    torch.testing.assert_close(moved.movedim(-1, 1), torch.stack(list(expected)))
     with pytest.raises(ValueError, match="steady is 'very'; choose one of off, first"):
         result(nodes, "ZMNetApply", frames, carried, steady="very")
 

@@ -75,23 +75,6 @@ def stylize_clip(
             yield faded(painted, part, to)
 
 
-def stylize_frames(
-    model: StyleTransfer,
-    contents: Tensor,
-    style: Style | Callable[[int], Style],
-    look: Look = PLAIN,
-    *,
-    steady: str = "whole",
-    masks: Tensor | None = None,
-    step: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """`stylize_clip` of a clip that is a batch, [B, 3, H, W] in 0..1 → the like, on the contents' device."""
-    result = torch.empty_like(contents)
-    for index, frame in enumerate(stylize_clip(model, contents, style, look, steady=steady, masks=masks, step=step)):
-        result[index] = frame
-    return result
-
-
 def _holder(
     model: StyleTransfer,
     frames: Frames,
