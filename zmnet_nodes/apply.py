@@ -174,10 +174,10 @@ class ApplyZMNet(io.ComfyNode):
         masks = None if mask is None else Masks(mask, count)
         frames = contents if len(contents) == count else [contents[0]] * count  # one picture in several styles
         given = styles if len(styles) == 1 else styles.__getitem__
-        how = STEADY[0] if len(contents) < count else chosen(steady, STEADY, "steady")
+        steady = STEADY[0] if len(contents) < count else chosen(steady, STEADY, "steady")
         clip, watching = core("styling.steady").stylize_clip, core("styling.tiling").watching
         with model.ready(way.pixels) as net, watching(bar.show if count == 1 else None):
-            painted = clip(net, frames, given, look, steady=how, masks=masks, step=bar.step)
+            painted = clip(net, frames, given, look, steady=steady, masks=masks, step=bar.step)
             return io.NodeOutput(joined(bar.over(painted), count, contents))
 
 
