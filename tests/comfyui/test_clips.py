@@ -98,7 +98,8 @@ def test_example_workflows_keep_sound_rate_and_length_and_give_the_librarys_pict
         seconds = float(sound.duration * sound.time_base)
     assert abs(seconds - FRAMES / 25) < 0.05
     loud, before = loudness(file), loudness(comfy.base / "input" / "clip.mp4")
-    assert before > 0.1 and abs(loud / before - 1) < 0.05
+    # 0.3.64 makes two channels of one, each 3 dB below it.
+    assert before > 0.1 and min(abs(loud / before - 1), abs(loud / before - 0.5**0.5)) < 0.05
     with Clip(file) as clip:
         written = list(clip)
     assert len(written) == FRAMES
@@ -122,6 +123,8 @@ def test_a_clip_of_one_frame(comfy, info):
 
 def test_an_empty_batch_is_refused_in_words(comfy, info):
     """ComfyUI gives an empty batch for what is cut off behind the end of a clip."""
+    if "Video Slice" not in info:
+        pytest.skip("this ComfyUI cannot cut clips")
     prompt = workflow("zmnet_video", info)
     frames = one(prompt, "GetVideoComponents")
     prompt["cut"] = {
@@ -175,6 +178,13 @@ def painted(**apply: object) -> dict:
     }
 
 
+@pytest.fixture
+def _asked(info) -> None:
+    if "search_aliases" not in info["ZMNetApply"]:
+        pytest.skip("this ComfyUI does not ask the page for a preview method, but --preview-method")
+
+
+@pytest.mark.usefixtures("_asked")
 def test_a_large_picture_is_shown_as_far_as_it_is_painted(comfy):
     with comfy.watch() as seen:
         done = comfy.wait(comfy.queue(painted(), preview_method="auto"))
@@ -191,6 +201,7 @@ def test_a_large_picture_is_shown_as_far_as_it_is_painted(comfy):
     assert gaps == sorted(gaps, reverse=True) and gaps[0] > 8  # and the photograph where nothing is painted yet
 
 
+@pytest.mark.usefixtures("_asked")
 def test_a_batch_is_shown_by_its_last_finished_picture_and_nothing_where_none_is_wanted(comfy):
     prompt = painted(tile="auto", strength=0.9)
     prompt["large"]["inputs"].update(width=320, height=240)
