@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.comfyui.comfy_standin import Interrupted, StandIn, install
 from tests.conftest import picture_of
@@ -22,8 +23,8 @@ from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
 from zmnet_core.styling.look import KNOBS, STEADY, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
-from zmnet_core.styling.steady import stylize_frames
-from zmnet_core.styling.tiling import smaller_tile
+from zmnet_core.styling.steady import stylize_clip
+from zmnet_core.styling.tiling import small_copy, smaller_tile
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE_IDS = {
@@ -238,13 +239,17 @@ def test_mask_mixes_softly_at_any_size(nodes, carried, photo):
         torch.testing.assert_close(out, level * full + (1 - level) * photo)
 
 
-def test_masks_of_another_number_are_repeated_or_cut_short(nodes, carried, photo):
+def test_masks_of_another_number_are_repeated_or_cut_short_with_a_word(nodes, carried, photo, caplog):
     full, black, white = result(nodes, "ZMNetApply", photo, carried), torch.zeros(1, 8, 8), torch.ones(1, 8, 8)
     batch, two = photo.repeat(3, 1, 1, 1), torch.cat((white, black))
     out = result(nodes, "ZMNetApply", batch, carried, mask=two)
     for picture, expected in zip(out, (full, photo, full)):
         torch.testing.assert_close(picture[None], expected)
     torch.testing.assert_close(result(nodes, "ZMNetApply", photo, carried, mask=two), full)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["2 masks for 3 pictures: they are repeated.", "2 masks for 1 picture: the others are left out."]
+    for steady in STEADY[1:]:  # the third mask is the first again, in clips as well
+        torch.testing.assert_close(result(nodes, "ZMNetApply", batch, carried, mask=two, steady=steady)[1], photo[0])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (15, 16)])
@@ -341,13 +346,157 @@ def test_clips_are_as_steady_as_the_librarys(nodes, comfy, carried, other, make_
     frames, mask = clip.movedim(1, -1), torch.ones(5, 48, 64)
     net, a, b = carried.model.net, carried.style, other.style
     out = result(nodes, "ZMNetApply", frames, carried, mask=mask, steady=steady)
-    torch.testing.assert_close(out.movedim(-1, 1), stylize_frames(net, clip, a, steady=steady))
+    torch.testing.assert_close(out.movedim(-1, 1), torch.stack(list(stylize_clip(net, clip, a, steady=steady))))
     assert comfy.steps[-1] == [5, 5]
     moved = result(nodes, "ZMNetAnimateStyles", frames, carried, other, steady=steady, smooth=False)
-    expected = stylize_frames(net, clip, lambda index: a.towards(b, index / 4), steady=steady)
-    torch.testing.assert_close(moved.movedim(-1, 1), expected)
+    expected = stylize_clip(net, clip, lambda index: a.towards(b, index / 4), steady=steady)
+    torch.testing.assert_close(moved.movedim(-1, 1), torch.stack(list(expected)))
     with pytest.raises(ValueError, match="steady is 'very'; choose one of off, first"):
         result(nodes, "ZMNetApply", frames, carried, steady="very")
+
+
+@pytest.mark.parametrize(("node", "steady"), [("ZMNetApply", "off"), ("ZMNetAnimateStyles", "running")])
+def test_clips_need_no_memory_but_for_the_result(nodes, carried, other, node, steady):
+    """Nothing as large as a clip of one channel is made but the IMAGE that comes out, once."""
+    clip, mask = torch.rand(64, 48, 64, 3), torch.rand(64, 48, 64)
+    given = ([carried], {"mask": mask}) if node == "ZMNetApply" else ([carried, other], {})
+    with Storages(clip, mask) as made:
+        out = result(nodes, node, clip, *given[0], steady=steady, **given[1])
+    assert out.shape == clip.shape
+    assert [size for size in made.sizes.values() if size >= mask.nbytes] == [clip.nbytes]
+    assert made.sizes[out.untyped_storage().data_ptr()] == clip.nbytes
+
+
+class Storages(TorchDispatchMode):
+    """The sizes in bytes of all storages that are made inside, by their place."""
+
+    def __init__(self, *given: torch.Tensor):
+        super().__init__()
+        self.given, self.sizes = {each.untyped_storage().data_ptr() for each in given}, {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, (list, tuple)) else [out]:
+            if isinstance(each, torch.Tensor) and (storage := each.untyped_storage()).data_ptr() not in self.given:
+                self.sizes[storage.data_ptr()] = max(storage.nbytes(), self.sizes.get(storage.data_ptr(), 0))
+        return out
+
+
+def test_a_clip_of_one_frame_is_painted_as_others_are(nodes, carried, photo):
+    for steady in STEADY:
+        out = result(nodes, "ZMNetApply", photo, carried, steady=steady)
+        torch.testing.assert_close(out, result(nodes, "ZMNetApply", photo, carried), atol=1e-4, rtol=0)
+    dark = result(nodes, "ZMNetApply", torch.zeros_like(photo), carried, steady="whole")
+    assert not dark.any()  # as the end of a fade
+
+
+def test_one_picture_in_several_styles_and_styles_that_do_not_fit(nodes, carried, other, photo):
+    both = type(carried)(Style(torch.cat((carried.style.values, other.style.values)), *made_by(carried)), carried.model)
+    for steady in STEADY:
+        out = result(nodes, "ZMNetApply", photo, both, steady=steady)
+        for each, alone in zip(out, (carried, other), strict=True):
+            torch.testing.assert_close(each[None], result(nodes, "ZMNetApply", photo, alone), atol=1e-4, rtol=0)
+    with pytest.raises(ValueError, match="2 styles for 3 pictures: give one, or one for each"):
+        result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), both)
+
+
+def made_by(carried) -> tuple:
+    return carried.style.sites, carried.style.fingerprint
+
+
+# Previews --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def previews(nodes, comfy, monkeypatch) -> list:
+    """What is shown on nodes, all of it, with previews turned on."""
+    monkeypatch.setattr("zmnet_nodes._progress.EVERY", 0.0)
+    monkeypatch.setattr("zmnet_nodes._progress.SHARE", 1e9)
+    comfy.args.preview_method, comfy.args.preview_size = "auto", 256
+    return comfy.shown
+
+
+def preview(picture: torch.Tensor, side: int) -> Image.Image:
+    return importlib.import_module("zmnet_nodes._progress").preview(picture, side)
+
+
+def array(image: Image.Image) -> torch.Tensor:
+    """[H, W, 3] in 0..1."""
+    return torch.from_numpy(np.array(image)).float() / 255
+
+
+def test_a_picture_is_shown_as_far_as_it_is_painted(nodes, carried, make_picture, previews):
+    photo = make_picture(128, 512, seed=2).movedim(1, -1)
+    out = result(nodes, "ZMNetApply", photo, carried, tile="256")
+    assert [(kind, size) for kind, _, size in previews] == [("JPEG", None)] * 3  # two tiles, and when it is done
+    assert {shown.size for _, shown, _ in previews} == {(256, 64)}
+    half, full, done = (array(shown) for _, shown, _ in previews)
+    before, after = (array(preview(image.movedim(-1, 1), 256)) for image in (photo, out))
+    torch.testing.assert_close(full, after, atol=0, rtol=0)
+    torch.testing.assert_close(done, after, atol=0, rtol=0)
+    torch.testing.assert_close(half[:, :126], after[:, :126], atol=0, rtol=0)
+    torch.testing.assert_close(half[:, 130:], before[:, 130:], atol=0, rtol=0)
+
+
+def test_of_a_large_picture_the_draft_is_shown_first(nodes, told, make_picture, previews):
+    from zmnet_nodes._models import CarriedStyle, LoadedModel
+
+    photo = make_picture(300, 520, seed=2).movedim(1, -1)
+    carried = CarriedStyle(told.encode_style(make_picture(64, 64, seed=3)), LoadedModel(told, "told"))
+    out = result(nodes, "ZMNetApply", photo, carried)
+    draft, done = (shown for _, shown, _ in previews)
+    torch.testing.assert_close(array(done), array(preview(out.movedim(-1, 1), 256)), atol=0, rtol=0)
+    off = result(nodes, "ZMNetApply", photo, carried, draft="off").movedim(-1, 1)
+    assert (array(draft.resize((64, 32))) - array(preview(off, 256).resize((64, 32)))).abs().mean() < 0.1
+
+
+def test_a_batch_is_shown_picture_by_picture(nodes, carried, other, photo, previews):
+    batch = torch.cat((photo, photo.flip(1), photo.flip(2)))
+    for node, styles in (("ZMNetApply", [carried]), ("ZMNetAnimateStyles", [carried, other])):
+        for steady in STEADY:
+            out = result(nodes, node, batch, *styles, steady=steady)
+            assert len(previews) == 3
+            for (_, shown, _), painted in zip(previews, out):
+                torch.testing.assert_close(array(shown), painted, atol=0.51 / 255, rtol=0)
+            previews.clear()
+
+
+def test_nothing_is_shown_where_no_previews_are_wanted(nodes, comfy, carried, photo, previews):
+    none = importlib.import_module("comfy.cli_args").LatentPreviewMethod.NoPreviews
+    comfy.args.preview_method = none
+    result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried)
+    assert not previews
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (300, 1000), (2100, 1200)])
+def test_previews_are_small_and_never_enlarged(nodes, height, width):
+    slope = torch.linspace(0, 1, width).expand(3, height, width)
+    shown = preview(slope, 256)
+    assert max(shown.size) == min(256, max(height, width))
+    assert abs(shown.width / shown.height - width / height) < 0.05 * width / height
+    expected = torch.linspace(0, 1, shown.width)[None, :, None].expand(shown.height, -1, 3)
+    assert (array(shown) - expected).abs().max() < 0.03
+    assert preview(torch.full((3, 20, 20), torch.nan), 256).getextrema() == ((0, 0),) * 3
+
+
+def test_previews_take_no_more_than_their_share_of_the_time(nodes, comfy, monkeypatch):
+    progress = importlib.import_module("zmnet_nodes._progress")
+    comfy.args.preview_method, now = "auto", [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+
+    def made(picture, side):
+        now[0] += cost
+        return picture
+
+    monkeypatch.setattr(progress, "preview", made)
+    for cost, least in ((0.001, progress.EVERY), (0.05, 0.05 / progress.SHARE)):
+        start, bar = now[0], progress.Progress(1000)
+        comfy.shown.clear()
+        for _ in range(1000):
+            now[0] += 0.04
+            bar.show(torch.zeros(3, 8, 8))
+        assert 0.8 * 40 / least < len(comfy.shown) <= (now[0] - start) / least
+        assert len(comfy.shown) * cost <= 2 * progress.SHARE * (now[0] - start)
 
 
 def test_layers_switch_off(nodes, carried, photo):
@@ -371,14 +520,22 @@ def test_cancel_stops_inside_the_network(nodes, comfy, carried, photo):
     "image, said",
     [
         (torch.rand(1, 0, 64, 3), r"an IMAGE is \[batch"),
+        (torch.zeros(0, 0, 0, 3), "the batch is empty, .* look whether it has frames"),  # as Get Video Components gives
         (torch.rand(64, 64, 3), r"an IMAGE is \[batch"),
         (torch.rand(1, 64, 64, 2), "1, 3 or 4 channels"),
-        (torch.full((1, 64, 64, 3), torch.nan), "NaN"),
+        (torch.full((1, 64, 64, 3), torch.nan), "NaN or infinite values: the node before"),
+        (
+            torch.rand(3, 64, 64, 3).index_fill(0, torch.tensor(1), torch.inf),
+            "values in picture 2 of 3: the node before",
+        ),
     ],
 )
-def test_apply_refuses_what_is_no_picture(nodes, carried, image, said):
-    with pytest.raises(ValueError, match=said):
-        result(nodes, "ZMNetApply", image, carried)
+def test_apply_refuses_what_is_no_picture(nodes, comfy, carried, image, said):
+    for node, styles in (("ZMNetApply", [carried]), ("ZMNetAnimateStyles", [carried, carried])):
+        bars = len(comfy.steps)
+        with pytest.raises(ValueError, match=said):
+            result(nodes, node, image, *styles)
+        assert len(comfy.steps) == bars  # nothing was painted before
 
 
 def test_apply_refuses_an_unknown_tile(nodes, carried, photo):
@@ -615,6 +772,17 @@ def test_a_style_of_another_model_is_refused(nodes, carried, make_model, photo, 
     stranger = nodes.ZMNetLoad.execute("stranger").result[0]
     with pytest.raises(WrongModelError, match="made by tiny, not by stranger"):
         result(nodes, "ZMNetApply", photo, carried, model=stranger)
+
+
+def test_a_preview_of_a_large_picture_does_not_read_it_whole(nodes, carried):
+    large = torch.linspace(0, 1, 1200)[None, :, None, None] * torch.linspace(0.2, 1, 1600)[:, None].expand(-1, 3)
+    out = nodes.ZMNetStylePreview.execute(carried, image=large, size=64).result[0]
+    expected = stylize_tensor(carried.model.net, small_copy(large.movedim(-1, 1), 64), carried.style)
+    assert out.shape == (1, 48, 64, 3)
+    assert (out.movedim(-1, 1) - expected).abs().mean() < 0.01
+    with Storages(large) as made:
+        nodes.ZMNetStylePreview.execute(carried, image=large, size=64)
+    assert max(made.sizes.values()) < large.nbytes / 4
 
 
 def test_preview_is_shown_on_the_node(nodes, carried, photo):

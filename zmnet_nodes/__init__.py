@@ -11,6 +11,7 @@
 | _samples.py | the pictures that come with the pack                      |
 | _folders.py | ComfyUI's folders: what is there, what to say if it isn't |
 | _models.py  | a model in the hands of ComfyUI's memory manager          |
+| _progress.py | the progress bar, and the picture on it while it is painted |
 | _schema.py  | the two socket types, inputs that several nodes share     |
 | _tensors.py | IMAGE and MASK to the library's tensors and back          |
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,17 +124,3 @@ class CarriedStyle:
     def named(self, name: str) -> CarriedStyle:
         """The same under another name."""
         return replace(self, style=replace(self.style, name=name))
-
-
-def progress(steps: int) -> Callable[[], None]:
-    """A step to call `steps` times: it moves the node's progress bar and obeys Cancel."""
-    import comfy.model_management as management
-    from comfy.utils import ProgressBar
-
-    bar = ProgressBar(steps)
-
-    def step() -> None:
-        bar.update(1)
-        management.throw_exception_if_processing_interrupted()
-
-    return step

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ._core import core
-from ._models import CarriedStyle, LoadedModel, progress
+from ._models import CarriedStyle, LoadedModel
+from ._progress import Progress
 from ._schema import (
     AUTO,
     DRAFTS,
@@ -24,18 +25,30 @@ from ._schema import (
     steady,
     tile,
 )
-from ._tensors import image_of, masks, pictures
+from ._tensors import Masks, Pictures, joined
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zmnet_core.styling.look import Look
     from zmnet_core.styling.plan import Plan
+    from zmnet_core.styling.style import Style
 
 
-def plan_of(model: LoadedModel, contents: Tensor, look: Look) -> Plan:
+def plan_of(model: LoadedModel, contents: Pictures, look: Look) -> Plan:
     """How the core will paint pictures of this size: what the progress bar and the memory manager are told."""
-    return core("styling.plan").plan(model.net.reviser, *contents.shape[-2:], look.brush, look.tile, look.draft)
+    return core("styling.plan").plan(model.net.reviser, *contents.shape, look.brush, look.tile, look.draft)
+
+
+def count_of(contents: Pictures, styles: Style) -> int:
+    """How many pictures come out: one for each that goes in, or of one picture one in each of several styles.
+
+    Raises:
+        ValueError: there are several of either, and not as many.
+    """
+    if len(styles) not in (1, len(contents)) and len(contents) > 1:
+        raise ValueError(f"{len(styles)} styles for {len(contents)} pictures: give one, or one for each picture.")
+    return max(len(contents), len(styles))
 
 
 def shared_knobs() -> list[io.Input]:
@@ -153,22 +166,19 @@ class ApplyZMNet(io.ComfyNode):
             brush=brush,
             palette=palette,
         )
-        contents, alpha = pictures(image)
+        contents = Pictures(image)
         model = style.model_or(model)
-        way = plan_of(model, contents, look)
-        several = masks(mask, max(len(contents), len(style.style)))
-        step = progress(way.steps * len(contents))
-        with model.ready(way.pixels) as net:
-            if chosen(steady, STEADY, "steady") == STEADY[0] or len(contents) == 1:
-                stylised = core("styling.paint").stylize_each(
-                    net, contents, style.style, look, masks=several, step=step
-                )
-            else:
-                given = style.style if len(style.style) == 1 else style.style.__getitem__
-                stylised = core("styling.steady").stylize_frames(
-                    net, contents, given, look, steady=steady, masks=several, step=step
-                )
-        return io.NodeOutput(image_of(stylised, alpha))
+        way, styles = plan_of(model, contents, look), style.style
+        count = count_of(contents, styles)
+        bar = Progress(way.steps * count)
+        masks = None if mask is None else Masks(mask, count)
+        frames = contents if len(contents) == count else [contents[0]] * count  # one picture in several styles
+        given = styles if len(styles) == 1 else styles.__getitem__
+        steady = STEADY[0] if len(contents) < count else chosen(steady, STEADY, "steady")
+        clip, watching = core("styling.steady").stylize_clip, core("styling.tiling").watching
+        with model.ready(way.pixels) as net, watching(bar.show if count == 1 else None):
+            painted = clip(net, frames, given, look, steady=steady, masks=masks, step=bar.step)
+            return io.NodeOutput(joined(bar.over(painted), count, contents))
 
 
 class AnimateStyles(io.ComfyNode):
@@ -224,18 +234,20 @@ class AnimateStyles(io.ComfyNode):
         steady: str = STEADY[0],
     ) -> io.NodeOutput:
         look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush, palette=palette)
-        contents, alpha = pictures(image)
+        contents = Pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)
         style_b.model_or(model)
         way = plan_of(model, contents, look)
         shares = core("styling.paint").shares_of(count, smooth, there_and_back)
-        step, a, b = progress(way.steps * count), style_a.style, style_b.style
+        bar, a, b = Progress(way.steps * count), style_a.style, style_b.style
+        still, clip = core("styling.paint").frames, core("styling.steady").stylize_clip
+        chosen(steady, STEADY, "steady")
         with model.ready(way.pixels) as net:
-            if chosen(steady, STEADY, "steady") == STEADY[0] or len(contents) == 1:
-                stylised = core("styling.paint").animate(net, contents, a, b, shares, look, step=step)
+            if len(contents) == 1:
+                painted = still(net, contents[0][None], a, b, shares, look, step=bar.step)
             else:
-                stylised = core("styling.steady").stylize_frames(
-                    net, contents, lambda index: a.towards(b, shares[index]), look, steady=steady, step=step
+                painted = clip(
+                    net, contents, lambda index: a.towards(b, shares[index]), look, steady=steady, step=bar.step
                 )
-        return io.NodeOutput(image_of(stylised, alpha))
+            return io.NodeOutput(joined(bar.over(painted), count, contents))

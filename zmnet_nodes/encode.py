@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ._core import core
-from ._models import CarriedStyle, LoadedModel, progress
+from ._models import CarriedStyle, LoadedModel
+from ._progress import Progress
 from ._schema import USUAL, Model, StyleType, chosen, knob, schema
 from ._tensors import pictures
 
@@ -68,13 +69,13 @@ class EncodeStyle(io.ComfyNode):
     ) -> io.NodeOutput:
         chosen(batch, BATCHES, "batch")
         paintings, _ = pictures(image)
-        step = progress(len(paintings))
+        bar = Progress(len(paintings))
         styles = []
         with model.ready(4 * style_size**2) as net:
             for index, painting in enumerate(paintings):
                 label = f"{name} {index + 1}".strip() if len(paintings) > 1 and batch == "list" else name
                 styles.append(net.encode_style(painting[None], style_size, label, bold).to("cpu"))
-                step()
+                bar.step()
         if batch == "average":
             styles = [type(styles[0]).blend(styles)]
         carried = [CarriedStyle(style, model) for style in styles]

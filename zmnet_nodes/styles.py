@@ -9,10 +9,11 @@ from comfy_api.latest import io, ui
 
 from . import _folders
 from ._core import core
-from ._models import CarriedStyle, LoadedModel, maker_of, progress
+from ._models import CarriedStyle, LoadedModel, maker_of
+from ._progress import Progress
 from ._samples import read_example
 from ._schema import StyleType, optional_model, schema
-from ._tensors import image_of, pictures
+from ._tensors import image_of, pictures, thinned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -198,7 +199,7 @@ def swatches(style: CarriedStyle, model: LoadedModel, contents: Tensor, size: in
     """A small copy of a picture, [1, 3, H, W], in each of the styles."""
     contents = core("styling.tiling").small_copy(contents, size)
     with model.ready(contents[0, 0].numel()) as net:
-        return core("styling.paint").stylize_each(net, contents, style.style, step=progress(len(style.style)))
+        return core("styling.paint").stylize_each(net, contents, style.style, step=Progress(len(style.style)).step)
 
 
 class LoadStyle(io.ComfyNode):
@@ -278,7 +279,7 @@ class StylePreview(io.ComfyNode):
     def execute(
         cls, style: CarriedStyle, model: LoadedModel | None = None, image: Tensor | None = None, size: int = 256
     ) -> io.NodeOutput:
-        contents, alpha = (read_example(SWATCH), None) if image is None else pictures(image[:1])
+        contents, alpha = (read_example(SWATCH), None) if image is None else pictures(thinned(image[:1], size))
         painted = swatches(style, style.model_or(model), contents, size)
         if alpha is not None:
             small = core("images.resize").resized(alpha.float().movedim(-1, 1), painted.shape[-2:])

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class ComfyUI:
     """
 
     def __init__(self, base: Path):
-        self.base = base
+        self.base = base.resolve()
         self.packs = base / "custom_nodes"
         self.pack = self.packs / PACK
         self.log_file = base / "server.log"
@@ -125,9 +125,9 @@ class ComfyUI:
             text = error.read()
         return json.loads(text) if text else {}
 
-    def queue(self, prompt: dict) -> str:
-        """Queue an API-format prompt; its id."""
-        answer = self.post("/prompt", {"prompt": prompt, "client_id": CLIENT})
+    def queue(self, prompt: dict, **extra: str) -> str:
+        """Queue an API-format prompt, with settings of the page such as preview_method; its id."""
+        answer = self.post("/prompt", {"prompt": prompt, "client_id": CLIENT, "extra_data": extra})
         if "prompt_id" not in answer:
             raise Refused(json.dumps(answer))
         return answer["prompt_id"]
@@ -155,6 +155,29 @@ class ComfyUI:
             yield (json.loads(message) for message in iter(line.recv, None) if isinstance(message, str))
         finally:
             line.close()
+
+    @contextmanager
+    def watch(self) -> Iterator[list[tuple[str, Image.Image]]]:
+        """The previews that the server sends inside: the node, and the picture that is shown on it."""
+        websocket = pytest.importorskip("websocket", reason="needs websocket-client")
+        line = websocket.create_connection(f"ws://127.0.0.1:{self.port}/ws?clientId={CLIENT}", timeout=60)
+        line.send(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
+        seen: list[tuple[str, Image.Image]] = []
+        try:
+            yield seen
+            line.settimeout(1)
+            with suppress(websocket.WebSocketTimeoutException):
+                while True:
+                    if isinstance(message := line.recv(), bytes) and message[:4] == b"\0\0\0\4":
+                        end = 8 + int.from_bytes(message[4:8], "big")
+                        node = json.loads(message[8:end])["node_id"]
+                        seen.append((node, Image.open(BytesIO(message[end:]))))
+        finally:
+            line.close()
+
+    def saved(self, done: dict, node: str) -> list[Path]:
+        """The files that a node wrote into the output folder."""
+        return [self.base / "output" / e["subfolder"] / e["filename"] for e in done["outputs"][node]["images"]]
 
     def pictures(self, done: dict, node: str) -> list[Image.Image]:
         """The pictures a node showed or saved."""
@@ -191,19 +214,28 @@ def api_of(workflow: dict, info: dict) -> dict:
     for node in workflow["nodes"]:
         if node["type"] in ("Note", "MarkdownNote") or node.get("mode", 0) != 0:
             continue
-        described = info[node["type"]]
-        values, inputs = list(node.get("widgets_values") or []), {}
-        for kind in ("required", "optional"):
-            for name in described["input_order"].get(kind, []):
-                type_, *options = described["input"][kind][name]
-                options = options[0] if options else {}
-                if isinstance(type_, list) or type_ in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
-                    # What came later than the file has no value in it: the front end takes the default.
-                    inputs[name] = values.pop(0) if values else options["default"]
-                    if options.get("control_after_generate"):
-                        values.pop(0)
+        values = list(node.get("widgets_values") or [])
+        inputs = dict(_widgets(info[node["type"]]["input"], values))
         for socket_ in node.get("inputs", []):
             if socket_.get("link") is not None:
                 inputs[socket_["name"]] = list(links[socket_["link"]])
         prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
     return prompt
+
+
+def _widgets(described: dict, values: list, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """The values of a node's widgets by name, which are taken off `values` in the order of its inputs.
+
+    What came later than the file has no value in it: the front end takes the default.
+    """
+    for name, (kind, *rest) in (item for part in ("required", "optional") for item in described.get(part, {}).items()):
+        options = rest[0] if rest else {}
+        if kind == "COMFY_DYNAMICCOMBO_V3":  # a choice that brings other inputs with it
+            chosen = values.pop(0) if values else options["options"][0]["key"]
+            yield prefix + name, chosen
+            brought = next(each["inputs"] for each in options["options"] if each["key"] == chosen)
+            yield from _widgets(brought, values, f"{prefix}{name}.")
+        elif isinstance(kind, list) or kind in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
+            yield prefix + name, values.pop(0) if values else options["default"]
+            if values and any(options.get(key) for key in ("control_after_generate", "image_upload", "video_upload")):
+                values.pop(0)  # a widget of the page alone

@@ -59,11 +59,31 @@ class NodeOutput:
         self.result, self.ui = result, ui
 
 
+PREVIEWS = Enum("LatentPreviewMethod", {"NoPreviews": "none", "Auto": "auto"})
+
+
+class Bar:
+    """A progress bar that notes how far it is, and what is shown on it."""
+
+    def __init__(self, comfy: StandIn, total: int):
+        self.comfy, self.current = comfy, 0
+        comfy.steps.append([0, total])
+
+    def update_absolute(self, value: int, total: int | None = None, preview: tuple | None = None) -> None:
+        self.current = self.comfy.steps[-1][0] = value
+        if preview is not None:
+            self.comfy.shown.append(preview)
+
+    def update(self, count: int) -> None:
+        self.update_absolute(self.current + count)
+
+
 class StandIn:
     """The state behind the modules: folders, and what was asked of ComfyUI."""
 
     def __init__(self, root: Path):
-        self.root, self.loaded, self.steps, self.cancelled = root, [], [], False
+        self.root, self.loaded, self.steps, self.shown, self.cancelled = root, [], [], [], False
+        self.args = SimpleNamespace(preview_method=PREVIEWS.NoPreviews, preview_size=512)
         self.folders: dict[str, tuple[list[str], set[str]]] = {}
 
     def modules(self) -> dict[str, ModuleType]:
@@ -94,7 +114,8 @@ class StandIn:
                 "get_output_directory": lambda: str(self.root / "output"),
             },
             "comfy": {},
-            "comfy.utils": {"ProgressBar": self.bar},
+            "comfy.utils": {"ProgressBar": lambda total: Bar(self, total)},
+            "comfy.cli_args": {"args": self.args, "LatentPreviewMethod": PREVIEWS},
             "comfy.model_patcher": {"ModelPatcher": lambda net, **devices: SimpleNamespace(model=net, **devices)},
             "comfy.model_management": {
                 "get_torch_device": lambda: torch.device("cpu"),
@@ -131,10 +152,6 @@ class StandIn:
 
     def path(self, name: str, file: str) -> str | None:
         return next((p for p in (os.path.join(f, file) for f in self.folders[name][0]) if os.path.isfile(p)), None)
-
-    def bar(self, total: int) -> SimpleNamespace:
-        self.steps.append([0, total])
-        return SimpleNamespace(update=lambda count: self.steps[-1].__setitem__(0, self.steps[-1][0] + count))
 
     def check(self) -> None:
         if self.cancelled:

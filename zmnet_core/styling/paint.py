@@ -30,7 +30,7 @@ from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import Plan, plan
 from .style import Style
-from .tiling import automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy
+from .tiling import automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy, watched
 
 PLAIN = Look()
 
@@ -132,6 +132,7 @@ def _paint(
         painted = _in_tiles(model, canvas, style, way.tile, step, statistics)
         return painted if canvas is contents else resized(painted, way.size).clamp(0, 1)
     draft = _in_tiles(model, canvas, style, automatic_tile(*way.canvas), statistics=statistics)
+    watched(draft)
     if way.steps == 1:
         picture = model.revise(draft, contents, canvas, style)
         step()

@@ -23,7 +23,7 @@ STYLES = 12  # frames between those for which a style that changes is looked at 
 
 
 class Frames(Protocol):
-    """The frames of a clip: a list of [3, H, W] in 0..1, a tensor of them, or what reads them when asked."""
+    """The frames of a clip: a list of [3, H, W] in 0..1, a tensor of them, or what reads them when asked. So masks."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Tensor: ...
@@ -38,7 +38,7 @@ def stylize_clip(
     steady: str = "whole",
     reference: int | None = None,
     rate: float = RATE,
-    masks: Tensor | None = None,
+    masks: Frames | None = None,
     scenes: Sequence[Scene] | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
@@ -86,25 +86,6 @@ def stylize_clip(
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
             yield faded(painted, part, to)
-
-
-def stylize_frames(
-    model: StyleTransfer,
-    contents: Tensor,
-    style: Style | Callable[[int], Style],
-    look: Look = PLAIN,
-    *,
-    steady: str = "whole",
-    reference: int | None = None,
-    masks: Tensor | None = None,
-    step: Callable[[], None] = lambda: None,
-) -> Tensor:
-    """`stylize_clip` of a clip that is a batch, [B, 3, H, W] in 0..1 → the like, on the contents' device."""
-    result = torch.empty_like(contents)
-    painted = stylize_clip(model, contents, style, look, steady=steady, reference=reference, masks=masks, step=step)
-    for index, frame in enumerate(painted):
-        result[index] = frame
-    return result
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ pixels. Tiles that overlap by that much are, value for value, cut from one big p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +23,29 @@ WHOLE_PIXELS = 2048 * 2048  # up to here a picture goes through in one piece
 TILE = 1024
 SMALLEST_TILE = 128  # below this the overlap costs more than the tile
 MEASURE_SIDE = 1024  # long side of the small copy that the statistics are taken from
+
+
+_watch: ContextVar[Callable[[Tensor], None] | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watching(call: Callable[[Tensor], None] | None) -> Iterator[None]:
+    """Show this the pictures that are painted inside while they come to be, [B, 3, H, W]: the draft of a large one, and
+    one in tiles after every tile. Where nothing is painted yet, there is still the photograph, or the enlarged draft.
+
+    It must neither change nor keep what it is shown, and values may leave 0..1 a little.
+    """
+    before = _watch.set(call)
+    try:
+        yield
+    finally:
+        _watch.reset(before)
+
+
+def watched(picture: Tensor) -> None:
+    """A picture as far as it is painted, for who is `watching`."""
+    if (call := _watch.get()) is not None:
+        call(picture)
 
 
 def tiles(height: int, width: int, size: int, overlap: int = OVERLAP) -> Iterator[tuple[slice, slice, slice, slice]]:
@@ -74,13 +99,14 @@ def paint_tiles(
     """
     if size < DOWNSAMPLING or size % DOWNSAMPLING:
         raise ValueError(f"the tile size is a multiple of {DOWNSAMPLING}, not {size}.")
-    joined = torch.empty_like(contents)
+    joined = contents.clone()
     height, width = contents.shape[-2:]
     for read_y, read_x, keep_y, keep_x in tiles(height, width, size, overlap):
         painted = paint(*(picture[..., read_y, read_x] for picture in (contents, *beside)))
         inner_y = slice(keep_y.start - read_y.start, keep_y.stop - read_y.start)
         inner_x = slice(keep_x.start - read_x.start, keep_x.stop - read_x.start)
         joined[..., keep_y, keep_x] = painted[..., inner_y, inner_x]
+        watched(joined)
         step()
     return joined
 
