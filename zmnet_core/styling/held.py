@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..images.resize import resized
+from ..images.transport import transported
 from ..networks.tnet import MIN_SIDE
-from .look import LAYERS, Look
+from .look import Look
 from .network import StyleTransfer
 from .plan import plan
+from .reach import reached
 from .style import Style
 from .tiling import automatic_tile, small_copy
 
@@ -29,22 +31,27 @@ class Held:
         statistics: μ and 1/σ of every norm, [1, 2, ΣC].
         painted: small copies of what the pictures that were looked at became, side by side, [1, 3, h, w]; None if the
             look has no palette.
+        seen: small copies of the pictures that were looked at, like `painted`; None if the look matches none.
     """
 
     style: Style
     statistics: Tensor
     painted: Tensor | None
+    seen: Tensor | None = None
 
     def towards(self, other: Held, share: float) -> Held:
         """What is held at `share` (0..1) of the way to another of the same look, for pictures of the same size."""
-        painted = self.painted
-        if painted is not None and other.painted is not None:
-            # Of the pixels some are of the one and some of the other: the mean of colours would be grey.
-            size = painted.shape[-2:]
-            theirs = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(painted.device) < share
-            painted = torch.where(theirs, other.painted, painted)
         statistics = torch.lerp(self.statistics, other.statistics, share)
-        return Held(self.style.towards(other.style, share), statistics, painted)
+        painted, seen = _between(self.painted, other.painted, share), _between(self.seen, other.seen, share)
+        return Held(self.style.towards(other.style, share), statistics, painted, seen)
+
+
+def _between(one: Tensor | None, other: Tensor | None, share: float) -> Tensor | None:
+    """Pictures whose pixels are some of the one and some of the other: the mean of colours would be grey."""
+    if one is None or other is None:
+        return one
+    theirs = torch.rand(one.shape[-2:], generator=torch.Generator().manual_seed(0)).to(one.device) < share
+    return torch.where(theirs, other, one)
 
 
 def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAIN) -> Held:
@@ -59,16 +66,17 @@ def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAI
     if list(pictures.shape[-2:]) != smallest:
         pictures = F.interpolate(pictures, smallest, mode="nearest")
     way = plan(model.reviser, smallest[0], smallest[1], look.brush, look.tile, look.draft)
-    if set(look.layers) != set(LAYERS):
-        style = style.only(*look.layers)
     in_tiles = automatic_tile(*way.canvas) > 0 if way.revised else way.tile > 0
     styles, statistics, painted = [], [], []
+    seen = torch.cat([small_copy(each, PALETTE_SIDE) for each in pictures.split(1)], 3) if look.match else None
     for picture in pictures.split(1):
+        styles.append(reached(model, picture, style, look))
+        if seen is not None and (colours := styles[-1].colours) is not None:
+            picture = transported(picture, colours.to(picture.device), look.match, seen)
         canvas = resized(picture, way.canvas)
-        styles.append(model.style_for(small_copy(picture), style, look.strength))
         statistics.append(model.measure(small_copy(canvas) if in_tiles else canvas, styles[-1], draft=0))
         if look.palette:
             small = small_copy(canvas, PALETTE_SIDE)
             painted.append(model.apply(small, styles[-1], statistics=statistics[-1], draft=0))
     mean = styles[0] if len(styles) == 1 else Style.blend(styles)
-    return Held(mean, torch.stack(statistics).mean(0), torch.cat(painted, 3) if painted else None)
+    return Held(mean, torch.stack(statistics).mean(0), torch.cat(painted, 3) if painted else None, seen)
