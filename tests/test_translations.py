@@ -44,7 +44,7 @@ def english(schemas) -> dict[Key, str]:
     for node, schema in schemas.items():
         found |= {(node, "display_name"): schema.display_name, (node, "description"): schema.description}
         for given in schema.inputs:
-            found[node, "inputs", given.id, "name"] = given.id
+            found[node, "inputs", given.id, "name"] = given.options.get("display_name", given.id)
             found[node, "inputs", given.id, "tooltip"] = given.options.get("tooltip")
         for index, out in enumerate(schema.outputs):
             found[node, "outputs", str(index), "name"] = out.options["display_name"]

@@ -44,7 +44,59 @@ def shared_knobs() -> list[io.Input]:
         *(knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()),
         knob("palette", optional=True),
         steady(),
+        knob("match", optional=True),
+        palette_of(),
     ]
+
+
+def palette_of() -> io.Input:
+    """A picture or a style whose colours are taken in place of the painting's."""
+    text = core("styling.look").KNOBS["palette_of"].help
+    return io.MultiType.Input("palette_of", types=[io.Image, StyleType], optional=True, tooltip=text)
+
+
+def colours_of(given: Tensor | CarriedStyle | None) -> object:
+    """What the library takes as `palette_of`, of an IMAGE or a STYLE."""
+    if given is None:
+        return None
+    return given.style if isinstance(given, CarriedStyle) else pictures(given, "palette_of")[0]
+
+
+SWITCHES, OWN = "switches", "own weights"
+
+
+def layer_choice() -> io.Input:
+    """Which layers take the style: by the three switches, by a preset, or by weights of one's own."""
+    return io.Combo.Input(
+        "layers",
+        options=[SWITCHES, *core("styling.layering").PRESETS, OWN],
+        default=SWITCHES,
+        optional=True,
+        tooltip="Which layers take the style. switches: those that are on above. tones: light and colours come from "
+        "the painting, edges and texture stay the photograph's. strokes: the other way round. gentle edges: the "
+        "painting's style, but only half of its edges. own weights: as layer_weights says. Where the style does not "
+        "reach, the photograph's own remains.",
+    )
+
+
+def layer_weights() -> io.Input:
+    """The weights of one's own."""
+    return io.String.Input(
+        "layer_weights",
+        default=core("styling.layering").EXAMPLE,
+        optional=True,
+        tooltip="Only for own weights: how far each of the layers 1 to 9 takes the style, from 0 to 1.5, such as "
+        "1:0.5,4-9:1. A layer that is left out does not take it. Strength multiplies all of them. Layers 1-3 carry "
+        "mostly edges, 4-8 a little texture, 9 light and colours.",
+    )
+
+
+def layers_of(choice: str, weights: str, switches: dict[str, bool]) -> object:
+    """What the library takes as `layers`."""
+    presets = core("styling.layering").PRESETS
+    if chosen(choice, [SWITCHES, *presets, OWN], "layers") == OWN:
+        return core("styling.layering").parsed(weights, "layer_weights")
+    return tuple(name for name, on in switches.items() if on) if choice == SWITCHES else presets[choice]
 
 
 def look_of(tile: str, draft: str, **knobs: object) -> Look:
@@ -53,12 +105,13 @@ def look_of(tile: str, draft: str, **knobs: object) -> Look:
     return core("styling.look").Look(tile=tiles, draft=drafts, **knobs)
 
 
-def layers(id: str, what: str, numbers: str) -> io.Input:
-    """The switch of one group of layers."""
+def layers(id: str, name: str, what: str, numbers: str) -> io.Input:
+    """The switch of one group of layers. Its name is not always its id, which is what saved workflows hold."""
     return io.Boolean.Input(
         id,
+        display_name=name,
         default=True,
-        tooltip=f"Whether the style reaches DIN layers {numbers}, which are mostly {what}. Turned off, these layers "
+        tooltip=f"Whether the style reaches DIN layers {numbers}, which carry {what}. Turned off, these layers "
         "are neutral (Fig. 7 of the paper), which is an effect of its own.",
     )
 
@@ -115,10 +168,12 @@ class ApplyZMNet(io.ComfyNode):
                     "batch of another length is repeated or cut short.",
                 ),
                 knob("strength"),
-                layers("detail", "edges and detail", "1-3"),
-                layers("colour", "colours", "4-6"),
-                layers("texture", "strokes and texture", "7-9"),
+                layers("detail", "detail", "mostly edges and detail", "1-3"),
+                layers("colour", "weave", "a little of the texture and hardly any colour", "4-6"),
+                layers("texture", "tones", "light and colours", "7-9"),
                 *shared_knobs(),
+                layer_choice(),
+                layer_weights(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -141,17 +196,23 @@ class ApplyZMNet(io.ComfyNode):
         draft: str = AUTO,
         palette: float = USUAL.palette,
         steady: str = STEADY[0],
+        match: float = USUAL.match,
+        palette_of: Tensor | CarriedStyle | None = None,
+        layers: str = SWITCHES,
+        layer_weights: str = "",
     ) -> io.NodeOutput:
-        groups = {"detail": detail, "colour": colour, "texture": texture}
+        groups = {"detail": detail, "weave": colour, "tones": texture}
         look = look_of(
             tile,
             draft,
             strength=strength,
-            layers=tuple(name for name, on in groups.items() if on),
+            layers=layers_of(layers, layer_weights, groups),
             keep_colour=keep_colour,
             calm=calm,
             brush=brush,
             palette=palette,
+            match=match,
+            palette_of=colours_of(palette_of),
         )
         contents, alpha = pictures(image)
         model = style.model_or(model)
@@ -222,8 +283,20 @@ class AnimateStyles(io.ComfyNode):
         draft: str = AUTO,
         palette: float = USUAL.palette,
         steady: str = STEADY[0],
+        match: float = USUAL.match,
+        palette_of: Tensor | CarriedStyle | None = None,
     ) -> io.NodeOutput:
-        look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush, palette=palette)
+        look = look_of(
+            tile,
+            draft,
+            strength=strength,
+            keep_colour=keep_colour,
+            calm=calm,
+            brush=brush,
+            palette=palette,
+            match=match,
+            palette_of=colours_of(palette_of),
+        )
         contents, alpha = pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)

@@ -94,7 +94,7 @@ def parts() -> dict[str, tuple[int, ...]]:
 
 
 def layer_effects(effects: Iterable[Effects], names: Collection[str] = ()) -> dict[str, dict[str, Shares]]:
-    """Medians over pairs, by part of `parts` (those of the names; all if none are given): {"alone": …, "without": …}."""
+    """Medians over pairs, by part of `parts` (those named; all if none are): {"alone": …, "without": …}."""
     chosen = {name: layers for name, layers in parts().items() if not names or name in names}
     found: dict[str, dict[str, list[Shares]]] = {name: {"alone": [], "without": []} for name in chosen}
     for each in effects:
