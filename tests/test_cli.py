@@ -107,6 +107,36 @@ def test_layers_and_colour_change_the_picture(photo, tmp_path):
         assert np.abs(pixels(tmp_path / f"{name}.png") - pixels(tmp_path / "all.png")).mean() > 0.5
 
 
+def test_weights_and_a_borrowed_palette_are_those_of_the_library(photo, tmp_path):
+    flags = ["--layers", "1:0.5,7-9:1", "--match", "0.5", "--palette", "1", "--palette-of", OTHER, "--strength", "0.9"]
+    zmnet("stylize", photo, "-s", PAINTING, *flags, "-o", tmp_path / "o.png")
+    model = ZMNet.from_pretrained("zmnet-base")
+    knobs = {"layers": {1: 0.5, 7: 1, 8: 1, 9: 1}, "match": 0.5, "palette": 1, "palette_of": OTHER, "strength": 0.9}
+    expected = model.stylize(Image.open(photo), Image.open(PAINTING), **knobs)
+    assert np.abs(pixels(tmp_path / "o.png") - np.asarray(expected.convert("RGB"), dtype=float)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--palette", "1", "--palette-of", "nowhere.jpg"], "there is no picture 'nowhere.jpg'"),
+        (["--palette", "1", "--palette-of", "nowhere.safetensors"], "there is no style file 'nowhere.safetensors'"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["stylize", "animate"])
+def test_colours_that_are_not_there_are_told_before_any_work(verb, flags, message, tmp_path):
+    given = ["-s", PAINTING] if verb == "stylize" else ["--from", "noon", "--to", "night"]
+    file = tmp_path / ("o.png" if verb == "stylize" else "o.gif")
+    assert message in " ".join(zmnet(verb, PHOTO, *given, *flags, "-o", file, status=1).split())
+
+
+def test_the_picture_of_the_palette_is_never_overwritten(photo, tmp_path):
+    other = shutil.copy(OTHER, tmp_path / "other.png")
+    flags = ["--palette", "1", "--palette-of", other]
+    said = zmnet("stylize", photo, "-s", PAINTING, *flags, "-o", other, status=1)
+    assert "would overwrite" in said
+
+
 def test_a_folder_goes_to_a_folder_and_bad_files_are_named(photo, tmp_path):
     folder = photo.parent
     (folder / "sub").mkdir()

@@ -34,11 +34,11 @@ def reached(model: StyleTransfer, contents: Tensor, style: Style, look: Look) ->
     if isinstance(layers, tuple) and not is_all(layers):
         style = style.only(*layers)
     if (look.palette or look.match) and style.colours is None and look.palette_of is None:
+        knob = "palette" if look.palette else "match"
         raise WrongModelError(
-            f"{'palette' if look.palette else 'match'} goes by a painting's colours, and "
-            f"{style.colourless or style.label} has none: a style of words never has, nor one that an older version "
-            "encoded. Encode the painting again, name a picture by palette_of, or "
-            f"leave {'palette' if look.palette else 'match'} at 0."
+            f"{knob} goes by a painting's colours, and {style.colourless or style.label} has none: a style of words "
+            "never has, nor one that an older version encoded. Encode the painting again, name a picture by "
+            f"palette_of, or leave {knob} at 0."
         )
     if walks(look):
         weights = layers if isinstance(layers, dict) else None
