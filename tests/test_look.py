@@ -168,5 +168,11 @@ def test_no_other_file_writes_a_range_of_a_knob_down():
     """What `min=0, max=1.5` and the like say is said in one place."""
     root = Path(__file__).resolve().parent.parent
     for file in (root / "zmnet_core" / "cli" / "commands.py", *(root / "zmnet_nodes").glob("*.py")):
-        for name in KNOBS.keys() - {"size", "tile", "draft"}:  # lists of `evaluate`, choices of the nodes
+        for name in KNOBS.keys() - {
+            "size",
+            "tile",
+            "draft",
+            "layers",
+            "palette_of",
+        }:  # lists of `evaluate`, choices and sockets of the nodes
             assert not re.search(rf"\b{name}: Annotated|Input\(\s*\"{name}\"", file.read_text()), (file, name)
