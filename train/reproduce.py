@@ -10,8 +10,12 @@ on the way from noon to night. `expansion` trains the same model twice, with and
 train/expand_styles.py made, and prints the errors of both on unseen pairs.
 """
 
+import importlib
+import pkgutil
+
+from zmnet_core import reproduce
 from zmnet_core.options import run
-from zmnet_core.reproduce import commands
 
 if __name__ == "__main__":
-    run(*commands())
+    names = sorted(module.name for module in pkgutil.iter_modules(reproduce.__path__))
+    run(*(getattr(importlib.import_module(f"{reproduce.__name__}.{name}"), name) for name in names))
