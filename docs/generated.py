@@ -193,7 +193,7 @@ def knobs() -> str:
             kind = "a whole number" if knob.whole else "a number"
             kind = f"a multiple of {knob.multiple}" if knob.multiple > 1 else kind
             span = f"from {knob.least or 0:g} {'on' if knob.most is None else f'to {knob.most:g}'}"
-            takes = f"{kind} {span}" if knob.least is not None else "names" if name == "layers" else "True or False"
+            takes = f"{kind} {span}" if knob.least is not None else knob.takes or "True or False"
             rows.append((code(name), knob.help, takes + ", or None" * knob.optional, code(default_of(cls, name))))
         parts.append(f"`{cls.__name__}`:\n\n{table(('knob', 'meaning', 'takes', 'default'), rows)}")
     return "\n\n".join(parts)

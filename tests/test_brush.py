@@ -7,11 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zmnet_core.images.colour import recoloured
 from zmnet_core.images.resize import resized
 from zmnet_core.networks.tnet import MIN_SIDE
 from zmnet_core.styling.brush import canvas_size
 from zmnet_core.styling.look import KNOBS, Look
-from zmnet_core.styling.paint import stylize_each, stylize_tensor, with_colours_of, within_mask
+from zmnet_core.styling.paint import stylize_each, stylize_tensor, within_mask
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(1, KNOBS["brush"].most))
@@ -53,7 +54,7 @@ def test_mask_and_colours_stay_as_fine_as_the_photograph(model, style, make_pict
     assert torch.equal(masked[..., :31], contents[..., :31])
     torch.testing.assert_close(masked, within_mask(contents, painted, mask))
     kept = stylize_tensor(model, contents, style, Look(brush=2.0, keep_colour=True))
-    torch.testing.assert_close(kept, with_colours_of(contents, painted))
+    torch.testing.assert_close(kept, recoloured(painted, contents))
 
 
 def test_half_precision_pictures_come_back_as_such(model, style, make_picture):

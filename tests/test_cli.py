@@ -107,6 +107,36 @@ def test_layers_and_colour_change_the_picture(photo, tmp_path):
         assert np.abs(pixels(tmp_path / f"{name}.png") - pixels(tmp_path / "all.png")).mean() > 0.5
 
 
+def test_weights_and_a_borrowed_palette_are_those_of_the_library(photo, tmp_path):
+    flags = ["--layers", "1:0.5,7-9:1", "--match", "0.5", "--palette", "1", "--palette-of", OTHER, "--strength", "0.9"]
+    zmnet("stylize", photo, "-s", PAINTING, *flags, "-o", tmp_path / "o.png")
+    model = ZMNet.from_pretrained("zmnet-base")
+    knobs = {"layers": {1: 0.5, 7: 1, 8: 1, 9: 1}, "match": 0.5, "palette": 1, "palette_of": OTHER, "strength": 0.9}
+    expected = model.stylize(Image.open(photo), Image.open(PAINTING), **knobs)
+    assert np.abs(pixels(tmp_path / "o.png") - np.asarray(expected.convert("RGB"), dtype=float)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--palette", "1", "--palette-of", "nowhere.jpg"], "there is no picture 'nowhere.jpg'"),
+        (["--palette", "1", "--palette-of", "nowhere.safetensors"], "there is no style file 'nowhere.safetensors'"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["stylize", "animate"])
+def test_colours_that_are_not_there_are_told_before_any_work(verb, flags, message, tmp_path):
+    given = ["-s", PAINTING] if verb == "stylize" else ["--from", "noon", "--to", "night"]
+    file = tmp_path / ("o.png" if verb == "stylize" else "o.gif")
+    assert message in " ".join(zmnet(verb, PHOTO, *given, *flags, "-o", file, status=1).split())
+
+
+def test_the_picture_of_the_palette_is_never_overwritten(photo, tmp_path):
+    other = shutil.copy(OTHER, tmp_path / "other.png")
+    flags = ["--palette", "1", "--palette-of", other]
+    said = zmnet("stylize", photo, "-s", PAINTING, *flags, "-o", other, status=1)
+    assert "would overwrite" in said
+
+
 def test_a_folder_goes_to_a_folder_and_bad_files_are_named(photo, tmp_path):
     folder = photo.parent
     (folder / "sub").mkdir()
@@ -215,9 +245,9 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--strength", "a", "--strength", "b"], "'--strength': a number from 0 to 1.5 is expected."),
         (["--style_size", "7"], "'--style_size': '7' is not a whole number from 16 to 4096."),
         (["--style-size", "7.5"], "'--style-size': '7.5' is not a whole number from 16 to 4096."),
-        (["--layers", "sky"], "--layers has 'sky', which does not exist: choose from detail, colour, texture."),
-        (["--layers", ""], "--layers has ''"),
-        (["--layers", "detail", "--palette", "1"], "--palette is 1, and colour is not among the --layers"),
+        (["--layers", "sky"], "--layers has 'sky', which does not exist: choose from detail, weave, tones, or"),
+        (["--layers", ""], "--layers is '', which names none"),
+        (["--layers", "1-5:1,4:0.5"], "--layers names layer 4 twice"),
         (["--tile", "30"], "--tile is 30: a multiple of 4 from 0 on is expected."),
         (["--styl_size", "7"], "--style_size)"),
     ],

@@ -96,9 +96,9 @@ def test_styles_of_a_palette_blend_save_and_switch_off(palette_model, make_pictu
     torch.testing.assert_close(mean, sum(colours_of(p)[0] for p in paintings) / 2, rtol=0, atol=1e-2)
     loaded = Style.load(a.save(tmp_path / "a.safetensors"))
     assert torch.equal(palette_model.apply(content, loaded), palette_model.apply(content, a))
-    all_groups = a.only("detail", "colour", "texture")
+    all_groups = a.only("detail", "weave", "tones")
     assert torch.equal(all_groups.values, a.values)
-    assert torch.equal(a.only("texture").values[0, :, -6:], torch.tensor([[1.0] * 6, [0.0] * 6]))
+    assert torch.equal(a.only("weave").values[0, :, -6:], torch.tensor([[1.0] * 6, [0.0] * 6]))
 
 
 def test_tiles_share_the_palette(palette_model, make_picture):

@@ -43,21 +43,84 @@ def test_what_is_whole_or_a_multiple_is_checked():
         Look(keep_colour=1)
 
 
-def test_layers_are_known_by_name():
-    assert Look(layers=("colour",)).layers == ("colour",)
-    with pytest.raises(ValueError, match="layers has 'color', which does not exist: choose from detail, colour"):
+def test_layers_are_known_by_name_also_by_the_former_ones():
+    assert Look(layers=("tones", "detail")).by_layer == ("detail", "tones") == Look(layers="tones, detail").by_layer
+    assert Look(layers=("colour", "texture")).by_layer == ("weave", "tones")  # of the paper's Fig. 7
+    assert Look(layers=()).by_layer == ()
+    with pytest.raises(ValueError, match="layers has 'color', which does not exist. Did you mean 'colour'"):
         Look(layers=("color",))
-    for lone in ("detail", 3, None):
-        with pytest.raises(ValueError, match=f'^layers is {lone!r}.*: a list of names, such as ."detail".'):
+    with pytest.raises(
+        ValueError, match="layers has 'sky', which does not exist: choose from detail, weave, tones, or"
+    ):
+        Look(layers="sky")
+    for lone in (3, None, True, b"detail"):
+        with pytest.raises(ValueError, match=f"^layers is {lone!r} .*: a list of names is expected, such as"):
             Look(layers=lone)
 
 
-def test_a_palette_without_colours_is_refused_under_the_names_that_the_user_knows():
-    with pytest.raises(ValueError, match="^palette is 0.5, and colour is not among the layers: .* Take palette 0, or"):
-        Look(palette=0.5, layers=("detail", "texture"))
-    with pytest.raises(ValueError, match="^--palette is 0.5, and colour is not among the --layers"):
-        Look.check(vars(Look()) | {"palette": 0.5, "layers": ("detail",)}, lambda name: f"--{name}")
-    assert Look(palette=0.5, keep_colour=True).palette == 0.5  # light and dark come nearer to the painting's
+def test_weights_of_layers_are_read_from_mappings_and_texts_alike():
+    expected = {1: 0.5} | dict.fromkeys((2, 3), 0.0) | dict.fromkeys(range(4, 10), 1.0)
+    for layers in ("1:0.5,4-9:1", " 1 : .5 , 4-9", {1: 0.5} | dict.fromkeys(range(4, 10), 1), "9,4-8,1:5e-1"):
+        assert Look(layers=layers).by_layer == expected
+    assert Look(layers={5: 1.5}).by_layer[5] == 1.5 and Look(layers="5:0").by_layer[5] == 0
+
+
+@given(st.dictionaries(st.integers(1, 9), st.floats(0, 1.5), min_size=1))
+def test_what_a_mapping_says_its_text_says_too(weights):
+    text = ",".join(f"{layer}:{weight!r}" for layer, weight in weights.items())
+    assert Look(layers=text).by_layer == Look(layers=weights).by_layer
+    assert {layer: weight for layer, weight in Look(layers=text).by_layer.items() if weight} == {
+        layer: weight for layer, weight in weights.items() if weight
+    }
+
+
+@pytest.mark.parametrize(
+    "layers, said",
+    [
+        ("", "layers is '', which names none"),
+        (" , ", "layers is ' , ', which names none"),
+        ({}, "layers is empty"),
+        ("10:1", "has the layer 10, which does not exist: they are 1 to 9"),
+        ({0: 1}, "has the layer 0, which does not exist"),
+        ({"1": 1}, "has the layer '1', which does not exist"),
+        ({True: 1}, "has the layer True"),
+        ("9-4:1", "'9-4:1', whose layers are the wrong way round: 4-9 is meant?"),
+        ("1-5:1,4:0.5", "names layer 4 twice"),
+        ("1:2", "layer 1 the weight 2.0: a number from 0 to 1.5 is expected"),
+        ("1:-1", "layer 1 the weight -1.0"),
+        ("1:nan", "layer 1 the weight nan"),
+        ({1: True}, "layer 1 the weight True"),
+        ({1: "1"}, "layer 1 the weight '1'"),
+        ("1:much", "'1:much': a number from 0 to 1.5 is expected after the colon"),
+        ("1:0.5,detail", "'detail', which is no layer with its weight, .* detail is 1-3, weave is 4-6"),
+        ("1:0.5,", "has '', which is no layer with its weight"),
+        ("detail:0.5", "'detail:0.5', which does not exist"),
+        ("detail,", "has '', which does not exist"),
+    ],
+)
+def test_layers_that_cannot_be_are_refused_in_words(layers, said):
+    with pytest.raises(ValueError, match=said):
+        Look(layers=layers)
+
+
+def test_strength_times_a_weight_stays_on_the_scale_of_strength():
+    assert Look(strength=1.5, layers={1: 1}).strength == 1.5
+    with pytest.raises(ValueError, match="^strength 1.2 times the weight 1.5 of layer 4 is 1.8: no more than 1.5"):
+        Look(strength=1.2, layers={4: 1.5, 5: 1})
+
+
+@pytest.mark.parametrize("value", [3, True, [], {}, "", object(), Look])
+def test_what_is_no_picture_is_no_palette(value):
+    with pytest.raises(ValueError, match="^palette_of is .*: a picture, a style, or a file of either is expected"):
+        Look(palette=1, palette_of=value)
+
+
+def test_colours_that_nothing_goes_by_are_refused_under_the_names_that_the_user_knows():
+    with pytest.raises(ValueError, match="^palette_of names colours, and neither palette nor match brings"):
+        Look(palette_of="irises.jpg")
+    with pytest.raises(ValueError, match="^--palette_of names colours, and neither --palette nor --match"):
+        Look.check(vars(Look()) | {"palette_of": "irises.jpg"}, lambda name: f"--{name}")
+    assert Look(palette_of="irises.jpg", match=0.5).match == 0.5
 
 
 @pytest.mark.parametrize("name, near", [("brsh", "'brush'"), ("keep_color", "'keep_colour'"), ("xyz", "There are")])
@@ -105,5 +168,11 @@ def test_no_other_file_writes_a_range_of_a_knob_down():
     """What `min=0, max=1.5` and the like say is said in one place."""
     root = Path(__file__).resolve().parent.parent
     for file in (root / "zmnet_core" / "cli" / "commands.py", *(root / "zmnet_nodes").glob("*.py")):
-        for name in KNOBS.keys() - {"size", "tile", "draft"}:  # lists of `evaluate`, choices of the nodes
+        for name in KNOBS.keys() - {
+            "size",
+            "tile",
+            "draft",
+            "layers",
+            "palette_of",
+        }:  # lists of `evaluate`, choices and sockets of the nodes
             assert not re.search(rf"\b{name}: Annotated|Input\(\s*\"{name}\"", file.read_text()), (file, name)

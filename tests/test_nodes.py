@@ -272,9 +272,37 @@ def test_palette_is_that_of_the_library(nodes, carried):
     torch.testing.assert_close(frames[:1].movedim(-1, 1), vivid)
 
 
-def test_a_palette_with_colour_turned_off_is_refused(nodes, carried, photo):
-    with pytest.raises(ValueError, match="^palette is 1, and colour is not among the layers: .* turn colour on"):
-        nodes.ZMNetApply.execute(photo, carried, palette=1, colour=False)
+def test_match_and_palette_of_are_those_of_the_library(nodes, loaded, carried, make_picture):
+    picture, other = (make_picture(64, 80, seed).movedim(1, -1) for seed in (4, 11))
+    (theirs,) = result(nodes, "ZMNetEncodeStyle", loaded, other)
+    look = Look(match=0.6, palette=0.7, palette_of=other.movedim(-1, 1))
+    expected = stylize_tensor(carried.model.net, picture.movedim(-1, 1), carried.style, look)
+    for source in (other, theirs):
+        options = {"match": 0.6, "palette": 0.7, "palette_of": source}
+        out = result(nodes, "ZMNetApply", picture, carried, **options).movedim(-1, 1)
+        torch.testing.assert_close(out, expected)
+        frames = result(nodes, "ZMNetAnimateStyles", picture, carried, carried, frames=2, **options).movedim(-1, 1)
+        torch.testing.assert_close(frames[:1], expected)
+    with pytest.raises(ValueError, match="palette_of names colours, and neither palette nor match"):
+        nodes.ZMNetApply.execute(picture, carried, palette_of=other)
+    with pytest.raises(ValueError, match="palette_of: an IMAGE is"):
+        nodes.ZMNetApply.execute(picture, carried, palette=1, palette_of=other[0])
+
+
+def test_layers_are_chosen_by_switches_presets_or_weights(nodes, carried, photo):
+    presets = importlib.import_module("zmnet_core.styling.layering").PRESETS
+    given = {given.id: given for given in nodes.ZMNetApply.define_schema().inputs}["layers"].options
+    assert given["options"] == ["switches", *presets, "own weights"] and given["default"] == "switches"
+    contents = photo.movedim(-1, 1)
+    for choice, weights in {**presets, "own weights": "1:0.25,9:1"}.items():
+        # The switches are for "switches" alone.
+        out = result(nodes, "ZMNetApply", photo, carried, detail=False, layers=choice, layer_weights="1:0.25,9:1")
+        expected = stylize_tensor(carried.model.net, contents, carried.style, Look(layers=weights))
+        torch.testing.assert_close(out.movedim(-1, 1), expected)
+    with pytest.raises(ValueError, match="^layer_weights names layer 1 twice"):
+        nodes.ZMNetApply.execute(photo, carried, layers="own weights", layer_weights="1:0.25,1-9:1")
+    with pytest.raises(ValueError, match="^layers is 'some'; choose one of switches"):
+        nodes.ZMNetApply.execute(photo, carried, layers="some")
 
 
 def test_calm_evens_out_what_is_flat(nodes, carried):
@@ -295,14 +323,19 @@ def test_defaults_and_ranges_of_nodes_are_those_of_the_library(nodes):
     for node, found in inputs.items():
         for cls in (Look, Walk):
             for name, knob in knobs_of(cls).items():
-                if name in found and name not in ("tile", "draft"):  # choices
+                if name == "palette_of" and name in found:
+                    assert found[name].options["tooltip"] == knob.help and found[name].optional
+                elif name in found and name not in ("tile", "draft", "layers"):  # choices
                     seen.add(name)
                     options = found[name].options
                     assert options["default"] == default_of(cls, name), (node, name)
                     assert options["tooltip"] == knob.help
                     if knob.least is not None:
                         assert (options["min"], options["max"]) == (knob.least, knob.most)
-    assert seen == {"strength", "keep_colour", "palette", "calm", "brush", "bold", "style_size", *knobs_of(Walk)}
+    assert seen == {
+        *("strength", "keep_colour", "palette", "calm", "brush", "bold", "style_size", "match"),
+        *knobs_of(Walk),
+    }
     assert KNOBS["tile"].help in inputs["ZMNetApply"]["tile"].options["tooltip"]
 
 
@@ -501,7 +534,7 @@ def test_previews_take_no_more_than_their_share_of_the_time(nodes, comfy, monkey
 
 def test_layers_switch_off(nodes, carried, photo):
     out = result(nodes, "ZMNetApply", photo, carried, texture=False)
-    expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style.only("detail", "colour"))
+    expected = carried.model.net.apply(photo.movedim(-1, 1), carried.style.only("detail", "weave"))
     torch.testing.assert_close(out.movedim(-1, 1), expected)
 
 

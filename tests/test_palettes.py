@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zmnet_core.errors import SignalError
-from zmnet_core.images.colour import lab, srgb
+from zmnet_core.images.colour import lab, recoloured, srgb, to_linear, to_srgb
 from zmnet_core.signals.palettes import SHAPE, histogram, palette_histogram, picture_histogram, rgb
 from zmnet_core.signals.words import SIGNALS
 
@@ -37,6 +37,18 @@ def test_colours_that_srgb_cannot_show_are_clipped():
     found = srgb(torch.tensor([[50.0, 200.0, -200.0], [150.0, 0.0, 0.0], [-20.0, 0.0, 0.0]]))
     assert found.min() >= 0 and found.max() <= 1
     torch.testing.assert_close(found[1:], torch.tensor([[1.0] * 3, [0.0] * 3]))
+
+
+@given(colours, st.floats(0, 1))
+def test_recoloured_grey_has_the_light_of_the_one_and_the_hue_of_the_other(colour, level):
+    grey, own = torch.full((1, 3, 1, 1), level), rgb(colour).view(1, 3, 1, 1)
+    torch.testing.assert_close(recoloured(own, own), own, rtol=0, atol=1e-4)
+    # Without colours what is left is the lightness, whose grey has the luminance of the picture: Y' = Σ w c.
+    luminance = to_linear(rgb(colour)) @ torch.tensor([0.2126729, 0.7151522, 0.0721750])
+    expected = to_srgb(luminance).expand(1, 3, 1, 1)
+    torch.testing.assert_close(recoloured(own, grey), expected, rtol=0, atol=2e-3)
+    # Grey of the colour's own lightness takes its hue whole.
+    torch.testing.assert_close(recoloured(expected, own), own, rtol=0, atol=5e-3)
 
 
 @given(st.lists(colours, min_size=1, max_size=5))

@@ -160,7 +160,7 @@ def test_walk_goes_from_the_start_through_the_style_and_beyond(a, b):
 # Layer groups ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("groups", [("detail",), ("colour",), ("texture",), ("detail", "texture"), ()])
+@pytest.mark.parametrize("groups", [("detail",), ("weave",), ("tones",), ("detail", "tones"), ()])
 def test_only_leaves_its_groups_and_makes_the_others_a_plain_norm(a, groups):
     kept, start = a.only(*groups), 0
     for site in SITES:
@@ -177,8 +177,27 @@ def test_all_groups_together_are_the_whole_style(a):
     assert torch.equal(a.only(*LAYER_GROUPS).values, a.values)
 
 
+def test_the_former_names_of_groups_still_mean_these_layers(a):
+    assert torch.equal(a.only("colour").values, a.only("weave").values)
+    assert torch.equal(a.only("texture", "detail").values, a.only("tones", "detail").values)
+
+
+@given(st.lists(st.floats(0, 1.5), min_size=9, max_size=9), st.floats(0, 1))
+def test_weights_walk_each_layer_by_itself_and_strength_multiplies_them(weights, strength):
+    a, b = style_of(0), style_of(1)
+    layers = dict(enumerate(weights, 1))
+    walked, start = a.walk(b, strength, layers), 0
+    for site in SITES:
+        here = (..., slice(start, start + site.channels))
+        share = strength * layers[site.layer]
+        torch.testing.assert_close(walked.values[here], (1 - share) * b.values[here] + share * a.values[here])
+        start += site.channels
+    alike = a.walk(b, strength, dict.fromkeys(layers, 1.0))
+    torch.testing.assert_close(alike.values, a.walk(b, strength).values)
+
+
 def test_unknown_group_is_refused_with_the_list(a):
-    with pytest.raises(ValueError, match="no layer group color; there are detail, colour, texture"):
+    with pytest.raises(ValueError, match="no layer group color; there are detail, weave, tones"):
         a.only("color", "detail")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.tnet import TNet
 from zmnet_core.styling.look import Look
-from zmnet_core.styling.paint import stylize_tensor, with_colours_of
+from zmnet_core.styling.paint import stylize_tensor
 from zmnet_core.styling.tiling import OVERLAP, count_tiles, paint_tiles, small_copy, tiles
 
 
@@ -96,12 +96,3 @@ def test_calm_off_the_scale_is_refused_before_anything_is_painted(model):
     style = model.encode_style(torch.rand(1, 3, 64, 64))
     with pytest.raises(ValueError, match="calm is 2"):
         stylize_tensor(model, torch.rand(1, 3, 64, 64), style, Look(calm=2), step=lambda: pytest.fail("painted"))
-
-
-def test_kept_colours_have_the_photographs_chroma_and_the_stylised_luma():
-    photograph, stylised = torch.full((1, 3, 4, 4), 0.5), torch.rand(1, 3, 4, 4)
-    grey = with_colours_of(photograph, stylised)
-    luma = (stylised * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)
-    assert torch.allclose(grey, luma[:, None].expand_as(grey), atol=1e-5)
-    same = torch.rand(1, 3, 4, 4)
-    assert torch.allclose(with_colours_of(same, same), same, atol=1e-5)

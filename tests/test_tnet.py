@@ -37,7 +37,7 @@ def test_residual_layers_have_two_sites_and_the_others_one():
 
 
 def test_layer_groups_are_those_of_figure_7_and_cover_every_site():
-    assert LAYER_GROUPS == {"detail": (1, 2, 3), "colour": (4, 5, 6, PALETTE_LAYER), "texture": (7, 8, 9)}
+    assert LAYER_GROUPS == {"detail": (1, 2, 3), "weave": (4, 5, 6), "tones": (7, 8, 9, PALETTE_LAYER)}
     layers = [layer for group in LAYER_GROUPS.values() for layer in group]
     assert sorted(layers) == sorted({site.layer for site in TNet(32, palette=True).sites})
 

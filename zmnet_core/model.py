@@ -56,7 +56,8 @@ class ZMNet(StyleTransfer):
             painting: a picture, or a `Style`. Both are brought to sRGB, and colours that transparency hides have no
                 influence.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
-                keep_colour, palette, calm, brush, draft, tile. With a `Style`, style_size and bold do nothing.
+                keep_colour, palette, calm, brush, draft, tile, match, palette_of. With a `Style`, style_size and bold
+                do nothing.
 
         Returns:
             An upright sRGB picture, mode RGB or RGBA. If the photograph had a colour profile, its `info` has that of

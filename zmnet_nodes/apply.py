@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 
 from ._core import core
+from ._layers import SWITCHES, layer_choice, layer_switch, layer_weights, layers_of
 from ._models import CarriedStyle, LoadedModel
 from ._progress import Progress
 from ._schema import (
@@ -25,7 +26,7 @@ from ._schema import (
     steady,
     tile,
 )
-from ._tensors import Masks, Pictures, joined
+from ._tensors import Masks, Pictures, joined, pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,23 +58,28 @@ def shared_knobs() -> list[io.Input]:
         *(knob("keep_colour"), tile(), knob("calm", optional=True), knob("brush", optional=True), draft()),
         knob("palette", optional=True),
         steady(),
+        knob("match", optional=True),
+        palette_of(),
     ]
+
+
+def palette_of() -> io.Input:
+    """A picture or a style whose colours are taken in place of the painting's."""
+    text = core("styling.look").KNOBS["palette_of"].help
+    return io.MultiType.Input("palette_of", types=[io.Image, StyleType], optional=True, tooltip=text)
+
+
+def colours_of(given: Tensor | CarriedStyle | None) -> object:
+    """What the library takes as `palette_of`, of an IMAGE or a STYLE."""
+    if given is None:
+        return None
+    return given.style if isinstance(given, CarriedStyle) else pictures(given, "palette_of")[0]
 
 
 def look_of(tile: str, draft: str, **knobs: object) -> Look:
     """The look of a node's inputs."""
     tiles, drafts = TILES[chosen(tile, TILES, "tile")], DRAFTS[chosen(draft, DRAFTS, "draft")]
     return core("styling.look").Look(tile=tiles, draft=drafts, **knobs)
-
-
-def layers(id: str, what: str, numbers: str) -> io.Input:
-    """The switch of one group of layers."""
-    return io.Boolean.Input(
-        id,
-        default=True,
-        tooltip=f"Whether the style reaches DIN layers {numbers}, which are mostly {what}. Turned off, these layers "
-        "are neutral (Fig. 7 of the paper), which is an effect of its own.",
-    )
 
 
 class ApplyZMNet(io.ComfyNode):
@@ -128,10 +134,12 @@ class ApplyZMNet(io.ComfyNode):
                     "batch of another length is repeated or cut short.",
                 ),
                 knob("strength"),
-                layers("detail", "edges and detail", "1-3"),
-                layers("colour", "colours", "4-6"),
-                layers("texture", "strokes and texture", "7-9"),
+                layer_switch("detail", "detail", "mostly edges and detail", "1-3"),
+                layer_switch("colour", "weave", "a little of the texture and hardly any colour", "4-6"),
+                layer_switch("texture", "tones", "light and colours", "7-9"),
                 *shared_knobs(),
+                layer_choice(),
+                layer_weights(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The stylised pictures.")],
         )
@@ -154,17 +162,23 @@ class ApplyZMNet(io.ComfyNode):
         draft: str = AUTO,
         palette: float = USUAL.palette,
         steady: str = STEADY[0],
+        match: float = USUAL.match,
+        palette_of: Tensor | CarriedStyle | None = None,
+        layers: str = SWITCHES,
+        layer_weights: str = "",
     ) -> io.NodeOutput:
-        groups = {"detail": detail, "colour": colour, "texture": texture}
+        groups = {"detail": detail, "weave": colour, "tones": texture}
         look = look_of(
             tile,
             draft,
             strength=strength,
-            layers=tuple(name for name, on in groups.items() if on),
+            layers=layers_of(layers, layer_weights, groups),
             keep_colour=keep_colour,
             calm=calm,
             brush=brush,
             palette=palette,
+            match=match,
+            palette_of=colours_of(palette_of),
         )
         contents = Pictures(image)
         model = style.model_or(model)
@@ -232,8 +246,20 @@ class AnimateStyles(io.ComfyNode):
         draft: str = AUTO,
         palette: float = USUAL.palette,
         steady: str = STEADY[0],
+        match: float = USUAL.match,
+        palette_of: Tensor | CarriedStyle | None = None,
     ) -> io.NodeOutput:
-        look = look_of(tile, draft, strength=strength, keep_colour=keep_colour, calm=calm, brush=brush, palette=palette)
+        look = look_of(
+            tile,
+            draft,
+            strength=strength,
+            keep_colour=keep_colour,
+            calm=calm,
+            brush=brush,
+            palette=palette,
+            match=match,
+            palette_of=colours_of(palette_of),
+        )
         contents = Pictures(image)
         count = frames if len(contents) == 1 else len(contents)
         model = style_a.model_or(model or style_b.model)

@@ -93,6 +93,7 @@ class StandIn:
                 for kind in ("Image", "Mask", "Float", "Int", "Boolean", "String", "Combo")
             },
             Custom=socket_type,
+            MultiType=socket_type("MULTITYPE"),
             Schema=Schema,
             ComfyNode=ComfyNode,
             NodeOutput=NodeOutput,

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.comfyui.comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reason_to_skip
 from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
-from zmnet_core.styling.look import LAYERS, Look
+from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_tensor
 from zmnet_core.styling.style import Style
 from zmnet_core.styling.tiling import small_copy
@@ -190,7 +190,7 @@ def library_results(prompt: dict) -> dict[str, torch.Tensor]:
                 mask[..., x] *= (x + 1.0) / given["left"]
             return mask
         assert kind == "ZMNetApply"
-        groups = tuple(name for name in LAYERS if given[name])
+        groups = tuple(name for name in ("detail", "colour", "texture") if given[name])
         assert given["tile"] == given["draft"] == "auto"
         knobs = {name: given[name] for name in ("strength", "keep_colour", "calm", "brush", "palette")}
         look = Look(layers=groups, **knobs)

@@ -9,6 +9,7 @@ import inspect
 import os
 import typing
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,7 @@ from typer.core import TyperCommand
 
 from .. import options
 from ..images.formats import WRITABLE, is_clip
+from ..networks.constants import STYLE_SIZE
 from ..options import MissingOption, dashed, fail
 from ..styling.look import KNOBS, LAYERS, STEADY, STEADY_HELP, Look, Walk, default_of, knobs_of
 from .checks import (
@@ -106,7 +108,9 @@ def knob(name: str, of: type = Look) -> Any:
     """The option of one knob: its range and help."""
     found, hint = knobs_of(of)[name], typing.get_type_hints(of)[name]
     if name == "layers":
-        return Annotated[str | None, typer.Option(help=found.help, metavar="NAMES")]
+        return Annotated[str | None, typer.Option(help=found.help, metavar="NAMES|WEIGHTS")]
+    if name == "palette_of":
+        return Annotated[Path | None, typer.Option(help=found.help, metavar="PICTURE")]
     if found.least is None:
         return Annotated[hint, typer.Option(*NAMES[name], help=found.help)]
     number = int if found.whole else float
@@ -156,8 +160,7 @@ def made(cls: type[Look | Walk], knobs: dict[str, Any]) -> Look | Walk:
         typer.BadParameter: a value that its option takes and they do not.
     """
     if "layers" in knobs:
-        names = knobs["layers"]
-        knobs["layers"] = LAYERS if names is None else tuple(part.strip() for part in names.split(","))
+        knobs["layers"] = LAYERS if knobs["layers"] is None else knobs["layers"]
     try:
         cls.check(knobs, lambda name: f"--{dashed(name)}")
     except ValueError as error:
@@ -241,6 +244,18 @@ def load_style(model: ZMNet, file: Path, look: Look, megapixels: float | None) -
     return encode_painting(model, read(file, look.style_size, megapixels).rgb, look, "" if file == PIPE else file.stem)
 
 
+def with_colours(look: Look, megapixels: float | None) -> Look:
+    """The look with what the file of its `palette_of` holds."""
+    if not isinstance(file := look.palette_of, Path):
+        return look
+
+    from ..styling.palette_of import with_palette_read
+
+    if file.suffix != STYLE_FILE:
+        look = replace(look, palette_of=read(file, STYLE_SIZE, megapixels).rgb)
+    return with_palette_read(look)
+
+
 def load_signal(model: ZMNet, text: str, look: Look, megapixels: float | None) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
@@ -311,22 +326,24 @@ def stylize(
 ) -> None:
     """Restyle photographs or clips after a painting, after words, or after a blend of several."""
     style, attribute = style or [], attribute or []
+    others = [*style, *([look.palette_of] if isinstance(look.palette_of, Path) else [])]
     if not style and not attribute:
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
     check_steady(steady, reference)
     seconds = span_of(span)
-    check_pipes([*contents, *style], Path(output))
-    jobs = plan_outputs(contents, Path(output), keep=style, folder=output[-1:] in {"/", os.sep, os.altsep})
+    check_pipes([*contents, *others], Path(output))
+    jobs = plan_outputs(contents, Path(output), keep=others, folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
         check_no_range(span, reference)
-    check_styles(style)
+    check_styles(others)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
     skipped = 0
     if missing:
         network = load_model(model, device)
+        look = with_colours(look, megapixels)
 
         from ..styling.style import Style
 
@@ -434,10 +451,13 @@ def animate(
         check_no_range(span, reference)
         check_video(output)
     check_place(output)
-    check_pipes([photograph, *(Path(text) for text in (start, end))])
+    others = [look.palette_of] if isinstance(look.palette_of, Path) else []
+    check_pipes([photograph, *(Path(text) for text in (start, end)), *others])
+    check_styles(others)
     check_there(photograph, "clip" if along_clip else "picture")
     check_signals([start, end])
     network = load_model(model, device)
+    look = with_colours(look, megapixels)
     if along_clip:
         first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
         styles = partial(changing, first, last, walk)

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..images.colour_table import colour_shifts
+from ..images.colour_table import colour_shifts, shifted
 from ..images.resize import resized
 from ..networks.tnet import MIN_SIDE
-from .look import LAYERS, Look
+from .look import Look
 from .network import StyleTransfer
 from .plan import plan
+from .reach import reached
 from .style import Style
 from .tiling import automatic_tile, small_copy
 
@@ -31,11 +32,13 @@ class Held:
         statistics: μ and 1/σ of every norm, [1, 2, ΣC].
         shifts: how the colours of what is painted are brought to the painting's (`colour_table`); None if the look has
             no palette.
+        matched: the like for the photographs before they are painted; None if the look matches none.
     """
 
     style: Style
     statistics: Tensor
     shifts: Tensor | None = None
+    matched: Tensor | None = None
 
     @staticmethod
     def mean(several: Sequence[Held]) -> Held:
@@ -50,18 +53,26 @@ class Held:
     def towards(self, other: Held, share: float) -> Held:
         """What is held at `share` (0..1) of the way to another of the same look, for pictures of the same size."""
         statistics = torch.lerp(self.statistics, other.statistics, share)
-        shifts = self.shifts
-        if shifts is not None and other.shifts is not None:
-            shifts = torch.lerp(shifts, other.shifts, share)
-        return Held(self.style.towards(other.style, share), statistics, shifts)
+        shifts, matched = _between(self.shifts, other.shifts, share), _between(self.matched, other.matched, share)
+        return Held(self.style.towards(other.style, share), statistics, shifts, matched)
+
+
+def _between(one: Tensor | None, other: Tensor | None, share: float) -> Tensor | None:
+    return one if one is None or other is None else torch.lerp(one, other, share)
 
 
 def _together(several: Sequence[Held], statistics: Tensor) -> Held:
     if len(several) == 1:
         return several[0]
-    shifts = [each.shifts for each in several if each.shifts is not None]
     style = Style.blend([each.style for each in several])
-    return Held(style, statistics, torch.stack(shifts).mean(0) if shifts else None)
+    return Held(
+        style, statistics, *(_mean([getattr(each, name) for each in several]) for name in ("shifts", "matched"))
+    )
+
+
+def _mean(tables: Sequence[Tensor | None]) -> Tensor | None:
+    there = [table for table in tables if table is not None]
+    return torch.stack(there).mean(0) if there else None
 
 
 def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAIN) -> Held:
@@ -76,16 +87,18 @@ def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAI
     if list(pictures.shape[-2:]) != smallest:
         pictures = F.interpolate(pictures, smallest, mode="nearest")
     way = plan(model.reviser, smallest[0], smallest[1], look.brush, look.tile, look.draft)
-    if set(look.layers) != set(LAYERS):
-        style = style.only(*look.layers)
     in_tiles = automatic_tile(*way.canvas) > 0 if way.revised else way.tile > 0
     found = []
     for picture in pictures.split(1):
+        own = reached(model, picture, style, look)
+        shifts = matched = None
+        if look.match and own.colours is not None:
+            matched = colour_shifts(small_copy(picture, PALETTE_SIDE), own.colours)
+            picture = shifted(picture, matched, look.match)
         canvas = resized(picture, way.canvas)
-        own = model.style_for(small_copy(picture), style, look.strength)
-        statistics, shifts = model.measure(small_copy(canvas) if in_tiles else canvas, own, draft=0), None
+        statistics = model.measure(small_copy(canvas) if in_tiles else canvas, own, draft=0)
         if look.palette and own.colours is not None:
             painted = model.apply(small_copy(canvas, PALETTE_SIDE), own, statistics=statistics, draft=0)
             shifts = colour_shifts(painted, own.colours)
-        found.append(Held(own, statistics, shifts))
+        found.append(Held(own, statistics, shifts, matched))
     return Held.mean(found)

@@ -8,14 +8,16 @@ these texts when they start.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypedDict, TypeVar
 
 from ..errors import did_you_mean, number_expected, shortened
-from ..networks.constants import AS_IT_IS, LAYER_GROUPS, STYLE_SIZE
+from ..networks.constants import AS_IT_IS, STYLE_SIZE
+from .layering import EXAMPLE, GROUPS, Layers, parsed
 
-LAYERS = tuple(LAYER_GROUPS)
+LAYERS = GROUPS
 STEADY = ("off", "first", "running", "whole")  # what the frames of a clip go by, of which `STEADY_HELP` tells people
 STEADY_HELP = (
     "For the frames of a clip: what they go by, so that nothing flickers and fades stay fades. off: each frame goes by "
@@ -51,7 +53,8 @@ class Knob:
         multiple: what a whole number has to be a multiple of.
         optional: whether None is a value as well.
         whole: whether it is a whole number.
-        names: of which it takes several.
+        reads: checks a value that is neither a number nor yes or no, called by a name; ValueError if it is wrong.
+        takes: in words, what such a value is.
     """
 
     help: str
@@ -61,21 +64,19 @@ class Knob:
     multiple: int = 1
     optional: bool = False
     whole: bool = False
-    names: tuple[str, ...] = ()
+    reads: Callable[[Any, str], object] | None = None
+    takes: str = ""
 
     def check(self, name: str, value: object) -> None:
         """ValueError, saying what is wrong and what is right, if the knob, called `name`, does not take the value."""
-        if not self._takes(value):
+        if self.reads is not None:
+            self.reads(value, name)
+        elif not self._takes(value):
             kind = "" if type(value) in (int, float) else f" ({type(value).__name__})"
             raise ValueError(f"{name} is {shortened(repr(value))}{kind}: {self._expected} is expected.")
-        if isinstance(value, Collection) and (unknown := [each for each in value if each not in self.names]):
-            odd = shortened(repr(unknown[0]))
-            raise ValueError(f"{name} has {odd}, which does not exist: choose from {', '.join(self.names)}.")
 
     def _takes(self, value: object) -> bool:
         """Whether it is of the knob's type and within its range."""
-        if self.names:
-            return isinstance(value, Collection) and not isinstance(value, str)
         if self.least is None or isinstance(value, bool):
             return self.least is None and isinstance(value, bool)
         if value is None or not isinstance(value, (int, float)):
@@ -85,8 +86,6 @@ class Knob:
 
     @property
     def _expected(self) -> str:
-        if self.names:
-            return f'a list of names, such as ["{self.names[0]}"],'
         if self.least is None:
             return "yes or no (True, False)"
         return number_expected(self.whole, self.least, self.most, self.multiple)
@@ -104,6 +103,17 @@ def _knob(
     whole: bool = False,
 ) -> T:
     return field(default=default, metadata={"knob": Knob(help, least, most, step, multiple, optional, whole)})
+
+
+def _check_picture(value: object, called: str) -> None:
+    """Refuse what cannot be a picture or a style: those are a file, PIL's, a tensor, or have `colours`."""
+    if value is None or isinstance(value, os.PathLike) or (isinstance(value, str) and value):
+        return
+    if isinstance(value, type) or not any(hasattr(value, sign) for sign in ("colours", "getbands", "movedim")):
+        kind = type(value).__name__
+        raise ValueError(
+            f"{called} is {shortened(repr(value))} ({kind}): a picture, a style, or a file of either is expected."
+        )
 
 
 @dataclass(frozen=True)
@@ -146,13 +156,17 @@ class Look(_Knobs):
         "read as well.",
         least=0, most=1.5, step=0.05,
     )  # fmt: skip
-    layers: tuple[str, ...] = field(
+    layers: Layers = field(
         default=LAYERS,
         metadata={
             "knob": Knob(
-                "The groups of layers that take the style: detail, colour, texture (Fig. 7 of the paper). If left out, "
-                "all three do.",
-                names=LAYERS,
+                "Which layers take the style. Either groups: detail (layers 1-3, edges), weave (4-6, a little of the "
+                "texture), tones (7-9, light and colours); what is left out is neutral, as in Fig. 7 of the paper. Or "
+                f"a weight for each layer, such as {EXAMPLE}: 0 keeps the photograph's own style there, 1 takes the "
+                "painting's, and strength multiplies all of them; what is left out keeps the photograph's. If nothing "
+                "is said, all layers take the style.",
+                reads=parsed,
+                takes="names, or weights by layer",
             )
         },
     )
@@ -209,17 +223,51 @@ class Look(_Knobs):
         "tiles of 1024. Smaller tiles need less memory and more time; they are tried when memory runs out.",
         least=0, whole=True, multiple=4, optional=True,
     )  # fmt: skip
+    match: float = _knob(
+        0.0,
+        "How far the colours of the photograph are moved towards those of the painting before it is painted: 0 leaves "
+        "them, 1 goes all the way. palette does the same after it is painted. It needs the style of a painting, not of "
+        "words.",
+        least=0, most=1, step=0.05,
+    )  # fmt: skip
+    palette_of: object = field(
+        default=None,
+        metadata={
+            "knob": Knob(
+                "A picture, or the style of one, whose colours palette and match go by, in place of the painting's. "
+                "With it they also work with a style of words.",
+                reads=_check_picture,
+                takes="a picture, a style, a file of either, or None",
+            )
+        },
+    )
 
     @classmethod
     def check(cls, values: Mapping[str, Any], called: Callable[[str], str] = str) -> None:
-        """As of all knobs; beside that, colours that are turned off are brought to no palette."""
+        """As of all knobs; beside that, strength times a weight is no more than strength may be, and where another
+        picture's colours are named something goes by them.
+        """
         super().check(values, called)
-        if values["palette"] and "colour" not in values["layers"]:
-            palette = called("palette")
+        layers = parsed(values["layers"], called("layers"))
+        most = KNOBS["strength"].most
+        if isinstance(layers, dict) and most is not None:
+            layer = max(layers, key=layers.__getitem__)
+            if (share := values["strength"] * layers[layer]) > most:
+                raise ValueError(
+                    f"{called('strength')} {values['strength']:g} times the weight {layers[layer]:g} of layer {layer} "
+                    f"is {share:g}: no more than {most:g} is expected."
+                )
+        if values["palette_of"] is not None and not values["palette"] and not values["match"]:
+            palette, match = called("palette"), called("match")
             raise ValueError(
-                f"{palette} is {values['palette']:g}, and colour is not among the {called('layers')}: {palette} brings "
-                f"the picture's colours to the painting's. Take {palette} 0, or turn colour on."
+                f"{called('palette_of')} names colours, and neither {palette} nor {match} brings anything to them: "
+                f"take {palette} 1, or less."
             )
+
+    @property
+    def by_layer(self) -> tuple[str, ...] | dict[int, float]:
+        """The groups that are on, or the weights of all nine layers."""
+        return parsed(self.layers)
 
     @classmethod
     def of(cls, function: str, knobs: Mapping[str, object]) -> Look:
@@ -237,7 +285,7 @@ class Knobs(TypedDict, total=False):
     """
 
     strength: float
-    layers: tuple[str, ...]
+    layers: Layers
     size: int | None
     style_size: int
     bold: float
@@ -247,6 +295,8 @@ class Knobs(TypedDict, total=False):
     brush: float
     draft: int | None
     tile: int | None
+    match: float
+    palette_of: object
 
 
 @dataclass(frozen=True)

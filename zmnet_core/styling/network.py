@@ -96,11 +96,7 @@ class StyleTransfer(nn.Module):
             )
         if bold != AS_IT_IS:
             self.require_bold(bold)
-        images = middle(self._checked(images, least=1))
-        scale = 1.0 if size is None else size / min(images.shape[-2:])
-        shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
-        if shape != list(images.shape[-2:]):
-            images = looked_at(images, shape)
+        images = as_painting(self._checked(images, least=1), size)
         colours = colour_quantiles(images)
         images = images.to(self._parameter.dtype)
         told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
@@ -330,16 +326,20 @@ class StyleTransfer(nn.Module):
             )
         return images.to(self._parameter.device)
 
-    def style_for(self, contents: Tensor, style: Style, strength: float) -> Style:
-        """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`."""
+    def style_for(
+        self, contents: Tensor, style: Style, strength: float, layers: Mapping[int, float] | None = None
+    ) -> Style:
+        """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`, in each layer to
+        `strength` times its weight (`Style.walk`).
+        """
         style.require(self.fingerprint, name=self.name)
         KNOBS["strength"].check("strength", strength)
         if len(style) not in (1, contents.shape[0]):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(self._parameter.device)
-        if strength != 1.0:
+        if strength != 1.0 or layers is not None:
             own = self.encode_style(contents)
-            style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength)
+            style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength, layers)
         return style
 
 
@@ -350,6 +350,14 @@ def _size(module: nn.Module) -> str:
 def bare(module: nn.Module) -> nn.Module:
     """The module itself, where `torch.compile` has wrapped it."""
     return getattr(module, "_orig_mod", module)
+
+
+def as_painting(images: Tensor, size: int | None) -> Tensor:
+    """What is looked at of paintings [N, 3, H, W]: their middle, with a short side of `size` px (None: as they are)."""
+    images = middle(images)
+    scale = 1.0 if size is None else size / min(images.shape[-2:])
+    shape = [max(MIN_SIDE, round(side * scale)) for side in images.shape[-2:]]
+    return images if shape == list(images.shape[-2:]) else looked_at(images, shape)
 
 
 def middle(images: Tensor, longest: int = 4) -> Tensor:

@@ -1,6 +1,6 @@
 """Whole pictures and batches: size, tiles, masks, colour kept, transparency.
 
-The way of a picture: `Picture` → tensor → plan (plan.py) → canvas (smaller if the brush is larger, or for a
+The way of a picture: `Picture` → tensor → plan (plan.py) → match → canvas (smaller if the brush is larger, or for a
 draft) → `model.apply` (in tiles if it is large) → enlarged, and revised if the model can → palette → calm → keep
 colour → `Picture`.
 """
@@ -16,21 +16,23 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ..errors import PictureError, WrongModelError
-from ..images.colour import TO_YCC
+from ..errors import PictureError
+from ..images.colour import recoloured
 from ..images.colour_table import shifted
-from ..images.picture import Picture, fit_short_side, fitted_size, to_picture, to_pil, to_tensor
+from ..images.picture import Picture, fit_short_side, fitted_size, to_pil, to_tensor
 from ..images.resize import resized
 from ..images.transport import transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
 from .held import Held
-from .look import LAYERS, Look
+from .look import Look
 from .network import StyleTransfer
+from .palette_of import painting_tensor, with_palette_read
 from .plan import Plan, plan
+from .reach import reached, walks, without_walk
 from .style import Style
-from .tiling import automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy, watched
+from .tiling import TILE, automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy, watched
 
 PLAIN = Look()
 
@@ -60,8 +62,8 @@ def stylize_tensor(
 
     Raises:
         PictureError: the draft does not suit the picture.
-        WrongModelError: a draft is wanted, and the model has no reviser; or `palette` is above 0, and the style has no
-            colours.
+        WrongModelError: a draft is wanted, and the model has no reviser; or `palette` or `match` is above 0, and the
+            style has no colours.
         torch.cuda.OutOfMemoryError: memory does not suffice even for small tiles (on a CPU, too).
     """
     height, width = contents.shape[-2:]
@@ -70,26 +72,20 @@ def stylize_tensor(
         stylised = stylize_tensor(model, larger, style, look, mask=mask, held=held, step=step)
         return F.adaptive_avg_pool2d(stylised, (height, width))
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
-    if set(look.layers) != set(LAYERS):
-        style = style.only(*look.layers)
-    if look.palette and style.colours is None:  # refused before anything is painted
-        raise WrongModelError(
-            f"palette goes by a painting's colours, and {style.colourless or style.label} has none: a style of words "
-            "never has, nor one that an older version encoded, nor one of `only` without colour. Encode the painting "
-            "again, or leave palette at 0."
-        )
-    if held is not None:
-        style = held.style
-    else:
-        style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
-    stylised = _within_memory(model, contents, style, way, step, held.statistics if held else None)
+    style = reached(model, contents, style, look) if held is None else held.style
+    seen = contents
+    if held is not None and held.matched is not None:
+        seen = shifted(contents, held.matched, look.match)
+    elif look.match and style.colours is not None:
+        seen = transported(contents, style.colours.to(contents.device), look.match)
+    stylised = _within_memory(model, seen, style, way, step, held.statistics if held else None)
     if held is not None and held.shifts is not None:
         stylised = shifted(stylised, held.shifts, look.palette)
     elif look.palette and style.colours is not None:
         stylised = transported(stylised, style.colours, look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
-        stylised = with_colours_of(contents.to(stylised.device), stylised)
+        stylised = paint_tiles(recoloured, stylised, TILE, beside=[contents.to(stylised.device)], overlap=0)
     return stylised if mask is None else within_mask(contents, stylised, mask)
 
 
@@ -199,7 +195,7 @@ def stylize_each(
     Returns:
         [B, 3, H, W] on the contents' device.
     """
-    count = max(len(contents), len(style))
+    look, count = with_palette_read(look), max(len(contents), len(style))
     for what, number in (
         ("pictures", len(contents)),
         ("styles", len(style)),
@@ -278,12 +274,10 @@ def frames(
     """The frames of `animate` one by one, [3, H, W] each, so that memory does not grow with their number."""
     if not all(math.isfinite(share) for share in shares):
         raise ValueError(f"the shares of the second style are numbers such as 0.5, not {list(shares)}.")
-    if set(look.layers) != set(LAYERS):
-        start, end = start.only(*look.layers), end.only(*look.layers)
-        look = replace(look, layers=LAYERS)
-    if look.strength != 1.0 and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
-        start, end = (model.style_for(small_copy(contents), style, look.strength) for style in (start, end))
-        look = replace(look, strength=1.0)
+    look = with_palette_read(look)
+    if walks(look) and len(contents) == 1:  # the walk is linear: walk the two ends instead of every frame
+        start, end = (reached(model, contents, style, look) for style in (start, end))
+        look = without_walk(look)
     start.require(end.fingerprint, "there is no way between the two styles", end.model)
     for index, share in enumerate(shares):
         style = start.towards(end, share)
@@ -296,14 +290,6 @@ def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
     if mask.shape[-2:] != stylised.shape[-2:]:
         mask = F.interpolate(mask, stylised.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
     return torch.lerp(photograph.to(stylised), stylised, mask.clamp(0, 1))
-
-
-def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:
-    """The stylised picture's luma with the photograph's chroma (YCbCr); [B, 3, H, W] in 0..1."""
-    matrix = stylised.new_tensor(TO_YCC)
-    luma = torch.einsum("c,bchw->bhw", matrix[0], stylised)[:, None]
-    chroma = torch.einsum("kc,bchw->bkhw", matrix[1:], photograph.to(stylised))
-    return torch.einsum("ck,bkhw->bchw", matrix.inverse(), torch.cat((luma, chroma), 1)).clamp_(0, 1)
 
 
 def stylize_picture(
@@ -350,10 +336,4 @@ def encode_painting(model: StyleTransfer, painting: Image.Image, look: Look = PL
     Raises:
         WrongModelError: this model cannot be told how boldly to paint.
     """
-    painting = to_picture(painting).rgb
-    longest = 4 * min(painting.size)
-    left, top = (max(0, side - longest) // 2 for side in painting.size)
-    box = (left, top, left + min(painting.width, longest), top + min(painting.height, longest))
-    # As `images.resize.looked_at` does with tensors; so large paintings need no tensor of their size.
-    image = fit_short_side(painting.crop(box), look.style_size, MIN_SIDE, Image.Resampling.BILINEAR)
-    return model.encode_style(to_tensor(image)[None], size=None, name=name, bold=look.bold)
+    return model.encode_style(painting_tensor(painting, look.style_size), size=None, name=name, bold=look.bold)

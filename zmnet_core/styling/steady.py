@@ -12,6 +12,7 @@ from .held import Held, hold
 from .look import Look, check_steady
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
+from .palette_of import with_palette_read
 from .scenes import Scene, faded, glance, scenes_of, unfaded
 from .style import Style
 
@@ -66,6 +67,7 @@ def stylize_clip(
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
     style_of = style if callable(style) else lambda _: style
+    look = with_palette_read(look)
 
     def mask_of(index: int) -> Tensor | None:
         return None if masks is None else masks[index % len(masks)][None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as brief
@@ -18,7 +18,7 @@ from torch import Tensor
 from ..errors import WrongModelError, in_words, shortened
 from ..files import write_tensors
 from ..images.transport import KNOTS, PASSES
-from ..networks.constants import LAYER_GROUPS
+from ..networks.constants import DIN_LAYERS, FORMER_GROUPS, LAYER_GROUPS
 from ..networks.identity import called, told_apart
 from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
@@ -159,22 +159,33 @@ class Style:
             mixed = mixed + (share / total) * style
         return mixed
 
-    def walk(self, start: Style, strength: float) -> Style:
+    def walk(self, start: Style, strength: float, layers: Mapping[int, float] | None = None) -> Style:
         """The style at `strength` on the line from `start` (0) through this one (1).
 
         With the photograph's own style as start this is the strength of a stylisation. Beyond this style there are no
         colours to go to: they stay its own.
+
+        Args:
+            layers: a weight for each of the nine DIN layers, with which the strength there is multiplied. The
+                palette's site goes with the last of them, which carries light and colours as well.
         """
         walked = start * (1.0 - strength) + self * strength
+        if layers is not None:
+            shares = [strength * layers[min(site.layer, DIN_LAYERS)] for site in self.sites]
+            share = torch.cat([torch.full((site.channels,), part) for site, part in zip(self.sites, shares)])
+            share, own = share.to(self.values), start.values.to(self.values)
+            walked = replace(walked, values=own * (1.0 - share) + self.values * share)
         colours = self.colours if strength > 1 else walked.colours
         return replace(walked, name=f"{self.name} × {strength:g}".strip(), colours=colours)
 
     def only(self, *groups: str) -> Style:
         """Keep the layer groups that are named and turn the others off (Fig. 7 of the paper).
 
-        `detail` is DIN layers 1-3 (edges and detail), `colour` 4-6 and the palette, `texture` 7-9. Off means γ = 1
-        and β = 0: a plain instance norm.
+        `detail` is DIN layers 1-3 (edges and detail), `weave` 4-6 (a little of the texture), `tones` 7-9 and the
+        palette (light and colours). Off means γ = 1 and β = 0: a plain instance norm. `colour` and `texture` are what
+        the last two were called before.
         """
+        groups = tuple(FORMER_GROUPS.get(group, group) for group in groups)
         unknown = set(groups) - set(LAYER_GROUPS)
         if unknown:
             raise ValueError(f"no layer group {', '.join(sorted(unknown))}; there are {', '.join(LAYER_GROUPS)}.")
@@ -182,8 +193,7 @@ class Style:
         on = torch.cat([torch.full((site.channels,), site.layer in kept) for site in self.sites])
         plain = torch.zeros_like(self.values)
         plain[:, 0] = 1
-        colours = self.colours if "colour" in groups else None
-        return replace(self, values=torch.where(on.to(self.values.device), self.values, plain), colours=colours)
+        return replace(self, values=torch.where(on.to(self.values.device), self.values, plain))
 
     @overload
     def to(

@@ -1,0 +1,1 @@
+"""The paper's experiments, one file each: a file NAME.py has a function NAME, whose parameters are its options."""
