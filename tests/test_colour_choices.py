@@ -16,7 +16,7 @@ from zmnet_core.images.transport import colour_quantiles, transported
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, encode_painting, stylize_each, stylize_tensor
 from zmnet_core.styling.palette_of import Palette, palette_of
-from zmnet_core.styling.steady import stylize_frames
+from zmnet_core.styling.steady import stylize_clip
 
 
 @pytest.fixture
@@ -148,10 +148,11 @@ def test_batches_and_frames_are_their_pictures(model, style, look):
 @pytest.mark.parametrize("steady", ["first", "whole"])
 def test_still_frames_stay_still_and_are_what_the_picture_alone_is(model, style, look, steady):
     photograph = picture_of(64, 80, 3)
-    frames = stylize_frames(model, photograph.expand(3, -1, -1, -1), style, look, steady=steady)
+    frames = torch.stack(list(stylize_clip(model, photograph.expand(3, -1, -1, -1), style, look, steady=steady)))
     assert torch.equal(frames[0], frames[2])
     alone = stylize_tensor(model, photograph, style, look)
-    torch.testing.assert_close(frames[:1], alone, rtol=0, atol=0.08 if look.palette else 0.02)
+    # A clip's colours are shifted by a table, a picture's by what lies around each pixel: alike, and not the same.
+    assert (frames[:1] - alone).abs().mean() < (0.05 if look.palette or look.match else 0.001)
 
 
 def test_a_photograph_of_the_paintings_colours_is_matched_already(model, style, photograph):
