@@ -21,10 +21,12 @@ from tests.clips import bars, moving, packets, seconds, turned, write_clip
 from zmnet_core.errors import PictureError, PlaceError
 from zmnet_core.images import clips as clips_module
 from zmnet_core.images.ahead import Ahead
-from zmnet_core.images.clip_writing import ClipWriter, part_of
+from zmnet_core.images.clip_writing import ClipWriter
 from zmnet_core.images.clips import Clip
+from zmnet_core.images.colour import TO_YCC
 from zmnet_core.images.companions import check_companions
 from zmnet_core.images.formats import is_clip
+from zmnet_core.images.unfinished import part_of
 from zmnet_core.images.video_colour import HLG, PEAK, PQ, WHITE, in_primaries, light_of, tone_mapped
 
 
@@ -143,7 +145,7 @@ def test_clips_of_telephones_are_upright(tmp_path, matrix):
         assert clip.size == (expected.shape[1], expected.shape[0])
         assert np.abs(levels(clip[0]) - expected).mean() < 2
         small = torch.nn.functional.interpolate(clip[0][None], (18, 32), mode="area")[0]
-        assert (clip.small[0] - small).abs().mean() < 0.02
+        assert (clip.small[0] / 255 - small).abs().mean() < 0.02
         again = copy_of(clip, tmp_path / "b.mp4")
     with Clip(again) as clip:  # and it is not turned a second time
         assert np.abs(levels(clip[0]) - expected).mean() < 8
@@ -241,7 +243,8 @@ def test_odd_sides_get_a_row_or_a_column_more(tmp_path, size):
         out = copy_of(clip, tmp_path / "b.mp4")
     with Clip(out) as clip:
         assert clip.size == (width + width % 2, height + height % 2)
-        assert (clip[0][:, :height, :width] - original).abs().mean() < 0.03
+        light = torch.einsum("c,chw->hw", torch.tensor(TO_YCC[0]), clip[0][:, :height, :width] - original)
+        assert light.abs().mean() < 0.02  # of colours, 4:2:0 keeps fewer
 
 
 def test_the_result_can_be_smaller(tmp_path):
@@ -392,7 +395,7 @@ def test_what_is_done_is_kept_beside_an_older_result(tmp_path, suffix, error):
     assert target.read_bytes() == b"older" and writer.kept == part_of(target) == tmp_path / f"b.part{suffix}"
     assert seconds(writer.kept) == seconds(path)[:20]
     assert 30 <= len(packets(writer.kept)) <= 42  # its sound, of 0.8 s
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4  # with the notes of the part
 
 
 def test_nothing_is_left_of_a_result_without_a_frame(tmp_path):
@@ -475,7 +478,7 @@ def test_a_full_disk_leaves_what_is_done_playable(tmp_path, monkeypatch, suffix,
     else:
         assert writer.kept == part_of(target) and 3 < writer.done <= 150
         assert seconds(writer.kept) == seconds(path)[: writer.done]
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_frame_with_nan_is_refused_and_what_was_before_it_is_kept(tmp_path):

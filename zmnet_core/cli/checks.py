@@ -153,10 +153,12 @@ def span_of(text: str | None) -> Span:
     return span
 
 
-def check_no_range(text: str | None) -> None:
-    """Refuse a span where there is no clip."""
-    if text is not None:
+def check_no_clip_options(span: str | None, resume: bool) -> None:
+    """Refuse a span, and to go on, where there is no clip."""
+    if span is not None:
         raise typer.BadParameter("there is no clip of which it could be a part", param_hint="--range")
+    if resume:
+        raise typer.BadParameter("there is no clip to go on with", param_hint="--resume")
 
 
 def check_clip_walk(clip: Path, output: Path, walk: Walk, has_fps: bool) -> None:

@@ -25,7 +25,7 @@ from .checks import (
     check_attributes,
     check_clip_walk,
     check_folder,
-    check_no_range,
+    check_no_clip_options,
     check_place,
     check_signals,
     check_steady,
@@ -36,7 +36,7 @@ from .checks import (
     span_of,
     weights_of,
 )
-from .clips import changing, stylize_clip_file
+from .clips import stylize_clip_file
 from .pictures import Job, is_whole, stylize_all
 from .pipes import PIPE, check_pipes, read
 
@@ -174,6 +174,14 @@ RangeOption = Annotated[
         help="Of a clip, only these seconds, to try something out: 10:14, 10: or :4. The result begins at 0.",
     ),
 ]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with clips that were stopped, from what lies beside their results (OUT.part.mp4). All else has to "
+        "be as it was.",
+    ),
+]
 AttributeOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -278,6 +286,7 @@ def stylize(
     look: Look = USUAL,
     steady: SteadyOption = STEADY[-1],
     span: RangeOption = None,
+    resume: ResumeOption = False,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
     keep_profile: Annotated[
         bool,
@@ -310,7 +319,7 @@ def stylize(
     check_pipes([*contents, *style], Path(output))
     jobs = plan_outputs(contents, Path(output), keep=style, folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
-        check_no_range(span)
+        check_no_clip_options(span, resume)
     check_styles(style)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
@@ -325,14 +334,15 @@ def stylize(
         mixed = Style.blend(signals, weights)
 
         def clip(source: Path, target: Path) -> None:
-            stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds)
+            stylize_clip_file(network, source, target, [mixed], None, look, steady, seconds, resume)
 
         try:
             skipped = stylize_all(network, missing, mixed, look, quality, done, clip, megapixels, keep_profile)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
             if len(jobs) > 1 or not is_clip(jobs[0][0]):  # of which it has been told
-                typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
+                options = "--skip-existing" + " --resume" * any(is_clip(file) for file, _ in jobs)
+                typer.echo(f"stopped, {left} of {len(jobs)} are left: {options} goes on with these.", err=True)
             raise typer.Exit(130) from None
     if len(jobs) == 1:
         if jobs[0][1] != PIPE:
@@ -406,6 +416,7 @@ def animate(
     look: Look = USUAL,
     steady: SteadyOption = STEADY[-1],
     span: RangeOption = None,
+    resume: ResumeOption = False,
     megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
@@ -420,7 +431,7 @@ def animate(
     if along_clip:
         check_clip_walk(photograph, output, walk, fps != FPS)
     else:
-        check_no_range(span)
+        check_no_clip_options(span, resume)
         check_video(output)
     check_place(output)
     check_pipes([photograph, *(Path(text) for text in (start, end))])
@@ -429,7 +440,7 @@ def animate(
     network = load_model(model, device)
     if along_clip:
         first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
-        stylize_clip_file(network, photograph, output, partial(changing, first, last, walk), look, steady, seconds)
+        stylize_clip_file(network, photograph, output, [first, last], walk, look, steady, seconds, resume)
         typer.echo(output)
         return
 

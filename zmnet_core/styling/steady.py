@@ -36,6 +36,7 @@ def stylize_clip(
     steady: str = "whole",
     masks: Tensor | None = None,
     scenes: Sequence[Scene] | None = None,
+    start: int = 0,
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
     """The frames of a clip, stylised one by one, [3, H, W] each: memory does not grow with their number.
@@ -47,6 +48,7 @@ def stylize_clip(
         steady: one of `STEADY`.
         masks: [1 or as many as frames, 1, h, w].
         scenes: what `scenes_of` found, if it has been asked already.
+        start: the first frame that is given. It and those after it are as if all were.
 
     Raises:
         ValueError: there is no such way of being steady, or not as many masks as frames.
@@ -60,15 +62,17 @@ def stylize_clip(
         return None if masks is None else masks[index % len(masks)][None]
 
     if steady == "off":
-        for index in range(len(frames)):
+        for index in range(start, len(frames)):
             frame = frames[index][None]
             yield stylize_tensor(model, frame, style_of(index), look, mask=mask_of(index), step=step)[0]
         return
     if scenes is None:
         scenes = scenes_of([glance(frames[index]) for index in range(len(frames))])
     for scene in scenes:
+        if scene.end <= start:
+            continue
         held_at = _holder(model, frames, scene, style_of, look, steady, changing=callable(style))
-        for index in range(scene.start, scene.end):
+        for index in range(max(scene.start, start), scene.end):
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
