@@ -725,6 +725,14 @@ def bench(
             "and 1024.",
         ),
     ] = None,
+    clip: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Also paint a clip of so many frames of 640 × 360 on the CPU, and measure its time and memory beside "
+            "those of single frames. 1000 takes minutes; the package av is needed.",
+        ),
+    ] = 0,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -738,4 +746,9 @@ def bench(
     if beside:
         others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
         for line in race({model: network, **others}, repeat):
+            typer.echo(line)
+    if clip:
+        from ..evaluation.bench_clips import clips
+
+        for line in clips(model, clip):
             typer.echo(line)

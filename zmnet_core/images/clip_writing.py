@@ -36,7 +36,7 @@ SPARE = 8 << 20  # bytes kept back for a file's end: Matroska writes 5 MB at a t
 SPARE_PER_FRAME = 256  # bytes, the like for the table of its frames
 # Every frame goes by earlier ones alone, so that those before any other are a clip; and few wait to be encoded. What
 # this costs in size, and what the quick preset loses, the quality makes up for.
-ENCODING = {"preset": "veryfast", "crf": "17", "bf": "0", "rc-lookahead": "8"}
+ENCODING = {"preset": "veryfast", "crf": "17", "bf": "0", "rc-lookahead": "4"}
 PIECE = 500  # ms of a clip after which what is written can be read, whatever happens then
 MP4 = {"movflags": "+hybrid_fragmented+delay_moov", "frag_duration": str(1000 * PIECE)}  # plain ones in the end
 CONTAINERS = {".mp4": MP4, ".mov": MP4, ".mkv": {"cluster_time_limit": str(PIECE)}}
@@ -210,4 +210,6 @@ def _frame(picture: Image.Image, size: tuple[int, int]) -> VideoFrame:
     below, beside = size[1] - picture.height, size[0] - picture.width
     if not 0 <= below <= 1 or not 0 <= beside <= 1:
         raise PictureError(f"a frame is {picture.width} × {picture.height}, and the clip {size[0]} × {size[1]}.")
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.pad(pixels, ((0, below), (0, beside), (0, 0)), "edge")))
+    if below or beside:
+        pixels = np.pad(pixels, ((0, below), (0, beside), (0, 0)), "edge")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels))

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 READ_ON = 48  # frames that are sooner decoded than sought
 SHORT = 0.5  # seconds by which a clip may end before its file says
-AHEAD = 2  # frames that wait to be taken
+AHEAD = 1  # frames that wait to be taken
 
 
 class Clip:
