@@ -332,6 +332,41 @@ def test_what_is_damaged_in_the_middle_is_left_out(tmp_path):
     assert not said or "damaged" in said[0] or "cut off" in said[0]
 
 
+def test_broken_sound_is_left_out_with_a_word_and_the_pictures_are_whole(tmp_path):
+    path, said = write_clip(tmp_path / "a.mp4", moving(100), sound="aac"), []
+    data = bytearray(path.read_bytes())
+    place = data.index(b"stco", data.index(b"soun")) + 8  # where they are
+    count = int.from_bytes(data[place : place + 4], "big")
+    for index in range(count // 2, count):
+        data[place + 4 + 4 * index : place + 8 + 4 * index] = len(data).to_bytes(4, "big")
+    path.write_bytes(data)
+    check_companions(path, tmp_path / "b.mp4", said.append)
+    with Clip(path, say=said.append) as clip, ClipWriter(tmp_path / "b.mp4", clip, said.append) as writer:
+        for index in range(100):
+            writer.add(clip[index])
+    assert said and all("sound" in each for each in said)
+    assert seconds(tmp_path / "b.mp4") == seconds(path) and 5 < len(packets(tmp_path / "b.mp4")) < 150
+
+
+def test_a_clip_that_ends_while_it_is_painted_leaves_what_is_done(tmp_path):
+    path, target = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10"}, sound="aac"), tmp_path / "b.mkv"
+    with pytest.raises(PictureError, match="cannot be read any more"), Clip(path) as clip:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with ClipWriter(target, clip, lambda _: None) as writer:
+            for index in range(50):
+                writer.add(clip[index])
+    assert 5 < writer.done < 45 and seconds(part_of(target)) == seconds(path)[: writer.done]
+
+
+def no_frames(path: Path) -> None:
+    """A stream of pictures without any."""
+    write_clip(path.with_suffix(".h264"), moving(1))
+    with av.open(str(path.with_suffix(".h264"))) as source, av.open(str(path), "w", format="matroska") as container:
+        container.add_stream_from_template(source.streams.video[0])
+        container.start_encoding()
+    path.with_suffix(".h264").unlink()
+
+
 def no_pictures(path: Path) -> None:
     with av.open(str(path), "w") as container:
         tone = container.add_stream("aac", rate=48000, layout="mono")
@@ -350,6 +385,7 @@ def without_end(path: Path) -> None:
     "make, said",
     [
         (no_pictures, "holds no moving pictures, only audio"),
+        (no_frames, "cannot be read as a clip"),
         (without_end, "cannot be read as a clip: it is damaged, cut off or something else"),
         (lambda path: path.write_bytes(b"nonsense" * 99), "cannot be read as a clip"),
         (lambda path: path.write_bytes(b""), "cannot be read as a clip"),

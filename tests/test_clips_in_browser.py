@@ -97,9 +97,9 @@ def test_colour_bars_are_shown_as_they_were(tmp_path, shown, matrix, full, rows)
 
 
 def test_bars_of_the_wrong_matrix_would_be_seen(tmp_path, shown):
-    wrong = write_clip(tmp_path / "a.mp4", [bars()] * 3, matrix=2)  # BT.601, and a browser is not told
-    assert off(shown(write_clip(tmp_path / "b.mp4", [bars()] * 3, matrix=1))[2], bars()) <= 2
-    assert b"colr" not in wrong.read_bytes() and off(shown(wrong)[2], bars()) > 8
+    tall = bars(256, 720)  # from here on Chromium takes what is not tagged for BT.709, and these are BT.601
+    assert off(shown(write_clip(tmp_path / "a.mp4", [tall] * 3, matrix=6))[2], tall) <= 2
+    assert off(shown(write_clip(tmp_path / "b.mp4", [tall] * 3, matrix=2))[2], tall) > 8
 
 
 @pytest.mark.parametrize("size", [(63, 48), (64, 47), (65, 49)])

@@ -39,7 +39,7 @@ def opened(path: str | os.PathLike[str]) -> InputContainer:
         # With the prefix, a colon in a name is no protocol. FFmpeg takes names that are text; others it gets opened.
         is_text = os.fsencode(name).decode(errors="replace") == name
         return av.open(f"file:{name}" if is_text else open(name, "rb"), "r", metadata_errors="replace")
-    except av.error.InvalidDataError:
+    except (av.error.InvalidDataError, av.error.EOFError):  # the other one where it ends before its first frame
         raise PictureError(
             f"'{path}' cannot be read as a clip: it is damaged, cut off or something else. If it was copied, copy it "
             "again."
