@@ -54,10 +54,11 @@ def copy_of(clip: Clip, path: Path) -> Path:
 def test_colour_bars_come_back_within_two_levels(tmp_path, matrix, full, format):
     path = write_clip(tmp_path / "a.mkv", [bars()] * 2, matrix=matrix, full=full, format=format)
     with Clip(path) as clip:
-        assert np.abs(levels(clip[0]) - bars())[:, inside()].max() <= 2
+        read = levels(clip[0])
+        assert np.abs(read - bars())[:, inside()].max() <= 2
         again = copy_of(clip, tmp_path / "b.mp4")
     with Clip(again) as clip:  # H.264 loses a little beside the borders
-        each = (levels(clip[1]) - bars())[:, inside()].reshape(48, 8, 20, 3).mean((0, 2))
+        each = (levels(clip[1]) - read)[:, inside()].reshape(48, 8, 20, 3).mean((0, 2))
         assert np.abs(each).max() <= 2
     with av.open(str(again)) as container:
         frame = next(container.decode(video=0))
@@ -345,7 +346,8 @@ def test_broken_sound_is_left_out_with_a_word_and_the_pictures_are_whole(tmp_pat
         for index in range(100):
             writer.add(clip[index])
     assert said and all("sound" in each for each in said)
-    assert seconds(tmp_path / "b.mp4") == seconds(path) and 5 < len(packets(tmp_path / "b.mp4")) < 150
+    assert seconds(tmp_path / "b.mp4") == pytest.approx([0.04 * index for index in range(100)])
+    assert 5 < len(packets(tmp_path / "b.mp4")) < 150
 
 
 def test_a_clip_that_ends_while_it_is_painted_leaves_what_is_done(tmp_path):

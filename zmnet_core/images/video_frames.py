@@ -148,6 +148,9 @@ def _picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> 
         raise PictureError(f"'{path}' holds no moving pictures{f', only {kinds}' if kinds else ''}.")
     if getattr(streams[0], "codec_context", None) is None:
         raise PictureError(f"'{path}': nothing here decodes its pictures. Convert it to H.264 first.")
+    for each in container.streams:  # nor is it read: broken sound would end the pictures as well
+        if each.index != streams[0].index and hasattr(each, "discard"):  # older versions of av read it all the same
+            each.discard = type(each.discard)["all"]
     streams[0].thread_type = "AUTO"
     return streams[0]
 
