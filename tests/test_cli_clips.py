@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from PIL import Image
 from tests.clips import moving, packets, seconds, write_clip
 from tests.processes import start_alone
 from tests.test_cli import PAINTING, zmnet
+from zmnet_core.assets import DEMO_PICTURES
+from zmnet_core.images.clip_writing import ClipWriter
 from zmnet_core.images.clips import Clip
+from zmnet_core.images.unfinished import count_frames
 from zmnet_core.model import ZMNet
 from zmnet_core.styling.look import STEADY
 from zmnet_core.styling.paint import encode_painting
@@ -114,10 +118,9 @@ def test_slips_of_the_pen_are_told(clip, tmp_path, monkeypatch, options, status,
     assert [each.name for each in tmp_path.iterdir()] == ["in"]
 
 
-def test_a_range_of_a_photograph_is_refused(tmp_path):
-    for options in (["--range", "1:2"], ["--steady", "first", "--reference", "1"]):
-        said = zmnet("stylize", PAINTING, "-s", PAINTING, "-o", tmp_path / "b.png", *options, status=2)
-        assert "there is no clip" in said
+@pytest.mark.parametrize("option", [("--range", "1:2"), ("--steady", "first", "--reference", "1"), ("--resume",)])
+def test_what_is_for_clips_is_refused_for_photographs(tmp_path, option):
+    assert "there is no clip" in zmnet("stylize", PAINTING, "-s", PAINTING, "-o", tmp_path / "b.png", *option, status=2)
 
 
 def test_the_clip_itself_is_never_overwritten(clip):
@@ -135,15 +138,13 @@ def test_sound_that_does_not_fit_is_told_before_the_work(tmp_path):
 
 @pytest.mark.slow
 def test_the_style_changes_along_a_clip(tmp_path):
-    from zmnet_core.assets import DEMO_PICTURES
-
     still = write_clip(tmp_path / "in" / "a.mp4", [moving(1)[0]] * 9)
     other = DEMO_PICTURES / "styles" / "composition-kandinsky.jpg"
     zmnet("animate", still, "--from", PAINTING, "--to", other, "-o", tmp_path / "b.mp4", *MINI)
     for painting, name in ((PAINTING, "from"), (other, "to")):
         zmnet("stylize", still, "-s", painting, "-o", tmp_path / f"{name}.mp4", *MINI)
     with Clip(tmp_path / "b.mp4") as walk, Clip(tmp_path / "from.mp4") as one, Clip(tmp_path / "to.mp4") as two:
-        assert (walk[0] - one[0]).abs().mean() < 0.02 and (walk[8] - two[8]).abs().mean() < 0.02
+        assert (walk[0] - one[0]).abs().mean() < 0.03 and (walk[8] - two[8]).abs().mean() < 0.03
         apart = [float((frame - one[8]).abs().mean()) for frame in walk]
     assert np.diff(apart).min() > -0.01 and apart[-1] > 0.05
     said = zmnet("animate", still, "--from", PAINTING, "--to", other, "-o", tmp_path / "c.mp4", "--fps", 30, status=2)
@@ -166,5 +167,91 @@ def test_ctrl_c_leaves_what_is_done(tmp_path):
     part = tmp_path / "b.part.mp4"
     done = len(seconds(part))
     assert 0 < done < 500 and seconds(part) == seconds(clip)[:done]
-    assert f"({done} of 500 frames): what is done can be played and is in '{part}'" in errors
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.part.mp4", "in"]
+    assert (
+        f"({done} of 500 frames): what is done can be played and is in '{part}', and --resume goes on there" in errors
+    )
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.part.mp4", "b.part.mp4.json", "in"]
+
+
+def stopped_after(count: int, monkeypatch, *options: object) -> None:
+    """The command, stopped by Ctrl-C after so many frames."""
+    add, added = ClipWriter.add, []
+
+    def counted(writer, picture):
+        if len(added) == count:
+            raise KeyboardInterrupt
+        added.append(writer)
+        add(writer, picture)
+
+    monkeypatch.setattr(ClipWriter, "add", counted)
+    assert "--resume" in zmnet(*options, status=130)
+    monkeypatch.undo()
+
+
+def noted(monkeypatch) -> list[int]:
+    """With how many frames every clip begins from now on."""
+    begin, begun = ClipWriter.__enter__, []
+
+    def entered(writer):
+        begin(writer)
+        begun.append(writer.done)
+        return writer
+
+    monkeypatch.setattr(ClipWriter, "__enter__", entered)
+    return begun
+
+
+ANIMATE = ("animate", "--from", PAINTING, "--to", DEMO_PICTURES / "styles" / "composition-kandinsky.jpg")
+
+
+@pytest.mark.parametrize("command, steady", [(("stylize", "-s", PAINTING), "whole"), (ANIMATE, "running")])
+def test_resume_goes_on_where_a_clip_was_stopped(tmp_path, monkeypatch, command, steady):
+    monkeypatch.setattr("zmnet_core.styling.steady.STYLES", 2)
+    clip = write_clip(tmp_path / "in" / "a.mp4", moving(8) + moving(8, seed=5), sound="aac")  # two scenes
+    whole, out = tmp_path / "whole.mp4", tmp_path / "b.mp4"
+    options = (*command[:1], clip, *command[1:], "--steady", steady, *MINI)
+    zmnet(*options, "-o", whole)
+    stopped_after(10, monkeypatch, *options, "-o", out)
+    for other, named in ((("--strength", 0.5), "strength: 1.0, now 0.5"), (("--size", 40), "size: None, now 40")):
+        assert named in zmnet(*options, *other, "-o", out, "--resume", status=1)
+    begun = noted(monkeypatch)
+    zmnet(*options, "-o", out, "--resume")
+    assert begun == [10] and seconds(out) == seconds(whole) and packets(out) == packets(whole)
+    with Clip(out) as resumed, Clip(whole) as expected:
+        off = (torch.stack(list(resumed)) - torch.stack(list(expected))).abs().mean((1, 2, 3))
+    assert off.max() < 0.04  # H.264 is off by 0.024 from what was painted, each in its own way
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.mp4", "in", "whole.mp4"]
+
+
+def test_a_folder_goes_on_with_the_clip_that_was_stopped(clip, tmp_path, monkeypatch):
+    for name in "bc":
+        write_clip(tmp_path / "in" / f"{name}.mp4", moving(6))
+    options = ("stylize", tmp_path / "in", "-s", PAINTING, "-o", tmp_path / "out", *MINI)
+    stopped_after(10, monkeypatch, *options)
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["a.mp4", "b.part.mp4", "b.part.mp4.json"]
+    begun = noted(monkeypatch)
+    zmnet(*options, "--skip-existing", "--resume")
+    assert begun == [4, 0]
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody can be killed so")
+def test_resume_after_the_process_was_killed(tmp_path):
+    clip, out = write_clip(tmp_path / "in" / "a.mp4", moving(120), sound="aac"), tmp_path / "b.mp4"
+    options = ["stylize", clip, "-s", PAINTING, "-o", out, "--device", "cpu", *MINI]
+    process = start_alone("-c", "from zmnet_core.cli import app; app()", *options)
+    said = ""
+    while not re.search(r"stylize: .* [6-9]\d/120 ", said):
+        letter = process.stderr.read(1)
+        assert letter, said
+        said += letter
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert 0 < count_frames(tmp_path / "b.part.mp4") < 120 and not out.exists()
+    zmnet(*options, "--resume")
+    zmnet(*options[:5], tmp_path / "whole.mp4", *options[6:])
+    assert seconds(out) == seconds(clip) and packets(out) == packets(clip)
+    with Clip(out) as resumed, Clip(tmp_path / "whole.mp4") as expected:
+        assert max(float((a - b).abs().mean()) for a, b in zip(resumed, expected, strict=True)) < 0.04
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.mp4", "in", "whole.mp4"]

@@ -21,10 +21,12 @@ from tests.clips import bars, moving, packets, seconds, turned, write_clip
 from zmnet_core.errors import PictureError, PlaceError
 from zmnet_core.images import clips as clips_module
 from zmnet_core.images.ahead import Ahead
-from zmnet_core.images.clip_writing import ClipWriter, part_of
+from zmnet_core.images.clip_writing import ClipWriter
 from zmnet_core.images.clips import Clip
+from zmnet_core.images.colour import TO_YCC
 from zmnet_core.images.companions import check_companions
 from zmnet_core.images.formats import is_clip
+from zmnet_core.images.unfinished import part_of
 from zmnet_core.images.video_colour import HLG, PEAK, PQ, WHITE, in_primaries, light_of, tone_mapped
 
 
@@ -52,10 +54,11 @@ def copy_of(clip: Clip, path: Path) -> Path:
 def test_colour_bars_come_back_within_two_levels(tmp_path, matrix, full, format):
     path = write_clip(tmp_path / "a.mkv", [bars()] * 2, matrix=matrix, full=full, format=format)
     with Clip(path) as clip:
-        assert np.abs(levels(clip[0]) - bars())[:, inside()].max() <= 2
+        read = levels(clip[0])
+        assert np.abs(read - bars())[:, inside()].max() <= 2
         again = copy_of(clip, tmp_path / "b.mp4")
     with Clip(again) as clip:  # H.264 loses a little beside the borders
-        each = (levels(clip[1]) - bars())[:, inside()].reshape(48, 8, 20, 3).mean((0, 2))
+        each = (levels(clip[1]) - read)[:, inside()].reshape(48, 8, 20, 3).mean((0, 2))
         assert np.abs(each).max() <= 2
     with av.open(str(again)) as container:
         frame = next(container.decode(video=0))
@@ -143,7 +146,7 @@ def test_clips_of_telephones_are_upright(tmp_path, matrix):
         assert clip.size == (expected.shape[1], expected.shape[0])
         assert np.abs(levels(clip[0]) - expected).mean() < 2
         small = torch.nn.functional.interpolate(clip[0][None], (18, 32), mode="area")[0]
-        assert (clip.small[0] - small).abs().mean() < 0.02
+        assert (clip.small[0] / 255 - small).abs().mean() < 0.02
         again = copy_of(clip, tmp_path / "b.mp4")
     with Clip(again) as clip:  # and it is not turned a second time
         assert np.abs(levels(clip[0]) - expected).mean() < 8
@@ -241,7 +244,8 @@ def test_odd_sides_get_a_row_or_a_column_more(tmp_path, size):
         out = copy_of(clip, tmp_path / "b.mp4")
     with Clip(out) as clip:
         assert clip.size == (width + width % 2, height + height % 2)
-        assert (clip[0][:, :height, :width] - original).abs().mean() < 0.03
+        light = torch.einsum("c,chw->hw", torch.tensor(TO_YCC[0]), clip[0][:, :height, :width] - original)
+        assert light.abs().mean() < 0.02  # of colours, 4:2:0 keeps fewer
 
 
 def test_the_result_can_be_smaller(tmp_path):
@@ -329,6 +333,42 @@ def test_what_is_damaged_in_the_middle_is_left_out(tmp_path):
     assert not said or "damaged" in said[0] or "cut off" in said[0]
 
 
+def test_broken_sound_is_left_out_with_a_word_and_the_pictures_are_whole(tmp_path):
+    path, said = write_clip(tmp_path / "a.mp4", moving(100), sound="aac"), []
+    data = bytearray(path.read_bytes())
+    place = data.index(b"stco", data.index(b"soun")) + 8  # where they are
+    count = int.from_bytes(data[place : place + 4], "big")
+    for index in range(count // 2, count):
+        data[place + 4 + 4 * index : place + 8 + 4 * index] = len(data).to_bytes(4, "big")
+    path.write_bytes(data)
+    check_companions(path, tmp_path / "b.mp4", said.append)
+    with Clip(path, say=said.append) as clip, ClipWriter(tmp_path / "b.mp4", clip, said.append) as writer:
+        for index in range(100):
+            writer.add(clip[index])
+    assert said and all("sound" in each for each in said)
+    assert seconds(tmp_path / "b.mp4") == pytest.approx([0.04 * index for index in range(100)])
+    assert 5 < len(packets(tmp_path / "b.mp4")) < 150
+
+
+def test_a_clip_that_ends_while_it_is_painted_leaves_what_is_done(tmp_path):
+    path, target = write_clip(tmp_path / "a.mkv", moving(50), options={"crf": "10"}, sound="aac"), tmp_path / "b.mkv"
+    with pytest.raises(PictureError, match="cannot be read any more"), Clip(path) as clip:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with ClipWriter(target, clip, lambda _: None) as writer:
+            for index in range(50):
+                writer.add(clip[index])
+    assert 5 < writer.done < 45 and seconds(part_of(target)) == seconds(path)[: writer.done]
+
+
+def no_frames(path: Path) -> None:
+    """A stream of pictures without any."""
+    write_clip(path.with_suffix(".h264"), moving(1))
+    with av.open(str(path.with_suffix(".h264"))) as source, av.open(str(path), "w", format="matroska") as container:
+        container.add_stream_from_template(source.streams.video[0])
+        container.start_encoding()
+    path.with_suffix(".h264").unlink()
+
+
 def no_pictures(path: Path) -> None:
     with av.open(str(path), "w") as container:
         tone = container.add_stream("aac", rate=48000, layout="mono")
@@ -347,6 +387,7 @@ def without_end(path: Path) -> None:
     "make, said",
     [
         (no_pictures, "holds no moving pictures, only audio"),
+        (no_frames, "cannot be read as a clip"),
         (without_end, "cannot be read as a clip: it is damaged, cut off or something else"),
         (lambda path: path.write_bytes(b"nonsense" * 99), "cannot be read as a clip"),
         (lambda path: path.write_bytes(b""), "cannot be read as a clip"),
@@ -392,7 +433,7 @@ def test_what_is_done_is_kept_beside_an_older_result(tmp_path, suffix, error):
     assert target.read_bytes() == b"older" and writer.kept == part_of(target) == tmp_path / f"b.part{suffix}"
     assert seconds(writer.kept) == seconds(path)[:20]
     assert 30 <= len(packets(writer.kept)) <= 42  # its sound, of 0.8 s
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4  # with the notes of the part
 
 
 def test_nothing_is_left_of_a_result_without_a_frame(tmp_path):
@@ -475,7 +516,7 @@ def test_a_full_disk_leaves_what_is_done_playable(tmp_path, monkeypatch, suffix,
     else:
         assert writer.kept == part_of(target) and 3 < writer.done <= 150
         assert seconds(writer.kept) == seconds(path)[: writer.done]
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_frame_with_nan_is_refused_and_what_was_before_it_is_kept(tmp_path):

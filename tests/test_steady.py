@@ -213,6 +213,14 @@ def test_a_style_may_change_along_the_clip(model, style, other, steady):
     assert painted.diff(dim=0).abs().max() < 0.2
 
 
+@pytest.mark.parametrize("steady", STEADY)
+@pytest.mark.parametrize("start", [1, 7, 13])
+def test_a_clip_may_be_begun_anywhere_and_is_as_if_from_the_first_on(model, style, other, steady, start):
+    frames = scenery(5, 9) + scenery(6, 5)  # with a cut
+    options = {"style": lambda index: style.towards(other, index / 13), "steady": steady}
+    torch.testing.assert_close(clip(model, frames, **options, start=start), clip(model, frames, **options)[start:])
+
+
 def test_masks_follow(model, style):
     frames = scenery(8, 4)
     masks = torch.zeros(4, 1, 90, 160)

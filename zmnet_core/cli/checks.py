@@ -155,11 +155,13 @@ def span_of(text: str | None) -> Span:
     return span
 
 
-def check_no_range(text: str | None, reference: float | None = None) -> None:
-    """Refuse a span, or a frame to go by, where there is no clip."""
-    for name, given in (("--range", text), ("--reference", reference)):
+def check_no_clip_options(span: str | None, reference: float | None, resume: bool) -> None:
+    """Refuse a span, a frame to go by, and to go on, where there is no clip."""
+    for name, given in (("--range", span), ("--reference", reference)):
         if given is not None:
             raise typer.BadParameter("there is no clip of which it could be a part", param_hint=name)
+    if resume:
+        raise typer.BadParameter("there is no clip to go on with", param_hint="--resume")
 
 
 def check_clip_walk(clip: Path, output: Path, walk: Walk, has_fps: bool) -> None:

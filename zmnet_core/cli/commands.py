@@ -27,7 +27,7 @@ from .checks import (
     check_attributes,
     check_clip_walk,
     check_folder,
-    check_no_range,
+    check_no_clip_options,
     check_place,
     check_signals,
     check_steady,
@@ -38,7 +38,7 @@ from .checks import (
     span_of,
     weights_of,
 )
-from .clips import changing, stylize_clip_file
+from .clips import stylize_clip_file
 from .pictures import Job, is_whole, stylize_all
 from .pipes import PIPE, check_pipes, read
 
@@ -186,6 +186,14 @@ RangeOption = Annotated[
         help="Of a clip, only these seconds, to try something out: 10:14, 10: or :4. The result begins at 0.",
     ),
 ]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with clips that were stopped, from what lies beside their results (OUT.part.mp4). All else has to "
+        "be as it was.",
+    ),
+]
 AttributeOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -303,6 +311,7 @@ def stylize(
     steady: SteadyOption = STEADY[-1],
     reference: ReferenceOption = None,
     span: RangeOption = None,
+    resume: ResumeOption = False,
     quality: Annotated[int, typer.Option(min=1, max=100, help="The quality of JPEG and WebP files.")] = 92,
     keep_profile: Annotated[
         bool,
@@ -336,7 +345,7 @@ def stylize(
     check_pipes([*contents, *others], Path(output))
     jobs = plan_outputs(contents, Path(output), keep=others, folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
-        check_no_range(span, reference)
+        check_no_clip_options(span, reference, resume)
     check_styles(others)
     missing = [job for job in jobs if not (skip_existing and is_whole(job[1]))]
     done: list[Job] = []
@@ -352,14 +361,15 @@ def stylize(
         mixed = Style.blend(signals, weights)
 
         def clip(source: Path, target: Path) -> None:
-            stylize_clip_file(network, source, target, lambda _: mixed, look, steady, seconds, reference)
+            stylize_clip_file(network, source, target, [mixed], None, look, steady, seconds, reference, resume)
 
         try:
             skipped = stylize_all(network, missing, mixed, look, quality, done, clip, megapixels, keep_profile)
         except KeyboardInterrupt:
             left = len(missing) - len(done)
             if len(jobs) > 1 or not is_clip(jobs[0][0]):  # of which it has been told
-                typer.echo(f"stopped, {left} of {len(jobs)} are left: --skip-existing goes on with these.", err=True)
+                options = "--skip-existing" + " --resume" * any(is_clip(file) for file, _ in jobs)
+                typer.echo(f"stopped, {left} of {len(jobs)} are left: {options} goes on with these.", err=True)
             raise typer.Exit(130) from None
     if len(jobs) == 1:
         if jobs[0][1] != PIPE:
@@ -434,6 +444,7 @@ def animate(
     steady: SteadyOption = STEADY[-1],
     reference: ReferenceOption = None,
     span: RangeOption = None,
+    resume: ResumeOption = False,
     megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
@@ -448,7 +459,7 @@ def animate(
     if along_clip:
         check_clip_walk(photograph, output, walk, fps != FPS)
     else:
-        check_no_range(span, reference)
+        check_no_clip_options(span, reference, resume)
         check_video(output)
     check_place(output)
     others = [look.palette_of] if isinstance(look.palette_of, Path) else []
@@ -460,8 +471,7 @@ def animate(
     look = with_colours(look, megapixels)
     if along_clip:
         first, last = (load_signal(network, text, look, megapixels) for text in (start, end))
-        styles = partial(changing, first, last, walk)
-        stylize_clip_file(network, photograph, output, styles, look, steady, seconds, reference)
+        stylize_clip_file(network, photograph, output, [first, last], walk, look, steady, seconds, reference, resume)
         typer.echo(output)
         return
 
@@ -762,6 +772,14 @@ def bench(
             "and 1024.",
         ),
     ] = None,
+    clip: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Also paint a clip of so many frames of 640 × 360 on the CPU, and measure its time and memory beside "
+            "those of single frames. 1000 takes minutes; the package av is needed.",
+        ),
+    ] = 0,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
 ) -> None:
@@ -775,4 +793,9 @@ def bench(
     if beside:
         others = {name: None if name == "magenta" else load_model(name, device) for name in beside}
         for line in race({model: network, **others}, repeat):
+            typer.echo(line)
+    if clip:
+        from ..evaluation.bench_clips import clips
+
+        for line in clips(model, clip):
             typer.echo(line)

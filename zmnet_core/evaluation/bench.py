@@ -27,7 +27,7 @@ SIDES = 256, 512, 1024
 
 # What a process has (VmRSS) and has had at most (VmHWM), in bytes. Linux's ru_maxrss begins with what the parent had
 # when it forked; elsewhere there is only that.
-_PEAK = """
+PEAK = """
 import pathlib, resource, sys, torch
 from zmnet_core.model import ZMNet
 def memory(what):
@@ -39,7 +39,7 @@ model = ZMNet.from_pretrained(sys.argv[1])
 style = model.encode_style(torch.rand(1, 3, 256, 256))
 """
 _PEAK_OF_LARGE = (
-    _PEAK
+    PEAK
     + """
 from zmnet_core.styling.paint import stylize_tensor
 stylize_tensor(model, torch.rand(1, 3, 4096, 4096), style)
@@ -47,7 +47,7 @@ print(memory("VmHWM:"))
 """
 )
 _GROWTH_OF_DRAFTED = (
-    _PEAK
+    PEAK
     + """
 side, draft = int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else None
 for small in (64, 600):  # what is kept from the first pictures on

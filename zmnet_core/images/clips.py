@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 READ_ON = 48  # frames that are sooner decoded than sought
 SHORT = 0.5  # seconds by which a clip may end before its file says
-AHEAD = 2  # frames that wait to be taken
+AHEAD = 1  # frames that wait to be taken
 
 
 class Clip:
@@ -48,7 +48,7 @@ class Clip:
         start: when the span begins by the file's clock, seconds.
         rate: frames a second, about.
         aspect: how wide a pixel is for its height.
-        small: small copies, [3, h, w] each, for `styling.scenes`.
+        small: small copies, [3, h, w] each, uint8, for `styling.scenes`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Clip:
         self.lengths: list[int] = []
         self.small: list[Tensor] = []
         self._in_order: Ahead[Tensor] | None = None
-        self._at, self._frame = -1, torch.empty(0)
+        self._at, self._frame, self._begin = -1, torch.empty(0), 0
         self._elsewhere: Reader | None = None
         self._others: Generator[tuple[int, VideoFrame], None, None]  # of it
         self._other_at = -1
@@ -106,7 +106,8 @@ class Clip:
             others += (frame.width, frame.height) != (first.width, first.height)
             self.stamps.append(stamp)
             self.lengths.append(frame.duration or 0)
-            self.small.append(upright(srgb_of(frame, reformatter, _stored(small[::-1], frame), "AREA"), way_up(frame)))
+            glance = upright(srgb_of(frame, reformatter, _stored(small[::-1], frame), "AREA"), way_up(frame))
+            self.small.append((255 * glance).round().to(torch.uint8))
             step()
         if first is None:
             end = f"it lasts {float(reader.seconds):.1f} s" if reader.seconds else "nothing is there"
@@ -154,14 +155,18 @@ class Clip:
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
-        if index == self._at + 1:
+        if index == (self._begin if self._in_order is None else self._at + 1):
             if self._in_order is None:
-                self._in_order = Ahead(self._read(), AHEAD)
+                self._in_order = Ahead(self._read(index), AHEAD)
             frame = next(self._in_order, None)
             if frame is None:
                 raise self._changed()
             self._at, self._frame = index, frame
         return self._frame if index == self._at else self._seek(index)
+
+    def begin_at(self, index: int) -> None:
+        """Have frames be read in order from this one on. This is asked before the first one is."""
+        self._begin = index
 
     def __enter__(self) -> Clip:
         return self
@@ -180,16 +185,17 @@ class Clip:
     def _changed(self) -> PictureError:
         return PictureError(f"'{self.path}' cannot be read any more, or has changed meanwhile.")
 
-    def _read(self) -> Iterator[Tensor]:
-        """All frames, in order."""
+    def _read(self, start: int) -> Iterator[Tensor]:
+        """All frames from one on, in order."""
         from av.video.reformatter import VideoReformatter
 
         reader, reformatter = Reader(self.path, self.span), VideoReformatter()
         try:
-            for stamp, (found, frame) in zip(self.stamps, reader.frames()):
-                if found != stamp:
+            for index, (found, frame) in zip(range(len(self)), reader.frames()):
+                if found != self.stamps[index]:
                     return
-                yield self._picture(frame, reformatter)
+                if index >= start:
+                    yield self._picture(frame, reformatter)
         finally:
             reader.close()
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SHORT = 1  # seconds by which sound may end before its file says
 COPIED = {"audio": "sound", "subtitle": "subtitles"}  # kinds of streams, and what people call them
 TOLD = ("title", "artist", "album", "date", "creation_time", "comment", "copyright", "description", "location")
 
@@ -131,6 +132,8 @@ class Companions:
                 self.said = "its sound or subtitles break off"
                 return
             if packet is None:
+                if self._end is None and any(map(self._ends_early, self._last)):
+                    self.said = self.said or "its sound or subtitles break off"
                 return
             decoded = packet.dts if packet.dts is not None else packet.pts
             shown = packet.pts if packet.pts is not None else packet.dts
@@ -148,6 +151,14 @@ class Companions:
                 continue
             self._last[index] = packet.dts
             yield packet.dts * base, packet
+
+    def _ends_early(self, index: int) -> bool:
+        """Whether a stream of sound ends before the file says; subtitles may."""
+        stream = self._container.streams[index]
+        if stream.type != "audio" or not stream.duration or not stream.time_base:
+            return False
+        ends = self._last[index] * stream.time_base + self._start
+        return ends < (stream.duration + (stream.start_time or 0)) * stream.time_base - SHORT
 
     def close(self) -> None:
         """Let go of the clip."""

@@ -79,26 +79,35 @@ def _rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]
     plain = reformatter.reformat(
         frame, *size, format, matrix, matrix, Interpolation[interpolation], full, full, threads=1
     )
-    first, second, third = (_plane(plane, bits) for plane in plain.planes)
+    planes = np.stack([_plane(plane, bits) for plane in plain.planes[:3]], dtype=np.float32, casting="unsafe")
     most = np.float32(2**bits - 1)
     if is_rgb:  # planes are green, blue, red
-        return np.stack([third, first, second]) / most
+        planes /= most
+        return planes[[2, 0, 1]]
     grey = len(frame.format.components) < 3
     is_full = frame.color_range == FULL or frame.format.name.startswith("yuvj") or (grey and frame.color_range == 0)
     step = np.float32(2 ** (bits - 8))
-    luma = first / most if is_full else (first - 16 * step) / (219 * step)
-    blue, red = ((part - 128 * step) / (most if is_full else 224 * step) for part in (second, third))
-    of_red, of_blue = WEIGHTS.get(frame.colorspace, WEIGHTS[1 if frame.height >= HD else 6])
-    r = luma + np.float32(2 * (1 - of_red)) * red
-    b = luma + np.float32(2 * (1 - of_blue)) * blue
-    g = (luma - np.float32(of_red) * r - np.float32(of_blue) * b) / np.float32(1 - of_red - of_blue)
-    return np.stack([r, g, b]).clip(0, 1)
+    of_red, of_blue = (
+        np.float32(part) for part in WEIGHTS.get(frame.colorspace, WEIGHTS[1 if frame.height >= HD else 6])
+    )
+    luma, blue, red = planes  # in place, since the frames of some clips are large
+    luma -= 0 if is_full else 16 * step
+    luma /= most if is_full else 219 * step
+    for chroma, part in ((blue, of_blue), (red, of_red)):
+        chroma -= 128 * step
+        chroma *= 2 * (1 - part) / (most if is_full else 224 * step)
+        chroma += luma  # now it is B' or R'
+    luma -= of_blue * blue
+    luma -= of_red * red
+    luma /= 1 - of_red - of_blue  # now it is G'
+    planes = planes[[2, 0, 1]]
+    return planes.clip(0, 1, out=planes)
 
 
 def _plane(plane: Any, bits: int) -> Any:
     kind = np.dtype(np.uint8 if bits == 8 else "<u2")
     rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
-    return rows[:, : plane.width].astype(np.float32)
+    return rows[:, : plane.width]
 
 
 def light_of(colours: Tensor, curve: int) -> Tensor:

@@ -39,7 +39,7 @@ def opened(path: str | os.PathLike[str]) -> InputContainer:
         # With the prefix, a colon in a name is no protocol. FFmpeg takes names that are text; others it gets opened.
         is_text = os.fsencode(name).decode(errors="replace") == name
         return av.open(f"file:{name}" if is_text else open(name, "rb"), "r", metadata_errors="replace")
-    except av.error.InvalidDataError:
+    except (av.error.InvalidDataError, av.error.EOFError):  # the other one where it ends before its first frame
         raise PictureError(
             f"'{path}' cannot be read as a clip: it is damaged, cut off or something else. If it was copied, copy it "
             "again."
@@ -148,6 +148,9 @@ def _picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> 
         raise PictureError(f"'{path}' holds no moving pictures{f', only {kinds}' if kinds else ''}.")
     if getattr(streams[0], "codec_context", None) is None:
         raise PictureError(f"'{path}': nothing here decodes its pictures. Convert it to H.264 first.")
+    for each in container.streams:  # nor is it read: broken sound would end the pictures as well
+        if each.index != streams[0].index and hasattr(each, "discard"):  # older versions of av read it all the same
+            each.discard = type(each.discard)["all"]
     streams[0].thread_type = "AUTO"
     return streams[0]
 

@@ -55,15 +55,17 @@ def glance(frame: Tensor) -> Tensor:
 
 
 def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
-    """The scenes of a clip, by a `glance` at each of its frames.
+    """The scenes of a clip, by a `glance` at each of its frames, which may be in bytes.
 
     A frame that lights up, or is black, between two that are alike is no cut. A cut in the dark is where the dark ends.
     """
     if not glances:
         return []
-    light = torch.einsum("c,nchw->nhw", torch.tensor(TO_YCC[0]), torch.stack(list(glances))).flatten(1)
+    small = torch.stack(list(glances))
+    small = small if small.is_floating_point() else small / 255
+    light = torch.einsum("c,nchw->nhw", torch.tensor(TO_YCC[0]), small).flatten(1)
     means, spreads = light.mean(1), light.std(1, correction=0)
-    cuts = _cuts(torch.stack(list(glances)), (spreads > EMPTY).tolist())
+    cuts = _cuts(small, (spreads > EMPTY).tolist())
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(glances)]):
         fades, towards = _fades(means[start:end], spreads[start:end])

@@ -40,6 +40,7 @@ def stylize_clip(
     rate: float = RATE,
     masks: Frames | None = None,
     scenes: Sequence[Scene] | None = None,
+    start: int = 0,
     step: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
     """The frames of a clip, stylised one by one, [3, H, W] each: memory does not grow with their number.
@@ -54,6 +55,7 @@ def stylize_clip(
         rate: frames a second, for `running`.
         masks: [1 or as many as frames, 1, h, w].
         scenes: what `scenes_of` found, if it has been asked already.
+        start: the first frame that is given. It and those after it are as if all were.
 
     Raises:
         ValueError: there is no such way of being steady, no such frame to go by, or not as many masks as frames.
@@ -73,16 +75,18 @@ def stylize_clip(
         return None if masks is None else masks[index % len(masks)][None]
 
     if steady == "off":
-        for index in range(len(frames)):
+        for index in range(start, len(frames)):
             frame = frames[index][None]
             yield stylize_tensor(model, frame, style_of(index), look, mask=mask_of(index), step=step)[0]
         return
     if scenes is None:
         scenes = scenes_of([glance(frames[index]) for index in range(len(frames))])
     for scene in scenes:
+        if scene.end <= start:
+            continue
         way = _Way(scene, steady, max(1, round(rate)), reference)
         held_at = _holder(model, frames, way, style_of, look, changing=callable(style))
-        for index in range(scene.start, scene.end):
+        for index in range(max(scene.start, start), scene.end):
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
