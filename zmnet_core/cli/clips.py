@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..images.clip_writing import ClipWriter
     from ..images.clips import Clip
     from ..model import ZMNet
+    from ..styling.regions import AnyStyle
     from ..styling.style import Style
 
 
@@ -24,7 +25,7 @@ def stylize_clip_file(
     network: ZMNet,
     source: Path,
     target: Path,
-    style_for: Callable[[Clip], Style | Callable[[int], Style]],
+    style_for: Callable[[Clip], AnyStyle | Callable[[int], AnyStyle]],
     look: Look,
     steady: str,
     span: Span,

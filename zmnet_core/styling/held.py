@@ -13,7 +13,7 @@ from ..networks.tnet import MIN_SIDE
 from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import plan
-from .style import Style
+from .regions import AnyStyle, apart, mixed, onward
 from .tiling import automatic_tile, small_copy
 
 PLAIN = Look()
@@ -31,7 +31,7 @@ class Held:
             look has no palette.
     """
 
-    style: Style
+    style: AnyStyle
     statistics: Tensor
     painted: Tensor | None
 
@@ -44,15 +44,15 @@ class Held:
             theirs = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(painted.device) < share
             painted = torch.where(theirs, other.painted, painted)
         statistics = torch.lerp(self.statistics, other.statistics, share)
-        return Held(self.style.towards(other.style, share), statistics, painted)
+        return Held(onward(self.style, other.style, share), statistics, painted)
 
 
-def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAIN) -> Held:
+def hold(model: StyleTransfer, pictures: Tensor, style: AnyStyle, look: Look = PLAIN) -> Held:
     """What `paint.stylize_tensor` finds in pictures by itself: the mean of it, to be held for others of their size.
 
     Args:
         pictures: [N, 3, H, W] in 0..1.
-        style: one, before the look's strength.
+        style: one, or regions, before the look's strength.
         look: as in `stylize_tensor`.
     """
     smallest = [max(MIN_SIDE, side) for side in pictures.shape[-2:]]
@@ -69,6 +69,6 @@ def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAI
         statistics.append(model.measure(small_copy(canvas) if in_tiles else canvas, styles[-1], draft=0))
         if look.palette:
             small = small_copy(canvas, PALETTE_SIDE)
-            painted.append(model.apply(small, styles[-1], statistics=statistics[-1], draft=0))
-    mean = styles[0] if len(styles) == 1 else Style.blend(styles)
+            painted.append(model.apply(small, apart(styles[-1])[0], statistics=statistics[-1], draft=0))
+    mean = styles[0] if len(styles) == 1 else mixed(styles)
     return Held(mean, torch.stack(statistics).mean(0), torch.cat(painted, 3) if painted else None)

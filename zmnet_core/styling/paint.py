@@ -18,9 +18,9 @@ from torch import Tensor
 
 from ..errors import PictureError, WrongModelError
 from ..images.colour import TO_YCC
+from ..images.masks import within_mask
 from ..images.picture import Picture, fit_short_side, fitted_size, to_picture, to_pil, to_tensor
 from ..images.resize import resized
-from ..images.transport import transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
@@ -28,6 +28,7 @@ from .held import Held
 from .look import LAYERS, Look
 from .network import StyleTransfer
 from .plan import Plan, plan
+from .regions import AnyStyle, Regions, apart, beside_tiles, between, cut, members, recoloured
 from .style import Style
 from .tiling import automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy
 
@@ -37,7 +38,7 @@ PLAIN = Look()
 def stylize_tensor(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     mask: Tensor | None = None,
@@ -50,7 +51,7 @@ def stylize_tensor(
     in tiles, then in smaller tiles.
 
     Args:
-        model, contents, style: as in `ZMNet.apply`.
+        model, contents, style: as in `ZMNet.apply`; the style may be `Regions` of several.
         look: the knobs. `size` and `style_size` do nothing here: `stylize_picture` obeys the one, `encode_painting` the
             other.
         mask: [B or 1, 1, h, w] in 0..1, resized to the picture: mask · stylised + (1 − mask) · photograph.
@@ -71,9 +72,10 @@ def stylize_tensor(
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
     if set(look.layers) != set(LAYERS):
         style = style.only(*look.layers)
-    if look.palette and style.colours is None:  # refused before anything is painted
+    without = [each.colourless or each.label for each in members(style) if each.colours is None]
+    if look.palette and without:  # refused before anything is painted
         raise WrongModelError(
-            f"palette goes by a painting's colours, and {style.colourless or style.label} has none: a style of words "
+            f"palette goes by a painting's colours, and {without[0]} has none: a style of words "
             "never has, nor one that an older version encoded, nor one of `only` without colour. Encode the painting "
             "again, or leave palette at 0."
         )
@@ -81,19 +83,22 @@ def stylize_tensor(
         style = held.style
     else:
         style = model.style_for(small_copy(contents) if look.strength != 1 else contents, style, look.strength)
+    style, shown = apart(style)
     stylised = _within_memory(model, contents, style, way, step, held.statistics if held else None)
-    if look.palette and style.colours is not None:
-        stylised = transported(stylised, style.colours, look.palette, held.painted if held else None)
+    if look.palette:
+        stylised = recoloured(stylised, style, look.palette, held.painted if held else None)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = with_colours_of(contents.to(stylised.device), stylised)
-    return stylised if mask is None else within_mask(contents, stylised, mask)
+    for each in (shown, mask):
+        stylised = stylised if each is None else within_mask(contents, stylised, each)
+    return stylised
 
 
 def _within_memory(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     way: Plan,
     step: Callable[[], None],
     statistics: Tensor | None = None,
@@ -119,7 +124,7 @@ def _within_memory(
 def _paint(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     way: Plan,
     step: Callable[[], None],
     statistics: Tensor | None,
@@ -139,7 +144,7 @@ def _paint(
 def _in_tiles(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     tile: int,
     step: Callable[[], None] = lambda: None,
     statistics: Tensor | None = None,
@@ -152,7 +157,11 @@ def _in_tiles(
         return stylised
     if statistics is None:
         statistics = model.measure(small_copy(contents), style, draft=0)
-    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
+
+    def painted(part: Tensor, *weights: Tensor) -> Tensor:
+        return model.apply(part, cut(style, *weights), statistics=statistics, draft=0)
+
+    return paint_tiles(painted, contents, tile, step, beside_tiles(style, contents))
 
 
 @torch.no_grad()
@@ -161,7 +170,7 @@ def revise_tiles(
     draft: Tensor,
     contents: Tensor,
     seen: Tensor,
-    style: Style,
+    style: AnyStyle,
     tile: int,
     step: Callable[[], None],
 ) -> Tensor:
@@ -170,15 +179,18 @@ def revise_tiles(
     y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
 
     def revised(*parts: Tensor) -> Tensor:
-        return reviser(*(part.to(reviser.out.weight.dtype) for part in parts), style.values).clamp(0, 1).to(y.dtype)
+        draft, detail = (part.to(reviser.out.weight.dtype) for part in parts[:2])
+        own = cut(style, *parts[2:])
+        areas = own.areas(draft.shape[-2:]) if isinstance(own, Regions) else None
+        return reviser(draft, detail, style.values, areas).clamp(0, 1).to(y.dtype)
 
-    return paint_tiles(revised, y, tile, step, [detail], reviser.radius)
+    return paint_tiles(revised, y, tile, step, [detail, *beside_tiles(style, y)], reviser.radius)
 
 
 def stylize_each(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     masks: Tensor | None = None,
@@ -232,8 +244,8 @@ def shares_of(count: int, smooth: bool = True, there_and_back: bool = False) -> 
 def animate(
     model: StyleTransfer,
     contents: Tensor,
-    start: Style,
-    end: Style,
+    start: AnyStyle,
+    end: AnyStyle,
     shares: Sequence[float],
     look: Look = PLAIN,
     *,
@@ -264,8 +276,8 @@ def animate(
 def frames(
     model: StyleTransfer,
     contents: Tensor,
-    start: Style,
-    end: Style,
+    start: AnyStyle,
+    end: AnyStyle,
     shares: Sequence[float],
     look: Look = PLAIN,
     *,
@@ -282,16 +294,8 @@ def frames(
         look = replace(look, strength=1.0)
     start.require(end.fingerprint, "there is no way between the two styles", end.model)
     for index, share in enumerate(shares):
-        style = start.towards(end, share)
+        style = between(start, end, share)
         yield stylize_tensor(model, contents[index % len(contents)][None], style, look, step=step)[0]
-
-
-def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
-    """mask · stylised + (1 − mask) · photograph; the mask [B or 1, 1, h, w] is resized to fit."""
-    mask = mask.to(stylised)
-    if mask.shape[-2:] != stylised.shape[-2:]:
-        mask = F.interpolate(mask, stylised.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
-    return torch.lerp(photograph.to(stylised), stylised, mask.clamp(0, 1))
 
 
 def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:
@@ -305,7 +309,7 @@ def with_colours_of(photograph: Tensor, stylised: Tensor) -> Tensor:
 def stylize_picture(
     model: StyleTransfer,
     photograph: Picture,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     step: Callable[[], None] = lambda: None,

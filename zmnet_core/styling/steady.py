@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -12,8 +13,8 @@ from .held import Held, hold
 from .look import Look, check_steady
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
+from .regions import AnyStyle, Regions, masked_as
 from .scenes import Scene, faded, glance, scenes_of, unfaded
-from .style import Style
 
 KEY = 24  # frames between those that `running` looks at
 WHOLE = 8  # frames that `whole` looks at
@@ -30,7 +31,7 @@ class Frames(Protocol):
 def stylize_clip(
     model: StyleTransfer,
     frames: Frames,
-    style: Style | Callable[[int], Style],
+    style: AnyStyle | Callable[[int], AnyStyle],
     look: Look = PLAIN,
     *,
     steady: str = "whole",
@@ -42,7 +43,8 @@ def stylize_clip(
 
     Args:
         frames: all of one size.
-        style: one for all of them, or a function that gives the style of each frame by its number.
+        style: one for all of them, or a function that gives the style of each frame by its number; or `Regions`, with
+            a mask for all frames or one for each.
         look, step: as in `stylize_tensor`.
         steady: one of `STEADY`.
         masks: [1 or as many as frames, 1, h, w].
@@ -54,6 +56,8 @@ def stylize_clip(
     check_steady(steady)
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
+    if isinstance(style, Regions) and len(style) > 1:
+        style = style.__getitem__
     style_of = style if callable(style) else lambda _: style
 
     def mask_of(index: int) -> Tensor | None:
@@ -71,6 +75,7 @@ def stylize_clip(
         for index in range(scene.start, scene.end):
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
+            held = replace(held, style=masked_as(held.style, style_of(index)))
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
             yield faded(painted, part, to)
 
@@ -78,7 +83,7 @@ def stylize_clip(
 def stylize_frames(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style | Callable[[int], Style],
+    style: AnyStyle | Callable[[int], AnyStyle],
     look: Look = PLAIN,
     *,
     steady: str = "whole",
@@ -96,7 +101,7 @@ def _holder(
     model: StyleTransfer,
     frames: Frames,
     scene: Scene,
-    style_of: Callable[[int], Style],
+    style_of: Callable[[int], AnyStyle],
     look: Look,
     steady: str,
     changing: bool,
