@@ -231,11 +231,12 @@ class AnimateStyles(io.ComfyNode):
         way = plan_of(model, contents, look)
         shares = core("styling.paint").shares_of(count, smooth, there_and_back)
         step, a, b = progress(way.steps * count), style_a.style, style_b.style
+        between = core("styling.regions").between
         with model.ready(way.pixels) as net:
             if chosen(steady, STEADY, "steady") == STEADY[0] or len(contents) == 1:
                 stylised = core("styling.paint").animate(net, contents, a, b, shares, look, step=step)
             else:
                 stylised = core("styling.steady").stylize_frames(
-                    net, contents, lambda index: a.towards(b, shares[index]), look, steady=steady, step=step
+                    net, contents, lambda index: between(a, b, shares[index]), look, steady=steady, step=step
                 )
         return io.NodeOutput(image_of(stylised, alpha))
