@@ -516,7 +516,7 @@ def test_words_of_a_model_that_lists_none_say_so(tmp_path):
 
 
 def test_styles_go_where_their_masks_are(photo, tmp_path):
-    paintings = sorted((ROOT / "zmnet_core" / "demo_pictures" / "styles").glob("*.jpg"))[:2]
+    paintings = sorted((PHOTO.parent.parent / "styles").glob("*.jpg"))[:2]
     mask = tmp_path / "mask.png"
     Image.new("L", (60, 40)).save(mask)
     Image.new("L", (60, 40), 255).crop((-30, 0, 30, 40)).save(mask)  # the right half

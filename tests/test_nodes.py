@@ -662,8 +662,8 @@ def test_example_workflows_need_no_picture_of_the_users(nodes, file):
             assert node["widgets_values"][0] in picture.options["options"]
 
 
-def test_style_regions_put_each_style_where_its_mask_is(nodes, loaded, comfy):
-    a, b = (carried(nodes, loaded, torch.rand(1, 32, 32, 3) ** power) for power in (1, 3))
+def test_style_regions_put_each_style_where_its_mask_is(nodes, loaded):
+    a, b = (nodes.ZMNetEncodeStyle.execute(loaded, torch.rand(1, 32, 32, 3) ** power).result[0][0] for power in (1, 3))
     image, mask = torch.rand(1, 32, 48, 3), torch.zeros(1, 32, 48)
     mask[..., :24] = 1
     both = result(nodes, "ZMNetStyleRegions", style_1=a, mask_1=mask, rest=b)
