@@ -540,3 +540,48 @@ def test_words_of_a_model_that_lists_none_say_so(tmp_path):
     ZMNet({"width": 8}, {"kind": "mlp", "signal": "glove", "size": 4, "width": 8}).save_pretrained(tmp_path / "own")
     said = zmnet("words", "--model", tmp_path / "own")
     assert "reads glove vectors, and does not say what it was trained on. `zmnet words --all`" in said
+
+
+# Regions ---------------------------------------------------------------------------------------
+
+
+def test_styles_go_where_their_masks_are(photo, tmp_path):
+    paintings = sorted((PHOTO.parent.parent / "styles").glob("*.jpg"))[:2]
+    mask = tmp_path / "mask.png"
+    Image.new("L", (60, 40)).save(mask)
+    Image.new("L", (60, 40), 255).crop((-30, 0, 30, 40)).save(mask)  # the right half
+    odd = tmp_path / "a@b.jpg"
+    odd.write_bytes(paintings[0].read_bytes())
+    common = ["stylize", photo, "-m", "mini"]
+    zmnet(*common, "-s", f"{odd}@{mask}", "-s", f"{paintings[1]}@rest", "-o", tmp_path / "both.png")
+    zmnet(*common, "-s", f"{odd}@{mask}", "-o", tmp_path / "right.png")
+    zmnet(*common, "-s", odd, "-o", tmp_path / "odd.png")
+    zmnet(*common, "-s", paintings[0], "-o", tmp_path / "plain.png")
+    assert (pixels(tmp_path / "odd.png") == pixels(tmp_path / "plain.png")).all()
+    right = pixels(tmp_path / "right.png")
+    assert (right[:, :58] == pixels(photo)[:, :58]).all() and np.abs(right - pixels(photo))[:, 62:].mean() > 5
+    assert np.abs(pixels(tmp_path / "both.png") - right)[:, :58].mean() > 5
+    words = ["stylize", photo, "-a", f"night@{mask}", "-a", "noon@rest", "-o", tmp_path / "words.png"]
+    zmnet(*words)
+    assert (tmp_path / "words.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "styles, text",
+    [
+        (["{p}@{m}", "{p}"], "has no place, and others have"),
+        (["{p}@rest", "{p}@rest", "{p}@{m}"], "2 styles have the rest"),
+        (["{p}@rest"], "nothing beside the rest"),
+        (["{p}@nowhere.png"], "there is no mask 'nowhere.png'"),
+        (["{p}@{m}", "{p}@rest", "--blend", "1,2"], "leave --blend out"),
+    ],
+)
+def test_styles_without_places_are_refused_before_torch_is_loaded(photo, tmp_path, styles, text):
+    mask = tmp_path / "mask.png"
+    Image.new("L", (6, 4)).save(mask)
+    named = [each.format(p=PHOTO, m=mask) for each in styles]
+    options = [word for each in named for word in ((each,) if each.startswith("--") or each == "1,2" else ("-s", each))]
+    result = CliRunner().invoke(app, ["stylize", str(photo), *options, "-o", str(tmp_path / "x.png")])
+    said = " ".join(result.output.replace("│", " ").split())
+    assert result.exit_code and text in said, said
+    assert not (tmp_path / "x.png").exists()

@@ -23,6 +23,7 @@ from zmnet_core.images.transport import transported
 from zmnet_core.styling.calm import calmed
 from zmnet_core.styling.look import KNOBS, STEADY, Look, Walk, default_of, knobs_of
 from zmnet_core.styling.paint import stylize_each, stylize_tensor
+from zmnet_core.styling.regions import Regions
 from zmnet_core.styling.steady import stylize_clip
 from zmnet_core.styling.tiling import small_copy, smaller_tile
 
@@ -38,6 +39,7 @@ NODE_IDS = {
     "ZMNetAnimateStyles",
     "ZMNetStylePreview",
     "ZMNetExamplePicture",
+    "ZMNetStyleRegions",
 }
 
 
@@ -859,3 +861,33 @@ def test_example_workflows_need_no_picture_of_the_users(nodes, file):
     for node in workflow["nodes"]:
         if node["type"] == "ZMNetExamplePicture":
             assert node["widgets_values"][0] in picture.options["options"]
+
+
+def test_style_regions_put_each_style_where_its_mask_is(nodes, loaded):
+    a, b = (nodes.ZMNetEncodeStyle.execute(loaded, torch.rand(1, 32, 32, 3) ** power).result[0][0] for power in (1, 3))
+    image, mask = torch.rand(1, 32, 48, 3), torch.zeros(1, 32, 48)
+    mask[..., :24] = 1
+    both = result(nodes, "ZMNetStyleRegions", style_1=a, mask_1=mask, rest=b)
+    painted = result(nodes, "ZMNetApply", image=image, style=both)
+    wanted = Regions([(a.style, mask)], rest=b.style)
+    same = loaded.net.apply(image.movedim(-1, 1), wanted).movedim(1, -1)
+    torch.testing.assert_close(painted, same, atol=1e-5, rtol=0)
+    grown = result(
+        nodes, "ZMNetStyleRegions", style_1=a, mask_1=mask, styles={"style_2": b}, masks={"mask_2": 1 - mask}
+    )
+    torch.testing.assert_close(result(nodes, "ZMNetApply", image=image, style=grown), painted, atol=1e-4, rtol=0)
+    flat = result(
+        nodes, "ZMNetStyleRegions", **{"style_1": a, "mask_1": mask, "styles.style_2": b, "masks.mask_2": 1 - mask}
+    )
+    assert torch.equal(flat.style.weights, grown.style.weights)
+    alone = result(nodes, "ZMNetStyleRegions", style_1=a, mask_1=mask)
+    torch.testing.assert_close(result(nodes, "ZMNetApply", image=image, style=alone)[:, :, 24:], image[:, :, 24:])
+    assert result(nodes, "ZMNetStylePreview", style=both).shape[-1] == 3
+    blend = result(nodes, "ZMNetBlendStyles", style_1=[both], style_2=[b])
+    assert isinstance(blend.style, Regions)
+    with pytest.raises(ValueError, match="no file"):
+        nodes.ZMNetSaveStyle.execute(style=[both], filename=["x"])
+    with pytest.raises(ValueError, match="mask_2 is not: connect both"):
+        nodes.ZMNetStyleRegions.execute(style_1=a, mask_1=mask, style_2=b)
+    with pytest.raises(ValueError, match="regions already"):
+        nodes.ZMNetStyleRegions.execute(style_1=both, mask_1=mask)

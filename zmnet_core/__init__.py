@@ -12,16 +12,17 @@ from .version import __version__
 if TYPE_CHECKING:
     from .errors import ZMNetError
     from .model import ZMNet
+    from .styling.regions import Regions
     from .styling.style import Style
 
-__all__ = ["Style", "ZMNet", "ZMNetError", "__version__"]
+__all__ = ["Regions", "Style", "ZMNet", "ZMNetError", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     # Loaded on first use: importing torch takes seconds, and `zmnet --help` does without it.
     from importlib import import_module
 
-    modules = {"ZMNet": ".model", "Style": ".styling.style", "ZMNetError": ".errors"}
+    modules = {"ZMNet": ".model", "Regions": ".styling.regions", "Style": ".styling.style", "ZMNetError": ".errors"}
     if name not in modules:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(modules[name], __name__), name)

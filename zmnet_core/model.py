@@ -23,6 +23,7 @@ from .styling.look import Knobs, Look
 from .styling.network import StyleTransfer
 from .styling.paint import encode_painting, stylize_picture
 from .styling.parts import Parts
+from .styling.regions import AnyStyle, Regions
 from .styling.style import Style
 from .tensor_files import not_floats, opened, shapes_of
 
@@ -48,13 +49,13 @@ class ZMNet(StyleTransfer):
         schema: the version of this description; one that is newer than the library's is refused.
     """
 
-    def stylize(self, photograph: Image.Image, painting: Image.Image | Style, **look: Unpack[Knobs]) -> Image.Image:
+    def stylize(self, photograph: Image.Image, painting: Image.Image | AnyStyle, **look: Unpack[Knobs]) -> Image.Image:
         """PIL in, PIL out: `model.stylize(photograph, painting, strength=0.8).save("out.png")`.
 
         Args:
             photograph: a picture of any mode and size; its transparency is kept.
-            painting: a picture, or a `Style`. Both are brought to sRGB, and colours that transparency hides have no
-                influence.
+            painting: a picture, or a `Style`, or `Regions` of several. Pictures are brought to sRGB, and colours that
+                transparency hides have no influence.
             look: the knobs of `zmnet_core.styling.look.Look`, by name: strength, layers, size, style_size, bold,
                 keep_colour, palette, calm, brush, draft, tile, match, palette_of. With a `Style`, style_size and bold
                 do nothing.
@@ -68,7 +69,7 @@ class ZMNet(StyleTransfer):
             ValueError: a value is off its scale, or two values exclude each other.
         """
         how = Look.of("stylize", look)
-        style = painting if isinstance(painting, Style) else encode_painting(self, painting, how)
+        style = painting if isinstance(painting, Style | Regions) else encode_painting(self, painting, how)
         return stylize_picture(self, to_picture(photograph), style, how).to_image()
 
     @classmethod

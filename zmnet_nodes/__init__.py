@@ -5,6 +5,7 @@
 | load.py     | Load ZM-Net                                               |
 | encode.py   | Encode Style, Encode Attribute                            |
 | apply.py    | Apply ZM-Net, Animate Styles                              |
+| regions.py  | Style Regions                                             |
 | styles.py   | Blend Styles, Save Style, Load Style, Style Preview       |
 | example.py  | Example Picture                                           |
 | _core.py    | where zmnet_core is                                       |
@@ -22,6 +23,7 @@ from .apply import AnimateStyles, ApplyZMNet
 from .encode import EncodeAttribute, EncodeStyle
 from .example import ExamplePicture
 from .load import LoadZMNet
+from .regions import StyleRegions
 from .styles import BlendStyles, LoadStyle, SaveStyle, StylePreview
 
 NODES = [
@@ -35,4 +37,5 @@ NODES = [
     AnimateStyles,
     StylePreview,
     ExamplePicture,
+    StyleRegions,
 ]

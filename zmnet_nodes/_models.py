@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _folders
 from ._core import core
@@ -14,6 +14,7 @@ from ._schema import AUTO
 
 if TYPE_CHECKING:
     from zmnet_core import Style, ZMNet
+    from zmnet_core.styling.regions import AnyStyle
 
 PRECISIONS = (AUTO, "float32", "float16")
 
@@ -98,9 +99,9 @@ def maker_of(style: Style) -> LoadedModel | None:
 
 @dataclass(frozen=True)
 class CarriedStyle:
-    """What travels on a ZMNET_STYLE wire: a style, and the model that made it where it is known."""
+    """What travels on a ZMNET_STYLE wire: a style, or several by region, and the model that made it if it is known."""
 
-    style: Style
+    style: AnyStyle
     model: LoadedModel | None = None
 
     def __repr__(self) -> str:
@@ -123,4 +124,5 @@ class CarriedStyle:
 
     def named(self, name: str) -> CarriedStyle:
         """The same under another name."""
-        return replace(self, style=replace(self.style, name=name))
+        style: Any = self.style  # regions are named by their styles, and nobody names them
+        return replace(self, style=replace(style, name=name))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -90,3 +91,37 @@ def chosen(value: str, options: Collection[str], what: str) -> str:
     if value not in options:
         raise ValueError(f"{what} is '{value}'; choose one of {', '.join(options)}.")
     return value
+
+
+def grown(id: str, sockets: list[io.Input], always: int) -> list[io.Input]:
+    """The first sockets, and the others in one input, which ComfyUI (where it can) shows one by one as needed."""
+    if not hasattr(io, "Autogrow"):
+        return sockets
+    names = [socket.id for socket in sockets[always:]]
+    template = io.Autogrow.TemplateNames(sockets[always], names=names, min=0)
+    return [*sockets[:always], io.Autogrow.Input(id, template=template, optional=True)]
+
+
+def plainly_named(inputs: dict[str, Any], groups: Iterable[str]) -> dict[str, Any]:
+    """The sockets by their plain names, whatever ComfyUI calls them. One without growing sockets knows no
+    "styles.style_3" of a workflow from one with them, and passes it on as it is.
+
+    Args:
+        groups: the ids of the inputs that grow.
+
+    Raises:
+        ValueError: a socket is connected under both of its names.
+    """
+    plain = dict(inputs)
+    for group in groups:
+        for name, value in (plain.pop(group, None) or {}).items():
+            plain[f"{group}.{name}"] = value
+        for name in [name for name in plain if name.startswith(f"{group}.")]:
+            short = name.removeprefix(f"{group}.")
+            if plain.get(short) is not None:
+                raise ValueError(
+                    f"{short} is connected twice: this workflow comes from another version of ComfyUI, and has a "
+                    "socket of that name for either. Connect one of the two."
+                )
+            plain[short] = plain.pop(name)
+    return plain

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from zmnet_core.styling.look import Look
     from zmnet_core.styling.plan import Plan
-    from zmnet_core.styling.style import Style
+    from zmnet_core.styling.regions import AnyStyle
 
 
 def plan_of(model: LoadedModel, contents: Pictures, look: Look) -> Plan:
@@ -41,7 +41,7 @@ def plan_of(model: LoadedModel, contents: Pictures, look: Look) -> Plan:
     return core("styling.plan").plan(model.net.reviser, *contents.shape, look.brush, look.tile, look.draft)
 
 
-def count_of(contents: Pictures, styles: Style) -> int:
+def count_of(contents: Pictures, styles: AnyStyle) -> int:
     """How many pictures come out: one for each that goes in, or of one picture one in each of several styles.
 
     Raises:
@@ -268,12 +268,13 @@ class AnimateStyles(io.ComfyNode):
         shares = core("styling.paint").shares_of(count, smooth, there_and_back)
         bar, a, b = Progress(way.steps * count), style_a.style, style_b.style
         still, clip = core("styling.paint").frames, core("styling.steady").stylize_clip
+        between = core("styling.regions").between
         chosen(steady, STEADY, "steady")
         with model.ready(way.pixels) as net:
             if len(contents) == 1:
                 painted = still(net, contents[0][None], a, b, shares, look, step=bar.step)
             else:
                 painted = clip(
-                    net, contents, lambda index: a.towards(b, shares[index]), look, steady=steady, step=bar.step
+                    net, contents, lambda index: between(a, b, shares[index]), look, steady=steady, step=bar.step
                 )
             return io.NodeOutput(joined(bar.over(painted), count, contents))

@@ -12,7 +12,7 @@ from ._core import core
 from ._models import CarriedStyle, LoadedModel, maker_of
 from ._progress import Progress
 from ._samples import read_example
-from ._schema import StyleType, optional_model, schema
+from ._schema import StyleType, grown, optional_model, plainly_named, schema
 from ._tensors import image_of, pictures, thinned
 
 if TYPE_CHECKING:
@@ -51,17 +51,13 @@ class BlendStyles(io.ComfyNode):
             )
             for number in BLENDED
         ]
-        if hasattr(io, "Autogrow"):  # ComfyUI shows the others one by one, as they are needed
-            names = [socket.id for socket in sockets[ALWAYS:]]
-            grown = io.Autogrow.TemplateNames(sockets[ALWAYS], names=names, min=0)
-            sockets[ALWAYS:] = [io.Autogrow.Input(GROWN, template=grown, optional=True)]
         return schema(
             node_id="ZMNetBlendStyles",
             display_name="Blend Styles",
             description="Makes the weighted mean of any number of styles of one model. Each of the eight sockets takes "
             "one style or a whole list.",
             search_aliases=["mix styles", "style interpolation", "combine styles", "zmnet blend"],
-            inputs=[*sockets, *weights],
+            inputs=[*grown(GROWN, sockets, ALWAYS), *weights],
             outputs=[
                 StyleType.Output(display_name="style", tooltip="The blended style, which carries the styles' model.")
             ],
@@ -70,35 +66,14 @@ class BlendStyles(io.ComfyNode):
 
     @classmethod
     def execute(cls, **inputs: list[Any]) -> io.NodeOutput:
-        inputs = plainly_named(inputs)
+        inputs = plainly_named(inputs, [GROWN])
         carried, weights = [], []
         for number in BLENDED:
             styles = inputs.get(f"style_{number}") or []
             carried += styles
             weights += weights_of(styles, inputs.get(f"weight_{number}") or [1.0], number)
-        mixed = core("styling.style").Style.blend([c.style for c in carried], weights)
+        mixed = core("styling.regions").mixed([c.style for c in carried], weights)
         return io.NodeOutput(CarriedStyle(mixed, next((c.model for c in carried if c.model), None)))
-
-
-def plainly_named(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The sockets by their plain names, whatever ComfyUI calls them. One without growing sockets knows no
-    "styles.style_3" of a workflow from one with them, and passes it on as it is.
-
-    Raises:
-        ValueError: a socket is connected under both of its names.
-    """
-    plain = dict(inputs)
-    for name, value in (plain.pop(GROWN, None) or {}).items():
-        plain[f"{GROWN}.{name}"] = value
-    for name in [name for name in plain if name.startswith(f"{GROWN}.")]:
-        short = name.removeprefix(f"{GROWN}.")
-        if plain.get(short):
-            raise ValueError(
-                f"{short} is connected twice: this workflow comes from another version of ComfyUI, and has a socket of "
-                "that name for either. Connect one of the two."
-            )
-        plain[short] = plain.pop(name)
-    return plain
 
 
 def weights_of(styles: list[CarriedStyle], weights: list[float], number: int) -> list[float]:
@@ -156,6 +131,10 @@ class SaveStyle(io.ComfyNode):
     def execute(
         cls, style: list[CarriedStyle], filename: list[str], overwrite: list[bool] | None = None
     ) -> io.NodeOutput:
+        if any(isinstance(each.style, core("styling.regions").Regions) for each in style):
+            raise ValueError(
+                "a style by region is styles and masks, for which there is no file: save its styles one by one."
+            )
         # A list comes as one, so that styles of one name do not overwrite each other.
         replace = bool(overwrite and overwrite[0])
         names = filename if len(filename) == len(style) else numbered(filename[0], len(style), replace)
@@ -164,7 +143,8 @@ class SaveStyle(io.ComfyNode):
             path = _folders.new_style_file(name, replace)
             named = each if each.style.name else each.named(path.stem)
             try:
-                named.style.save(path)
+                saved: Any = named.style  # regions have been refused
+                saved.save(path)
             except OSError as error:
                 raise ValueError(f"'{path}' could not be written: {core('errors').in_words(error)}.") from error
             kept.append(named)

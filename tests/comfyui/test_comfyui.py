@@ -15,6 +15,7 @@ from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_tensor
+from zmnet_core.styling.regions import Regions
 from zmnet_core.styling.style import Style
 from zmnet_core.styling.tiling import small_copy
 
@@ -223,6 +224,37 @@ def test_blend_takes_three_styles_under_the_names_of_every_version(comfy, make_m
         weights = {f"weight_{number}": 1.0 for number in (1, 2)}
         prompt["blend"] = {"class_type": "ZMNetBlendStyles", "inputs": {**sockets, **weights}}
         prompt["apply"]["inputs"]["style"] = ["blend", 0]
+        assert_same(comfy.pictures(comfy.run(prompt), "save")[0], expected)
+
+
+def test_style_regions_paint_each_style_where_its_mask_is(comfy, make_model):
+    model = make_model()
+    names = [f"{name}.jpg" for name in ("irises-van-gogh", "red-boats-monet", "mada-primavesi-klimt")]
+    styles = [model.encode_style(picture(name)) for name in names]
+    photo = picture("colosseum.jpg")
+    masks = torch.zeros(2, 1, 64, 64)
+    masks[0, ..., :16, :], masks[1, ..., 40:, :] = 1, 1
+    expected = stylize_tensor(model, photo, Regions(list(zip(styles, masks)), rest=styles[2]))
+    for second in ("{}", "{}s.{}"):
+        prompt = chain()
+        for number, (name, top, height) in enumerate(zip(names, (0, 40, 0), (16, 24, 64)), 1):
+            prompt[f"file {number}"] = {"class_type": "LoadImage", "inputs": {"image": name}}
+            inputs = {**prompt["encode"]["inputs"], "image": [f"file {number}", 0]}
+            prompt[f"style {number}"] = {"class_type": "ZMNetEncodeStyle", "inputs": inputs}
+            prompt[f"white {number}"] = {
+                "class_type": "SolidMask", "inputs": {"value": 1.0, "width": 64, "height": height}
+            }  # fmt: skip
+            prompt[f"mask {number}"] = {
+                "class_type": "MaskComposite",
+                "inputs": {
+                    "destination": ["black", 0], "source": [f"white {number}", 0], "x": 0, "y": top, "operation": "add"
+                },
+            }  # fmt: skip
+        prompt["black"] = {"class_type": "SolidMask", "inputs": {"value": 0.0, "width": 64, "height": 64}}
+        sockets = {"style_1": ["style 1", 0], "mask_1": ["mask 1", 0], "rest": ["style 3", 0], "own": 0.0}
+        sockets |= {second.format(*[kind] * second.count("{}")) + "_2": [f"{kind} 2", 0] for kind in ("style", "mask")}
+        prompt["regions"] = {"class_type": "ZMNetStyleRegions", "inputs": sockets}
+        prompt["apply"]["inputs"]["style"] = ["regions", 0]
         assert_same(comfy.pictures(comfy.run(prompt), "save")[0], expected)
 
 

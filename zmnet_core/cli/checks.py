@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -24,6 +24,7 @@ from ..styling.look import Walk
 from .pipes import PIPE
 
 STYLE_FILE = ".safetensors"
+REST = "rest"  # what stands for a mask: all that no mask covers
 
 
 def check_attributes(texts: Iterable[str]) -> None:
@@ -57,6 +58,52 @@ def check_styles(files: Iterable[Path]) -> None:
         if not file.suffix and not file.exists() and file != PIPE:
             raise PictureError(f"there is no painting '{file}'. For words write --attribute \"{file}\".")
         check_there(file, "style file" if file.suffix == STYLE_FILE else "picture")
+
+
+def placed(text: str, of_file: bool = True) -> tuple[str, str]:
+    """A style and where it is: "a.jpg@mask.png" → a.jpg and mask.png; the second is empty if nothing is said.
+
+    A file whose own name has an @ is that file. Of several @ that one divides with files on both sides, else the last.
+
+    Args:
+        of_file: whether the style is a file, not words.
+    """
+    places = [place for place, letter in enumerate(text) if letter == "@" and text[:place] and text[place + 1 :]]
+    if not places or (of_file and Path(text).exists()):
+        return text, ""
+    pairs = [(text[:place], text[place + 1 :]) for place in places]
+    there = [
+        pair
+        for pair in pairs
+        if (not of_file or Path(pair[0]).exists()) and (pair[1] == REST or Path(pair[1]).is_file())
+    ]
+    return (there or pairs)[-1]
+
+
+def check_regions(places: Sequence[str], styles: Sequence[str], blend: str | None) -> None:
+    """Refuse styles of which some have no place, or that have the same; `places` are as `placed` gives them.
+
+    Raises:
+        typer.BadParameter: saying which one, and what to write.
+        PictureError: a mask is not there.
+    """
+    without = [style for style, place in zip(styles, places) if not place]
+    problem = ""
+    if len(without) == len(styles):
+        return
+    if without:
+        problem = f"'{without[0]}' has no place, and others have: write '{without[0]}@mask.png', or @{REST}."
+    elif places.count(REST) > 1:
+        problem = f"{places.count(REST)} styles have the rest: give the others a mask."
+    elif len(places) == 1 and REST in places:
+        problem = f"there is nothing beside the rest: leave '@{REST}' out."
+    elif blend:
+        problem = "styles with masks are not blended: leave --blend out."
+    if problem:
+        raise typer.BadParameter(problem, param_hint="--style")
+    for place in places:
+        if place != REST:
+            check_there(Path(place), "mask")
 
 
 def check_signals(texts: Iterable[str]) -> None:

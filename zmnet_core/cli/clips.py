@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from ..images.clip_writing import ClipWriter
     from ..images.clips import Clip
     from ..model import ZMNet
-    from ..styling.style import Style
+    from ..styling.regions import AnyStyle
 
 
 def stylize_clip_file(
     network: ZMNet,
     source: Path,
     target: Path,
-    styles: Sequence[Style],
+    styles: Sequence[AnyStyle],
     walk: Walk | None,
     look: Look,
     steady: str,
@@ -111,19 +111,20 @@ def _frame_at(clip: Clip, second: float) -> int:
     return bisect_right(times, second) - 1
 
 
-def _changing(start: Style, end: Style, walk: Walk, clip: Clip) -> Callable[[int], Style]:
+def _changing(start: AnyStyle, end: AnyStyle, walk: Walk, clip: Clip) -> Callable[[int], AnyStyle]:
     """A style that goes from one to another along a clip, by frames."""
     from ..styling.paint import shares_of
+    from ..styling.regions import between
 
     start.require(end.fingerprint, "there is no way between the two styles", end.model)
     shares = shares_of(len(clip), walk.smooth, walk.there_and_back)
-    return lambda index: start.towards(end, shares[index])
+    return lambda index: between(start, end, shares[index])
 
 
 def _notes(
     network: ZMNet,
     clip: Clip,
-    styles: Sequence[Style],
+    styles: Sequence[AnyStyle],
     walk: Walk | None,
     look: Look,
     steady: str,
@@ -154,8 +155,13 @@ def _notes(
     return notes
 
 
-def _known(style: Style) -> str:
-    return f"{style.name} {_digest(style.values, style.colours)}".strip()
+def _known(style: AnyStyle) -> str:
+    from ..styling.regions import Regions, members
+
+    parts = [part for each in members(style) for part in (each.values, each.colours)]
+    if isinstance(style, Regions):
+        parts += [style.weights, style.shown]
+    return f"{style.name} {_digest(*parts)}".strip()
 
 
 def _told(value: object) -> str:

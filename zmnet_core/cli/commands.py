@@ -23,17 +23,20 @@ from ..networks.constants import STYLE_SIZE
 from ..options import MissingOption, dashed, fail
 from ..styling.look import KNOBS, LAYERS, STEADY, STEADY_HELP, Look, Walk, default_of, knobs_of
 from .checks import (
+    REST,
     STYLE_FILE,
     check_attributes,
     check_clip_walk,
     check_folder,
     check_no_clip_options,
     check_place,
+    check_regions,
     check_signals,
     check_steady,
     check_styles,
     check_there,
     is_file,
+    placed,
     plan_outputs,
     span_of,
     weights_of,
@@ -44,6 +47,7 @@ from .pipes import PIPE, check_pipes, read
 
 if TYPE_CHECKING:
     from ..model import ZMNet
+    from ..styling.regions import Regions
     from ..styling.style import Style
 
 app = typer.Typer(
@@ -264,6 +268,22 @@ def with_colours(look: Look, megapixels: float | None) -> Look:
     return with_palette_read(look)
 
 
+def in_regions(styles: list[Style], places: list[str], megapixels: float | None) -> Regions:
+    """Each style where its mask is; the place of one may be the rest."""
+    from ..styling.regions import Regions
+
+    rest = styles[places.index(REST)] if REST in places else None
+    pairs = []
+    for style, place in zip(styles, places):
+        if place != REST:
+            picture = read(Path(place), None, megapixels)
+            mask = picture.rgb.copy()
+            if picture.alpha is not None:
+                mask.putalpha(picture.alpha)
+            pairs.append((style, mask))
+    return Regions(pairs, rest)
+
+
 def load_signal(model: ZMNet, text: str, look: Look, megapixels: float | None) -> Style:
     """The style of a painting or style file, or of words."""
     if is_file(text):
@@ -297,7 +317,8 @@ def stylize(
         typer.Option(
             "--style",
             "-s",
-            help="A painting, or a style file that `zmnet encode` wrote. Repeat the option to blend several.",
+            help="A painting, or a style file that `zmnet encode` wrote. Repeat the option to blend several; or say "
+            "where each goes, by a mask (white is where) or rest: a.jpg@mask.png, b.jpg@rest.",
         ),
     ] = None,
     attribute: AttributeOption = None,
@@ -334,16 +355,20 @@ def stylize(
     device: DeviceOption = "auto",
 ) -> None:
     """Restyle photographs or clips after a painting, after words, or after a blend of several."""
-    style, attribute = style or [], attribute or []
+    given = [placed(str(file)) for file in style or []], [placed(text, of_file=False) for text in attribute or []]
+    style, attribute = [Path(name) for name, _ in given[0]], [name for name, _ in given[1]]
     others = [*style, *([look.palette_of] if isinstance(look.palette_of, Path) else [])]
     if not style and not attribute:
         raise MissingOption("give a painting or a style file, or words by --attribute", param_hint="--style")
+    places = [place for each in given for _, place in each]
+    check_regions(places, [*map(str, style), *attribute], blend)
+    masks = [Path(place) for place in places if place not in ("", REST)]
     weights = weights_of(blend, len(style) + len(attribute))
     check_attributes(attribute)
     check_steady(steady, reference)
     seconds = span_of(span)
     check_pipes([*contents, *others], Path(output))
-    jobs = plan_outputs(contents, Path(output), keep=others, folder=output[-1:] in {"/", os.sep, os.altsep})
+    jobs = plan_outputs(contents, Path(output), keep=[*others, *masks], folder=output[-1:] in {"/", os.sep, os.altsep})
     if not any(is_clip(file) for file, _ in jobs):
         check_no_clip_options(span, reference, resume)
     check_styles(others)
@@ -358,7 +383,7 @@ def stylize(
 
         signals = [load_style(network, file, look, megapixels) for file in style]
         signals += [network.encode_attribute(text) for text in attribute]
-        mixed = Style.blend(signals, weights)
+        mixed = Style.blend(signals, weights) if not any(places) else in_regions(signals, places, megapixels)
 
         def clip(source: Path, target: Path) -> None:
             stylize_clip_file(network, source, target, [mixed], None, look, steady, seconds, reference, resume)

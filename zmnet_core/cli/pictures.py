@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ..model import ZMNet
-    from ..styling.style import Style
+    from ..styling.regions import AnyStyle
 
 Job = tuple[Path, Path]  # a photograph, and where its result goes
 
@@ -43,7 +43,7 @@ def is_whole(file: Path) -> bool:
 def stylize_all(
     network: ZMNet,
     jobs: Sequence[Job],
-    style: Style,
+    style: AnyStyle,
     look: Look,
     quality: int,
     done: list[Job],
@@ -55,7 +55,7 @@ def stylize_all(
     of and skipped, unless it is the only one.
 
     Args:
-        style: one, of this model.
+        style: one, or regions, of this model.
         quality: of JPEG and WebP files, 1 to 100.
         done: gets every job that is done, when its result is there.
         clip: stylises a clip into a file.

@@ -21,6 +21,7 @@ from ..markdown import table
 from ..model import ZMNet
 from ..networks.layers import UpsampleConv
 from ..networks.reviser import draft_size
+from ..styling.regions import Regions
 from ..styling.style import Style
 
 SIDES = 256, 512, 1024
@@ -152,6 +153,25 @@ def drafts(model: ZMNet, name: str, style: Style, repeat: int, sides: Sequence[i
 
 
 @torch.no_grad()
+def regions(model: ZMNet, style: Style, repeat: int, sides: Sequence[int]) -> Iterator[str]:
+    """Pictures with four styles, each in a quarter of them, beside one style."""
+    device = next(model.parameters()).device
+    styles = [model.encode_style(torch.rand(1, 3, 256, 256, device=device)) for _ in range(4)]
+    quarters = torch.eye(4).view(4, 1, 2, 2).repeat_interleave(128, 2).repeat_interleave(128, 3)
+
+    def rows() -> Iterator[list[str]]:
+        for side in sides:
+            content = torch.rand(1, 3, side, side, device=device)
+            four = Regions(list(zip(styles, quarters))).to(device).at((side, side))
+            runs: list[Callable[[], object]] = [partial(model.apply, content, each) for each in (four, style)]
+            taken, one = time_in_turn(runs, repeat, device)
+            yield [f"{side} × {side}", _ms(taken), _ms(one), _ratio(taken, one)]
+
+    yield ""
+    yield from table(["4 styles by region", "ms", "one style", "ratio"], rows(), (LABEL, 8, 9, 5))
+
+
+@torch.no_grad()
 def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, ...] = SIDES) -> Iterator[str]:
     """The lines of the table, as they are measured; `sides` of the pictures in px, `large` ones besides."""
     parameter = next(model.parameters())
@@ -177,6 +197,8 @@ def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, 
         yield ["zmnet --help", _ms(starts)]
 
     yield from table(["", "ms", "floor ms", "ratio"], rows(), (LABEL, 8, 8, 5))
+    if model.pnet.signal == "image":
+        yield from regions(model, style, repeat, sides)
     if model.reviser is not None:
         drafted = [side for side in (*sides, *[2048] * large) if draft_size(model.reviser, side, side)]
         yield from drafts(model, name, style, repeat, drafted)

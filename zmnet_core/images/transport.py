@@ -37,17 +37,18 @@ def colour_quantiles(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0) -> Tensor:
+def transported(images: Tensor, quantiles: Tensor, amount: float = 1.0, like: Tensor | None = None) -> Tensor:
     """Move the colours of pictures to those that quantiles describe.
 
     Args:
         images: [N, 3, H, W] in 0..1.
         quantiles: [N or 1, PASSES, 3, KNOTS] that `colour_quantiles` gave, or a mixture of such.
         amount: 0 changes nothing, 1 goes all the way.
+        like: pictures [N, 3, h, w] whose colours are counted in place of the images', such as a part of these.
     """
     if amount == 0:
         return images
-    small, sample = _small(images, SIDE), sampled(images)
+    small, sample = _small(images, SIDE), sampled(images if like is None else like)
     shift = led(small.flatten(2), sample, quantiles.to(small)).view_as(small) - small
     light = small.mean(1, keepdim=True)
     mean, mean_shift = _box(light), _box(shift)

@@ -48,19 +48,36 @@ def normalise_colours(
     """
     axes = _float32(axes, images)
     if statistics is None:
-        mean, factor = _moments(images, axes)
-        statistics = torch.stack((torch.cat((mean, torch.zeros_like(mean)), 1), factor), 1)
+        statistics = moments_of(images, axes)
+    matrix, offset = colour_map(gamma, beta, statistics, axes)
+    planes = matrix.expand(len(images), 3, 3) @ images.flatten(2) + offset[..., None]
+    return planes.view_as(images), statistics
+
+
+def moments_of(images: Tensor, axes: Tensor | None = None, weights: Tensor | None = None) -> Tensor:
+    """The statistics of `normalise_colours`: μ and L of pictures' colours, [N, 3, H, W] → [N, 2, 6], float32.
+
+    Args:
+        axes: as of `palette_values`.
+        weights: [N or 1, 1, H, W], how much each pixel counts.
+    """
+    mean, factor = _moments(images, _float32(axes, images), weights)
+    return torch.stack((torch.cat((mean, torch.zeros_like(mean)), 1), factor), 1)
+
+
+def colour_map(gamma: Tensor, beta: Tensor, statistics: Tensor, axes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What takes red, green and blue of a picture to the colours that γ and β say: a matrix [N, 3, 3], what is added
+    [N, 3]; the arguments are those of `normalise_colours`.
+    """
+    axes = _float32(axes, statistics)
     mean, factor = statistics[:, 0, :3].float(), statistics[:, 1].float()
     gamma, beta = gamma.float(), beta.float()
-    same = torch.eye(3, device=images.device)
-    with torch.autocast(images.device.type, enabled=False):
+    same = torch.eye(3, device=mean.device)
+    with torch.autocast(mean.device.type, enabled=False):
         way = _lower(gamma) @ _inverse(_lower(factor)) - same
         shift = beta[:, :3] - mean - (way @ mean[..., None])[..., 0]
         amount = beta[:, 3:4]
-        matrix = axes.T @ (same + amount[..., None] * way) @ axes  # of red, green and blue
-        offset = (amount * shift) @ axes
-        planes = matrix.expand(len(images), 3, 3) @ images.flatten(2) + offset[..., None]
-    return planes.view_as(images), statistics
+        return axes.T @ (same + amount[..., None] * way) @ axes, (amount * shift) @ axes
 
 
 def _float32(axes: Tensor | None, images: Tensor) -> Tensor:
@@ -70,13 +87,20 @@ def _float32(axes: Tensor | None, images: Tensor) -> Tensor:
     return images.new_tensor(AXES, dtype=torch.float32)
 
 
-def _moments(images: Tensor, axes: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(images: Tensor, axes: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean [N, 3] and Cholesky factor [N, 6] of the pictures' colours, in `AXES`."""
     with torch.autocast(images.device.type, enabled=False):
         colours = axes @ images.float().flatten(2)
-        mean = colours.mean(2, keepdim=True)
-        centred = colours - mean
-        covariance = centred @ centred.mT / colours.shape[2]
+        if weights is None:
+            mean = colours.mean(2, keepdim=True)
+            centred = colours - mean
+            covariance = centred @ centred.mT / colours.shape[2]
+        else:
+            shares = weights.float().flatten(2)
+            shares = shares / shares.sum(2, keepdim=True).clamp_min(1e-12)
+            mean = (colours * shares).sum(2, keepdim=True)
+            centred = colours - mean
+            covariance = (centred * shares) @ centred.mT
     return mean[..., 0], _cholesky(covariance)
 
 

@@ -115,6 +115,15 @@ class DIN:
             self._peaks.append(size.detach().amax())
         return y.view(n, c, h, w)
 
+    def relu(self, x: Tensor) -> Tensor:
+        """Normalise at the next site, and rectify."""
+        return self(x).relu_()
+
+    def plain(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
+        """A convolution behind which there is no norm."""
+        y: Tensor = conv(x)
+        return y
+
     def colours(self, image: Tensor, axes: Tensor) -> Tensor:
         """Give the finished picture, float32, the colours of the last site; `axes` as of `normalise_colours`."""
         site = slice(self._next, self._next + NUMBERS)

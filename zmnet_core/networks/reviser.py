@@ -31,6 +31,7 @@ from ..images.resize import resized
 from .described import Count, Depth
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
+from .regions import Areas, RegionScales
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 from .typed import Modules
 
@@ -134,18 +135,25 @@ class Reviser(nn.Module):
             psi = layer(psi)
         return self.heads([psi] * len(self.heads.gamma))
 
-    def forward(self, draft: Tensor, detail: Tensor, style: Tensor) -> Tensor:
+    def forward(self, draft: Tensor, detail: Tensor, style: Tensor, areas: Areas | None = None) -> Tensor:
         """Revise.
 
         Args:
             draft: Y₀, the enlarged draft, [N, 3, H, W], H and W ≥ 16, any parity.
             detail: X_c − X̃_c of the photographs, [N, 3, H, W].
-            style: [N or 1, 2, ΣC], γ and β of every site of the TNet.
+            style: [N or 1, 2, ΣC], γ and β of every site of the TNet; with areas [N or 1, R, 2, ΣC].
+            areas: where each of R styles is.
 
         Returns:
             [N, 3, H, W], not clamped.
         """
-        scaled = Scales(self.parameters_of(style))
+        scaled: Scales | RegionScales
+        if areas is None:
+            scaled = Scales(self.parameters_of(style))
+        else:
+            scaled = RegionScales(
+                self.parameters_of(style.flatten(0, 1)).unflatten(0, style.shape[:2]), areas, DOWNSAMPLING
+            )
         height, width = draft.shape[-2:]
         x, missing = torch.cat((draft, detail), 1), (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
         # To about unit variance; in place, as below: these planes are the largest.

@@ -25,6 +25,7 @@ from .colour_norm import AXES, NUMBERS
 from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
 from .described import Count
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
+from .regions import Areas, RegionDIN
 from .typed import Modules
 from .unmade import constant
 
@@ -116,26 +117,29 @@ class TNet(nn.Module):
         """Channels over all sites (1,568 at width 32)."""
         return sum(site.channels for site in self.sites)
 
-    def forward(self, content: Tensor, style: Tensor, statistics: Tensor | None = None) -> Tensor:
+    def forward(
+        self, content: Tensor, style: Tensor, statistics: Tensor | None = None, areas: Areas | None = None
+    ) -> Tensor:
         """Stylise.
 
         Args:
             content: [N, 3, H, W], 0..1, H and W ≥ 16, any parity.
-            style: [N or 1, 2, C]: γ and β of every DIN site (a `Style`'s values).
-            statistics: frozen μ, 1/σ from `measure`, [N or 1, 2, C], else the picture's own.
+            style: [N or 1, 2, C]: γ and β of every DIN site (a `Style`'s values); with areas [N or 1, R, 2, C].
+            statistics: frozen μ, 1/σ from `measure`, else the picture's own.
+            areas: where each of R styles is.
 
         Returns:
             [N, 3, H, W], 0..1.
         """
-        din = DIN(style[:, 0], style[:, 1], frozen=statistics)
+        din = _norms(style, statistics, areas)
         return self._paint(self._logits(content, din), din).clamp(0, 1)
 
-    def measure(self, content: Tensor, style: Tensor) -> Tensor:
-        """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site."""
-        din = DIN(style[:, 0], style[:, 1])
+    def measure(self, content: Tensor, style: Tensor, areas: Areas | None = None) -> Tensor:
+        """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site; of areas [N, R, 2, C]."""
+        din = _norms(style, None, areas)
         planes = self._planes(content, din)
         if self.palette:  # else what comes after the last norm, some of the largest planes, is left out
-            self._paint(self._drawn(planes, content), din)
+            self._paint(self._drawn(planes, content, din), din)
         return din.statistics
 
     def trace(self, content: Tensor, style: Tensor) -> Trace:
@@ -144,30 +148,37 @@ class TNet(nn.Module):
         logits = self._logits(content, din)
         return Trace(self._paint(logits, din), logits, din.excess, din.peaks)
 
-    def _logits(self, content: Tensor, din: DIN) -> Tensor:
-        return self._drawn(self._planes(content, din), content)
+    def _logits(self, content: Tensor, din: DIN | RegionDIN) -> Tensor:
+        return self._drawn(self._planes(content, din), content, din)
 
-    def _planes(self, content: Tensor, din: DIN) -> Tensor:
+    def _planes(self, content: Tensor, din: DIN | RegionDIN) -> Tensor:
         """Layers 1 to 9: [N, 2w, H/2, W/2]."""
         height, width = content.shape[-2:]
         x, missing = content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
         if any(missing):
             x = F.pad(content, missing, mode="reflect")
-        x = din(self.c9(x * 2 - 1)).relu_()
-        x = din(self.d2w(x)).relu_()
-        x = din(self.d4w(x)).relu_()
+        x = din.relu(self.c9(x * 2 - 1))
+        x = din.relu(self.d2w(x))
+        x = din.relu(self.d4w(x))
         for block in self.residual:
             # β of the second site would add a constant to x that every later norm takes away again.
-            x = x + din(block.conv2(din(block.conv1(x)).relu_()), shift=False)
-        return din(self.u2w(x)).relu_()
+            x = x + din(block.conv2(din.relu(block.conv1(x))), shift=False)
+        return din.relu(self.u2w(x))
 
-    def _drawn(self, planes: Tensor, content: Tensor) -> Tensor:
+    def _drawn(self, planes: Tensor, content: Tensor, din: DIN | RegionDIN) -> Tensor:
         """Layers 10 and 11, [N, 3, H, W], without what fills the content's sides up."""
         height, width = content.shape[-2:]
-        return self.out(self.uw(planes).relu_())[..., :height, :width]
+        return self.out(din.plain(self.uw, planes).relu_())[..., :height, :width]
 
-    def _paint(self, logits: Tensor, din: DIN) -> Tensor:
+    def _paint(self, logits: Tensor, din: DIN | RegionDIN) -> Tensor:
         # A little wider than 0..1, so that pure black and white lie where the sigmoid still has a
         # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
         image = logits.float().sigmoid() * 1.1 - 0.05
         return din.colours(image, self.axes) if self.palette else image
+
+
+def _norms(style: Tensor, statistics: Tensor | None, areas: Areas | None) -> DIN | RegionDIN:
+    """What normalises in one pass: with one style, or with one for each area."""
+    if areas is not None:
+        return RegionDIN(style, areas, statistics, DOWNSAMPLING)
+    return DIN(style[:, 0], style[:, 1], frozen=statistics)

@@ -9,14 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..images.colour_table import colour_shifts, shifted
 from ..images.resize import resized
 from ..networks.tnet import MIN_SIDE
 from .look import Look
 from .network import StyleTransfer
 from .plan import plan
 from .reach import reached
-from .style import Style
+from .regions import AnyStyle, apart, mixed, onward, palette_tables, with_palette_tables
 from .tiling import automatic_tile, small_copy
 
 PLAIN = Look()
@@ -30,12 +29,12 @@ class Held:
     Attributes:
         style: the style for the TNet, walked to the look's strength.
         statistics: μ and 1/σ of every norm, [1, 2, ΣC].
-        shifts: how the colours of what is painted are brought to the painting's (`colour_table`); None if the look has
-            no palette.
+        shifts: how the colours of what is painted are brought to the painting's, by `regions.palette_tables`; None if
+            the look has no palette.
         matched: the like for the photographs before they are painted; None if the look matches none.
     """
 
-    style: Style
+    style: AnyStyle
     statistics: Tensor
     shifts: Tensor | None = None
     matched: Tensor | None = None
@@ -54,7 +53,7 @@ class Held:
         """What is held at `share` (0..1) of the way to another of the same look, for pictures of the same size."""
         statistics = torch.lerp(self.statistics, other.statistics, share)
         shifts, matched = _between(self.shifts, other.shifts, share), _between(self.matched, other.matched, share)
-        return Held(self.style.towards(other.style, share), statistics, shifts, matched)
+        return Held(onward(self.style, other.style, share), statistics, shifts, matched)
 
 
 def _between(one: Tensor | None, other: Tensor | None, share: float) -> Tensor | None:
@@ -64,10 +63,8 @@ def _between(one: Tensor | None, other: Tensor | None, share: float) -> Tensor |
 def _together(several: Sequence[Held], statistics: Tensor) -> Held:
     if len(several) == 1:
         return several[0]
-    style = Style.blend([each.style for each in several])
-    return Held(
-        style, statistics, *(_mean([getattr(each, name) for each in several]) for name in ("shifts", "matched"))
-    )
+    tables = (_mean([getattr(each, name) for each in several]) for name in ("shifts", "matched"))
+    return Held(mixed([each.style for each in several]), statistics, *tables)
 
 
 def _mean(tables: Sequence[Tensor | None]) -> Tensor | None:
@@ -75,12 +72,12 @@ def _mean(tables: Sequence[Tensor | None]) -> Tensor | None:
     return torch.stack(there).mean(0) if there else None
 
 
-def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAIN) -> Held:
+def hold(model: StyleTransfer, pictures: Tensor, style: AnyStyle, look: Look = PLAIN) -> Held:
     """What `paint.stylize_tensor` finds in pictures by itself: the mean of it, to be held for others of their size.
 
     Args:
         pictures: [N, 3, H, W] in 0..1.
-        style: one, before the look's strength.
+        style: one, or regions, before the look's strength.
         look: as in `stylize_tensor`.
     """
     smallest = [max(MIN_SIDE, side) for side in pictures.shape[-2:]]
@@ -92,13 +89,14 @@ def hold(model: StyleTransfer, pictures: Tensor, style: Style, look: Look = PLAI
     for picture in pictures.split(1):
         own = reached(model, picture, style, look)
         shifts = matched = None
-        if look.match and own.colours is not None:
-            matched = colour_shifts(small_copy(picture, PALETTE_SIDE), own.colours)
-            picture = shifted(picture, matched, look.match)
+        if look.match:
+            matched = palette_tables(small_copy(picture, PALETTE_SIDE), own)
+            picture = with_palette_tables(picture, own, matched, look.match)
         canvas = resized(picture, way.canvas)
         statistics = model.measure(small_copy(canvas) if in_tiles else canvas, own, draft=0)
-        if look.palette and own.colours is not None:
-            painted = model.apply(small_copy(canvas, PALETTE_SIDE), own, statistics=statistics, draft=0)
-            shifts = colour_shifts(painted, own.colours)
+        if look.palette:
+            everywhere = apart(own)[0]
+            painted = model.apply(small_copy(canvas, PALETTE_SIDE), everywhere, statistics=statistics, draft=0)
+            shifts = palette_tables(painted, everywhere)
         found.append(Held(own, statistics, shifts, matched))
     return Held.mean(found)

@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from ..errors import SignalError, WrongModelError
 from ..hub.locate import SCHEMA, check_schema
+from ..images.masks import within_mask
 from ..images.resize import looked_at, resized
 from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
@@ -27,6 +28,7 @@ from ..signals.words import WordTable
 from .attributes import COLOURS, READS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .look import KNOBS, known
 from .parts import Description, check_parts
+from .regions import AnyStyle, Regions, apart
 from .style import Style
 
 
@@ -156,7 +158,7 @@ class StyleTransfer(nn.Module):
     def apply(
         self,
         contents: Tensor,
-        style: Style,
+        style: AnyStyle,
         strength: float = ...,
         statistics: Tensor | None = ...,
         draft: int | None = ...,
@@ -165,7 +167,7 @@ class StyleTransfer(nn.Module):
     def apply(
         self,
         contents: Tensor | Callable[[nn.Module], None],
-        style: Style | None = None,
+        style: AnyStyle | None = None,
         strength: float = 1.0,
         statistics: Tensor | None = None,
         draft: int | None = None,
@@ -177,7 +179,7 @@ class StyleTransfer(nn.Module):
 
         Args:
             contents: [B, 3, H, W], 0..1, sides ≥ 16, any parity.
-            style: one style for all, or one for each of the B.
+            style: one style for all, or one for each of the B; or `Regions` of several.
             strength: 0 gives the photograph as the network repaints it in its own style, 1 gives the style, and up to
                 1.5 exaggerates it: a walk in DIN space between the two.
             statistics: μ and 1/σ that `measure` gave with the same `draft`, to be used in place of the pictures' own.
@@ -199,25 +201,30 @@ class StyleTransfer(nn.Module):
                 return super().apply(contents)
             raise TypeError("apply needs a style: model.apply(photographs, model.encode_style(painting)).")
         contents = self._checked(contents)
-        style = self.style_for(contents, style, strength)
+        style, shown = apart(self.style_for(contents, style, strength))
         seen = self._seen(contents, draft)
-        stylised = self.tnet(seen.to(self._parameter.dtype), style.values, statistics)
+        areas = style.areas(seen.shape[-2:]) if isinstance(style, Regions) else None
+        stylised = self.tnet(seen.to(self._parameter.dtype), style.values, statistics, areas)
         if seen is not contents:
             stylised = self.revise(stylised, contents, seen, style)
-        return stylised.to(contents.dtype)
+        stylised = stylised.to(contents.dtype)
+        return stylised if shown is None else within_mask(contents, stylised, shown)
 
     @torch.no_grad()
-    def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: Style) -> Tensor:
+    def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: AnyStyle) -> Tensor:
         """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
         parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
-        return self.require_reviser()(*parts, style.values).clamp_(0, 1).to(contents.dtype)
+        areas = style.areas(contents.shape[-2:]) if isinstance(style, Regions) else None
+        return self.require_reviser()(*parts, style.values, areas).clamp_(0, 1).to(contents.dtype)
 
     @torch.no_grad()
-    def measure(self, contents: Tensor, style: Style, strength: float = 1.0, draft: int | None = None) -> Tensor:
+    def measure(self, contents: Tensor, style: AnyStyle, strength: float = 1.0, draft: int | None = None) -> Tensor:
         """Statistics of every norm for these pictures (for their drafts) under this style, to be frozen in `apply`."""
         contents = self._checked(contents)
-        style = self.style_for(contents, style, strength)
-        return self.tnet.measure(self._seen(contents, draft).to(self._parameter.dtype), style.values)
+        style, _ = apart(self.style_for(contents, style, strength))
+        seen = self._seen(contents, draft)
+        areas = style.areas(seen.shape[-2:]) if isinstance(style, Regions) else None
+        return self.tnet.measure(seen.to(self._parameter.dtype), style.values, areas)
 
     # What a training loop calls ----------------------------------------------------------------
 
@@ -326,9 +333,17 @@ class StyleTransfer(nn.Module):
             )
         return images.to(self._parameter.device)
 
+    @overload
     def style_for(
         self, contents: Tensor, style: Style, strength: float, layers: Mapping[int, float] | None = None
-    ) -> Style:
+    ) -> Style: ...
+    @overload
+    def style_for(
+        self, contents: Tensor, style: AnyStyle, strength: float, layers: Mapping[int, float] | None = None
+    ) -> AnyStyle: ...
+    def style_for(
+        self, contents: Tensor, style: AnyStyle, strength: float, layers: Mapping[int, float] | None = None
+    ) -> AnyStyle:
         """The style that `apply` gives to the TNet: checked, on the device, walked to `strength`, in each layer to
         `strength` times its weight (`Style.walk`).
         """
@@ -339,6 +354,8 @@ class StyleTransfer(nn.Module):
         style = style.to(self._parameter.device)
         if strength != 1.0 or layers is not None:
             own = self.encode_style(contents)
+            if isinstance(style, Regions):
+                return style.walk(own, strength, layers)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength, layers)
         return style
 

@@ -18,10 +18,9 @@ from torch import Tensor
 
 from ..errors import PictureError
 from ..images.colour import recoloured
-from ..images.colour_table import shifted
+from ..images.masks import within_mask
 from ..images.picture import Picture, fit_short_side, fitted_size, to_pil, to_tensor
 from ..images.resize import resized
-from ..images.transport import transported
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
@@ -31,6 +30,7 @@ from .network import StyleTransfer
 from .palette_of import painting_tensor, with_palette_read
 from .plan import Plan, plan
 from .reach import reached, walks, without_walk
+from .regions import AnyStyle, Regions, apart, beside_tiles, between, cut, in_palette, with_palette_tables
 from .style import Style
 from .tiling import TILE, automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy, watched
 
@@ -40,7 +40,7 @@ PLAIN = Look()
 def stylize_tensor(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     mask: Tensor | None = None,
@@ -53,7 +53,7 @@ def stylize_tensor(
     in tiles, then in smaller tiles.
 
     Args:
-        model, contents, style: as in `ZMNet.apply`.
+        model, contents, style: as in `ZMNet.apply`; the style may be `Regions` of several.
         look: the knobs. `size` and `style_size` do nothing here: `stylize_picture` obeys the one, `encode_painting` the
             other.
         mask: [B or 1, 1, h, w] in 0..1, resized to the picture: mask · stylised + (1 − mask) · photograph.
@@ -72,27 +72,29 @@ def stylize_tensor(
         stylised = stylize_tensor(model, larger, style, look, mask=mask, held=held, step=step)
         return F.adaptive_avg_pool2d(stylised, (height, width))
     way = plan(model.reviser, height, width, look.brush, look.tile, look.draft)
-    style = reached(model, contents, style, look) if held is None else held.style
+    style, shown = apart(reached(model, contents, style, look) if held is None else held.style)
     seen = contents
     if held is not None and held.matched is not None:
-        seen = shifted(contents, held.matched, look.match)
-    elif look.match and style.colours is not None:
-        seen = transported(contents, style.colours.to(contents.device), look.match)
+        seen = with_palette_tables(contents, style, held.matched, look.match)
+    elif look.match:
+        seen = in_palette(contents, style, look.match)
     stylised = _within_memory(model, seen, style, way, step, held.statistics if held else None)
     if held is not None and held.shifts is not None:
-        stylised = shifted(stylised, held.shifts, look.palette)
-    elif look.palette and style.colours is not None:
-        stylised = transported(stylised, style.colours, look.palette)
+        stylised = with_palette_tables(stylised, style, held.shifts, look.palette)
+    elif look.palette:
+        stylised = in_palette(stylised, style, look.palette)
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = paint_tiles(recoloured, stylised, TILE, beside=[contents.to(stylised.device)], overlap=0)
-    return stylised if mask is None else within_mask(contents, stylised, mask)
+    for each in (shown, mask):
+        stylised = stylised if each is None else within_mask(contents, stylised, each)
+    return stylised
 
 
 def _within_memory(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     way: Plan,
     step: Callable[[], None],
     statistics: Tensor | None = None,
@@ -118,7 +120,7 @@ def _within_memory(
 def _paint(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     way: Plan,
     step: Callable[[], None],
     statistics: Tensor | None,
@@ -139,7 +141,7 @@ def _paint(
 def _in_tiles(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     tile: int,
     step: Callable[[], None] = lambda: None,
     statistics: Tensor | None = None,
@@ -152,7 +154,11 @@ def _in_tiles(
         return stylised
     if statistics is None:
         statistics = model.measure(small_copy(contents), style, draft=0)
-    return paint_tiles(lambda part: model.apply(part, style, statistics=statistics, draft=0), contents, tile, step)
+
+    def painted(part: Tensor, *weights: Tensor) -> Tensor:
+        return model.apply(part, cut(style, *weights), statistics=statistics, draft=0)
+
+    return paint_tiles(painted, contents, tile, step, beside_tiles(style, contents))
 
 
 @torch.no_grad()
@@ -161,7 +167,7 @@ def revise_tiles(
     draft: Tensor,
     contents: Tensor,
     seen: Tensor,
-    style: Style,
+    style: AnyStyle,
     tile: int,
     step: Callable[[], None],
 ) -> Tensor:
@@ -170,15 +176,18 @@ def revise_tiles(
     y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
 
     def revised(*parts: Tensor) -> Tensor:
-        return reviser(*(part.to(reviser.out.weight.dtype) for part in parts), style.values).clamp(0, 1).to(y.dtype)
+        draft, detail = (part.to(reviser.out.weight.dtype) for part in parts[:2])
+        own = cut(style, *parts[2:])
+        areas = own.areas(draft.shape[-2:]) if isinstance(own, Regions) else None
+        return reviser(draft, detail, style.values, areas).clamp(0, 1).to(y.dtype)
 
-    return paint_tiles(revised, y, tile, step, [detail], reviser.radius)
+    return paint_tiles(revised, y, tile, step, [detail, *beside_tiles(style, y)], reviser.radius)
 
 
 def stylize_each(
     model: StyleTransfer,
     contents: Tensor,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     masks: Tensor | None = None,
@@ -232,8 +241,8 @@ def shares_of(count: int, smooth: bool = True, there_and_back: bool = False) -> 
 def animate(
     model: StyleTransfer,
     contents: Tensor,
-    start: Style,
-    end: Style,
+    start: AnyStyle,
+    end: AnyStyle,
     shares: Sequence[float],
     look: Look = PLAIN,
     *,
@@ -264,8 +273,8 @@ def animate(
 def frames(
     model: StyleTransfer,
     contents: Tensor,
-    start: Style,
-    end: Style,
+    start: AnyStyle,
+    end: AnyStyle,
     shares: Sequence[float],
     look: Look = PLAIN,
     *,
@@ -280,22 +289,14 @@ def frames(
         look = without_walk(look)
     start.require(end.fingerprint, "there is no way between the two styles", end.model)
     for index, share in enumerate(shares):
-        style = start.towards(end, share)
+        style = between(start, end, share)
         yield stylize_tensor(model, contents[index % len(contents)][None], style, look, step=step)[0]
-
-
-def within_mask(photograph: Tensor, stylised: Tensor, mask: Tensor) -> Tensor:
-    """mask · stylised + (1 − mask) · photograph; the mask [B or 1, 1, h, w] is resized to fit."""
-    mask = mask.to(stylised)
-    if mask.shape[-2:] != stylised.shape[-2:]:
-        mask = F.interpolate(mask, stylised.shape[-2:], mode="bilinear", antialias=True, align_corners=False)
-    return torch.lerp(photograph.to(stylised), stylised, mask.clamp(0, 1))
 
 
 def stylize_picture(
     model: StyleTransfer,
     photograph: Picture,
-    style: Style,
+    style: AnyStyle,
     look: Look = PLAIN,
     *,
     step: Callable[[], None] = lambda: None,

@@ -11,7 +11,7 @@ from .layering import GROUPS, is_all
 from .look import Look
 from .network import StyleTransfer
 from .palette_of import palette_of
-from .style import Style
+from .regions import AnyStyle, members, with_colours
 from .tiling import small_copy
 
 
@@ -20,12 +20,12 @@ def walks(look: Look) -> bool:
     return look.strength != 1 or (isinstance(look.by_layer, dict) and not is_all(look.by_layer))
 
 
-def reached(model: StyleTransfer, contents: Tensor, style: Style, look: Look) -> Style:
+def reached(model: StyleTransfer, contents: Tensor, style: AnyStyle, look: Look) -> AnyStyle:
     """The style for the TNet, with the colours that `palette` and `match` go by.
 
     Args:
         contents: the photographs [B, 3, H, W], whose own style is what is left where a style does not reach.
-        style: one, or one for each of them.
+        style: one, or one for each of them; or `Regions`.
 
     Raises:
         WrongModelError: the style is another model's; `palette` or `match` is above 0, and there are no colours.
@@ -33,10 +33,11 @@ def reached(model: StyleTransfer, contents: Tensor, style: Style, look: Look) ->
     layers = look.by_layer
     if isinstance(layers, tuple) and not is_all(layers):
         style = style.only(*layers)
-    if (look.palette or look.match) and style.colours is None and look.palette_of is None:
+    without = [each.colourless or each.label for each in members(style) if each.colours is None]
+    if (look.palette or look.match) and without and look.palette_of is None:
         knob = "palette" if look.palette else "match"
         raise WrongModelError(
-            f"{knob} goes by a painting's colours, and {style.colourless or style.label} has none: a style of words "
+            f"{knob} goes by a painting's colours, and {without[0]} has none: a style of words "
             "never has, nor one that an older version encoded. Encode the painting again, name a picture by "
             f"palette_of, or leave {knob} at 0."
         )
@@ -46,7 +47,7 @@ def reached(model: StyleTransfer, contents: Tensor, style: Style, look: Look) ->
     else:
         style = model.style_for(contents, style, 1.0)
     if look.palette_of is not None:
-        style = replace(style, colours=palette_of(look.palette_of).to(style.values).expand(len(style), -1, -1, -1))
+        style = with_colours(style, palette_of(look.palette_of))
     return style
 
 

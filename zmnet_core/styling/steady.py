@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -13,8 +13,8 @@ from .look import Look, check_steady
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
 from .palette_of import with_palette_read
+from .regions import AnyStyle, Regions, masked_as
 from .scenes import Scene, faded, glance, scenes_of, unfaded
-from .style import Style
 
 RATE = 24.0  # frames a second, if nobody says
 REACH = 2  # seconds before and after that `running` goes by; one frame of each second is looked at
@@ -32,7 +32,7 @@ class Frames(Protocol):
 def stylize_clip(
     model: StyleTransfer,
     frames: Frames,
-    style: Style | Callable[[int], Style],
+    style: AnyStyle | Callable[[int], AnyStyle],
     look: Look = PLAIN,
     *,
     steady: str = "whole",
@@ -47,7 +47,8 @@ def stylize_clip(
 
     Args:
         frames: all of one size.
-        style: one for all of them, or a function that gives the style of each frame by its number.
+        style: one for all of them, or a function that gives the style of each frame by its number; or `Regions`, with
+            a mask for all frames or one for each.
         look, step: as in `stylize_tensor`.
         steady: one of `STEADY`.
         reference: for `first`, the frame that its scene goes by, by its number from 0; the other scenes go by their
@@ -68,6 +69,8 @@ def stylize_clip(
         )
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
+    if isinstance(style, Regions) and len(style) > 1:
+        style = style.__getitem__
     style_of = style if callable(style) else lambda _: style
     look = with_palette_read(look)
 
@@ -89,6 +92,7 @@ def stylize_clip(
         for index in range(max(scene.start, start), scene.end):
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
+            held = replace(held, style=masked_as(held.style, style_of(index)))
             painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
             yield faded(painted, part, to)
 
@@ -136,7 +140,7 @@ def _holder(
     model: StyleTransfer,
     frames: Frames,
     way: _Way,
-    style_of: Callable[[int], Style],
+    style_of: Callable[[int], AnyStyle],
     look: Look,
     changing: bool,
 ) -> Callable[[int], Held]:
@@ -147,7 +151,7 @@ def _holder(
     found: dict[int, Held] = {}  # for frames
     looked: dict[int, Held] = {}  # at frames
 
-    def look_at(index: int, style: Style) -> Held:
+    def look_at(index: int, style: AnyStyle) -> Held:
         if index not in looked:
             place = index - scene.start
             picture = unfaded(frames[index], scene.fades[place], scene.towards[place])
