@@ -31,7 +31,7 @@ from .colour_norm import NUMBERS, colour_map, moments_of
 from .layers import EPS
 from .strips import pause
 
-READ, WRITTEN, PIXELS = 64, 8, 2**14  # channels and pixels that are worked on at a time on a CPU, as fast as it goes
+AT_ONCE = 2**17  # values that are worked on at a time on a CPU, as fast as it goes
 
 
 class Areas(NamedTuple):
@@ -107,15 +107,15 @@ class RegionDIN:
         return blended_(y.contiguous(), self._weights(y), torch.ones_like(level), level)
 
     def _at_next_site(self, x: Tensor, shift: bool) -> tuple[Tensor, Tensor]:
-        """Of the next site: γ_r / σ_r, and what is then added, [N, R, C] each."""
+        """Of the next site: γ_r / σ_r, and what is then added, [N, R, C] each. x is centred, unless μ is frozen."""
         site = slice(self._next, self._next + x.shape[1])
         self._next = site.stop
         if self.frozen is None:
-            statistics = region_moments(x, self._weights(x), self.own)
-            self._moments.append(statistics)
+            mean, statistics = centred_(x, self._weights(x), self.own)
+            mu, rstd = statistics.unbind(2)
+            self._moments.append(torch.stack((mu + mean, rstd), 2))
         else:
-            statistics = self.frozen[..., site].float()
-        mu, rstd = statistics.unbind(2)
+            mu, rstd = self.frozen[..., site].float().unbind(2)
         scale, self._site = self.gamma[..., site] * rstd, site
         return scale, (self.beta[..., site] if shift else 0) - mu * scale
 
@@ -169,40 +169,52 @@ class RegionScales:
         return blended_(y, self.pyramid.at(y.shape[-2], y.shape[-1]), self.gamma[..., site], self.beta[..., site])
 
 
-def _parts(planes: Tensor, most: int) -> Iterator[tuple[slice, slice]]:
-    """Channels (no more than `most`) and pixels of planes [C, P] that are worked on at a time: what caches hold."""
+def _parts(planes: Tensor) -> Iterator[slice]:
+    """Pixels of planes [C, P] that are worked on at a time: what caches hold."""
     channels, pixels = planes.shape
-    some, at_once = (most, PIXELS) if planes.device.type == "cpu" else (channels, pixels)
+    at_once = max(1, AT_ONCE // channels) if planes.device.type == "cpu" else pixels
     for start in range(0, pixels, at_once):
-        for first in range(0, channels, some):
-            yield slice(first, first + some), slice(start, start + at_once)
+        yield slice(start, start + at_once)
         pause()
 
 
-def region_moments(x: Tensor, weights: Tensor, own: float) -> Tensor:
-    """μ and 1/σ of every region: [N, C, h, w], [N or 1, R, h, w] → [N, R, 2, C], float32.
+def centred_(x: Tensor, weights: Tensor, own: float) -> tuple[Tensor, Tensor]:
+    """Take its mean from every plane, in place, and look at the regions.
 
-    σ² is common to all, the mean of theirs by their shares of the picture, or as far as `own` says each region's. A
-    region of which nothing is in this picture has μ of the whole.
+    σ² is common to all, the mean of the regions' by their shares of the picture, or as far as `own` says each region's.
+    A region of which nothing is in this picture has μ of the whole.
+
+    Args:
+        x: [N, C, h, w].
+        weights: [N or 1, R, h, w].
+
+    Returns:
+        The means, [N, 1, C]; and of every region what μ is beyond that, and 1/σ, [N, R, 2, C]; float32.
     """
-    found = []
+    means, found = [], []
     for index, planes in enumerate(x.flatten(2)):
         share, pixels = weights[index % len(weights)].flatten(1), planes.shape[1]
-        # Each part in float32, all of them in float64; the second pass is about the mean, else x² takes all digits.
-        sums, squares = torch.zeros(2, len(planes), len(share), dtype=torch.float64, device=x.device)
-        for group, part in _parts(planes, READ):
-            sums[group] += planes[group, part].float() @ share[:, part].T
-        mean = sums.sum(1, keepdim=True) / pixels
-        for group, part in _parts(planes, READ):
-            squares[group] += (planes[group, part] - mean[group].float()).square_() @ share[:, part].T
-        mass = share.double().sum(1)
+        mean = planes.mean(1, dtype=torch.float32)
+        planes.sub_(mean[:, None].to(planes.dtype))
+        pause()
+        mass = share.sum(1, dtype=torch.float64)
         there, least = mass > 0, mass.clamp_min(1e-12)
-        mu = torch.where(there, sums / least, mean)
-        variance = (squares / least - (mu - mean).square()).clamp_min(0)
-        common = (variance * mass).sum(1, keepdim=True) / mass.sum()
-        variance = torch.where(there, torch.lerp(common.expand_as(variance), variance, own), common)
+        mu = torch.where(there, (planes.float() @ share.T).double() / least, 0)
+        pause()
+        # Row by row: over a whole plane a norm adds up in float32 as it goes (`layers.plain_norm`).
+        rows = torch.linalg.vector_norm(x[index], dim=2, dtype=torch.float32).double()
+        # What is left of a plane's square without its regions' means is the mean of their variances.
+        common = ((rows.square().sum(1) - (mu.square() * mass).sum(1)) / pixels).clamp_min(0)[:, None]
+        variance = common.expand_as(mu)
+        if own:
+            squares = mu.new_zeros(mu.shape)
+            for part in _parts(planes):
+                squares += planes[:, part].float().square() @ share[:, part].T
+            each = (squares / least - mu.square()).clamp_min(0)
+            variance = torch.where(there, torch.lerp(variance, each, own), variance)
+        means.append(mean[None])
         found.append(torch.stack((mu.T, (variance + EPS).rsqrt().T), 1).float())
-    return torch.stack(found)
+    return torch.stack(means), torch.stack(found)
 
 
 def blended_(x: Tensor, weights: Tensor, scale: Tensor, offset: Tensor, level: Tensor | None = None) -> Tensor:
@@ -215,12 +227,15 @@ def blended_(x: Tensor, weights: Tensor, scale: Tensor, offset: Tensor, level: T
         scale, offset, level: [N or 1, R, C], float32.
     """
     x = x.contiguous()
+    # max(0, y) − λ = max(y − λ, −λ): one operation less.
+    fields = (scale, offset) if level is None else (scale, offset - level, -level)
+    together = torch.cat([each.expand(max(map(len, fields)), -1, -1) for each in fields], 2)
     for index, planes in enumerate(x.flatten(2)):
-        gain, shift = scale[index % len(scale)].T, offset[index % len(offset)].T
-        share = weights[index % len(weights)].flatten(1)
-        for group, part in _parts(planes, WRITTEN):
-            planes[group, part].mul_((gain[group] @ share[:, part]).to(x.dtype))
-            planes[group, part].add_((shift[group] @ share[:, part]).to(x.dtype))
-            if level is not None:
-                planes[group, part].relu_().sub_((level[index % len(level)].T[group] @ share[:, part]).to(x.dtype))
+        matrix, share = together[index % len(together)].T, weights[index % len(weights)].flatten(1)
+        for part in _parts(planes):
+            gain, shift, *least = (matrix @ share[:, part]).to(x.dtype).split(len(planes))
+            inside = planes[:, part]
+            torch.addcmul(shift, inside, gain, out=inside)
+            if least:
+                torch.maximum(inside, least[0], out=inside)
     return x

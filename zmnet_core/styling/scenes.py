@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 import torch
@@ -61,11 +62,11 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
     """
     if not glances:
         return []
-    small = torch.stack(list(glances))
-    small = small if small.is_floating_point() else small / 255
-    light = torch.einsum("c,nchw->nhw", torch.tensor(TO_YCC[0]), small).flatten(1)
-    means, spreads = light.mean(1), light.std(1, correction=0)
-    cuts = _cuts(small, (spreads > EMPTY).tolist())
+    luma = torch.tensor(TO_YCC[0])
+    light = [torch.einsum("c,chw->hw", luma, _floats(each)) for each in glances]
+    means = torch.stack([each.mean() for each in light])
+    spreads = torch.stack([each.std(correction=0) for each in light])
+    cuts = _cuts(glances, (spreads > EMPTY).tolist())
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(glances)]):
         fades, towards = _fades(means[start:end], spreads[start:end])
@@ -73,20 +74,21 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
     return found
 
 
-def _cuts(glances: Tensor, seen: Sequence[bool]) -> list[int]:
+def _cuts(glances: Sequence[Tensor], seen: Sequence[bool]) -> list[int]:
     """Frames with which another scene begins. Frames in which nothing is seen belong to the scene before."""
     frames = [index for index, there in enumerate(seen) if there]
-    flat = glances.flatten(1)
-    plain = F.normalize(flat - flat.mean(1, keepdim=True), dim=1)  # free of the fade, which is a shift and a scale
+
+    @lru_cache(AROUND)  # of a long clip all would be a lot of memory
+    def plain(place: int) -> Tensor:
+        flat = _floats(glances[frames[place]]).flatten()
+        return F.normalize(flat - flat.mean(), dim=0)  # free of the fade, which is a shift and a scale
 
     def change(one: int, other: int) -> float:
-        return 1 - float(plain[frames[one]] @ plain[frames[other]])
-
-    blocks, telling = _blocks(glances)
+        return 1 - float(plain(one) @ plain(other))
 
     def everywhere(one: int, other: int) -> bool:
-        there = telling[frames[one]] | telling[frames[other]]
-        changed = 1 - (blocks[frames[one]] * blocks[frames[other]]).sum(1)
+        (own, telling), (others, also) = (_blocks(_floats(glances[frames[place]])) for place in (one, other))
+        there, changed = telling | also, 1 - (own * others).sum(1)
         return not there.any() or float(changed[there].median()) > CUT
 
     changes = [0.0, *(change(place - 1, place) for place in range(1, len(frames)))]
@@ -104,12 +106,16 @@ def _cuts(glances: Tensor, seen: Sequence[bool]) -> list[int]:
     return cuts
 
 
-def _blocks(glances: Tensor) -> tuple[Tensor, Tensor]:
-    """Blocks of [N, 3, h, w] about their means, of length 1, [N, B, P]; and in which something is seen, [N, B]."""
-    high, wide = (side // count for side, count in zip(glances.shape[-2:], BLOCKS))
-    blocks = F.unfold(glances, (high, wide), stride=(high, wide)).mT
-    blocks = blocks - blocks.mean(2, keepdim=True)
-    return F.normalize(blocks, dim=2), blocks.std(2, correction=0) > EMPTY
+def _blocks(glance: Tensor) -> tuple[Tensor, Tensor]:
+    """Blocks of [3, h, w] about their means, of length 1, [B, P]; and in which something is seen, [B]."""
+    high, wide = (side // count for side, count in zip(glance.shape[-2:], BLOCKS))
+    blocks = F.unfold(glance[None], (high, wide), stride=(high, wide))[0].mT
+    blocks = blocks - blocks.mean(1, keepdim=True)
+    return F.normalize(blocks, dim=1), blocks.std(1, correction=0) > EMPTY
+
+
+def _floats(glance: Tensor) -> Tensor:
+    return glance if glance.is_floating_point() else glance / 255
 
 
 def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
