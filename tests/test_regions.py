@@ -14,7 +14,7 @@ from zmnet_core.errors import WrongModelError
 from zmnet_core.images.masks import fitted, to_mask, within_mask
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
-from zmnet_core.networks.regions import Areas, centred_
+from zmnet_core.networks.regions import Areas, Level, centred_, parts_of
 from zmnet_core.networks.tnet import RECEPTIVE_RADIUS, TNet
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor
@@ -109,7 +109,7 @@ def test_far_ends_are_what_each_style_alone_gives_under_the_same_statistics(pale
 def test_moments_of_regions_are_those_of_their_pixels(own):
     x, weights = 3 + torch.randn(2, 5, 16, 24), torch.stack((halves(16, 24), 1 - halves(16, 24)))[None]
     x[..., 12:] = 10 * x[..., 12:] + 7
-    mean, found = centred_(x.clone(), weights, own)
+    mean, found = centred_(x.clone(), Level(weights), own)
     mu, rstd = found[:, :, 0] + mean, found[:, :, 1]
     parts = x[..., :12], x[..., 12:]
     variances = torch.stack([part.flatten(2).var(2, correction=0) for part in parts], 1)
@@ -353,3 +353,28 @@ def test_pil_pictures_take_regions(model, styles):
     photo = to_pil(PHOTO[0])
     regions = Regions([(styles[0], Image.new("L", (10, 10), 255).crop((0, 0, 20, 10)))], rest=styles[1])
     assert model.stylize(photo, regions, strength=0.9).size == photo.size
+
+
+@pytest.mark.parametrize("size", [(64, 96), (37, 53), (16, 16), (5, 200)])
+def test_every_place_is_in_one_part_and_parts_of_one_region_are_its_own(size):
+    height, width = size
+    across = (torch.linspace(-2, 3, width) * torch.linspace(1, 2, height)[:, None]).clamp(0, 1)
+    weights = torch.stack((across, 1 - across))
+    weights[:, : height // 3] = torch.tensor([1.0, 0.0])[:, None, None]
+    seen = torch.zeros(size)
+    for rows, columns, region in parts_of(weights):
+        seen[rows, columns] += 1
+        inside = weights[:, rows, columns]
+        if region is None:
+            assert inside.amax((1, 2)).min() > 0 or min(inside.shape[1:]) <= 16
+        else:
+            assert (inside[region] == 1).all()
+    assert (seen == 1).all()
+
+
+def test_half_a_picture_is_one_part():
+    weights = torch.stack((halves(64, 128), 1 - halves(64, 128)))
+    assert [(part.columns.start, part.columns.stop, part.region) for part in parts_of(weights)] == [
+        (0, 64, 0),
+        (64, 128, 1),
+    ]

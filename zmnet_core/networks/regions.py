@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -31,7 +32,9 @@ from .colour_norm import NUMBERS, colour_map, moments_of
 from .layers import EPS
 from .strips import pause
 
-AT_ONCE = 2**17  # values that are worked on at a time on a CPU, as fast as it goes
+AT_ONCE = 2**19  # values that are worked on at a time on a CPU, as fast as it goes
+BLOCK = 16  # pixels, the side of the squares of which it is asked whether they are one region's
+ALL, NOBODY = 1 - 1e-6, -1  # the weight of a region where there is no other; the owner of what is several regions'
 
 
 class Areas(NamedTuple):
@@ -46,6 +49,39 @@ class Areas(NamedTuple):
     own: float
 
 
+class Part(NamedTuple):
+    """A rectangle of a plane, and the region that all of it belongs to; None: to several."""
+
+    rows: slice
+    columns: slice
+    region: int | None
+
+
+class Level:
+    """The weights at one size of planes, [N or 1, R, h, w], and in which parts they are worked on."""
+
+    def __init__(self, weights: Tensor):
+        self.weights = weights
+        self._parts: dict[int, list[Part]] = {}
+
+    def of(self, index: int) -> Tensor:
+        """Those of a picture: [R, h, w]."""
+        return self.weights[index % len(self.weights)]
+
+    def parts(self, index: int, channels: int) -> Iterator[Part]:
+        """The plane of a picture, part by part, each so small that caches hold it in so many channels."""
+        place = index % len(self.weights)
+        if place not in self._parts:
+            self._parts[place] = parts_of(self.weights[place])
+        on_cpu = self.weights.device.type == "cpu"
+        for rows, columns, region in self._parts[place]:
+            width = columns.stop - columns.start
+            some = max(1, AT_ONCE // (channels * width)) if on_cpu else rows.stop - rows.start
+            for top in range(rows.start, rows.stop, some):
+                yield Part(slice(top, min(top + some, rows.stop)), columns, region)
+            pause()
+
+
 class Pyramid:
     """The weights at the sizes of a network's planes: of the picture, as it is padded, and of a half and a quarter."""
 
@@ -53,15 +89,41 @@ class Pyramid:
         height, width = weights.shape[-2:]
         missing = (0, -width % multiple, 0, -height % multiple)
         padded = F.pad(weights, missing, mode="reflect") if any(missing) else weights
-        self._levels = {(height, width): weights, tuple(padded.shape[-2:]): padded}
+        self._levels = {tuple(each.shape[-2:]): Level(each) for each in (weights, padded)}
         self._smallest = padded
 
-    def at(self, height: int, width: int) -> Tensor:
-        """[N or 1, R, height, width]."""
+    def at(self, height: int, width: int) -> Level:
+        """Those of planes [N, C, height, width]."""
         while (height, width) not in self._levels:
             self._smallest = F.avg_pool2d(self._smallest, 2)
-            self._levels[tuple(self._smallest.shape[-2:])] = self._smallest
+            self._levels[tuple(self._smallest.shape[-2:])] = Level(self._smallest)
         return self._levels[height, width]
+
+
+def parts_of(weights: Tensor) -> list[Part]:
+    """Weights [R, h, w] → rectangles that are one region's, which is most of a picture, and those between."""
+    height, width = weights.shape[-2:]
+    if weights.device.type != "cpu":
+        return [Part(slice(0, height), slice(0, width), None)]
+    least = -F.max_pool2d(-weights[None], BLOCK, ceil_mode=True)[0]
+    most, region = least.max(0)
+    found: list[Part] = []
+    above: dict[tuple[int, int, int], int] = {}  # where in `found` those are that reach down to the row of blocks
+    for row, owners in enumerate(region.where(most > ALL, NOBODY).tolist()):
+        here, column = {}, 0
+        for owner, run in groupby(owners):
+            start, column = column, column + sum(1 for _ in run)
+            columns = slice(start * BLOCK, min(column * BLOCK, width))
+            rows = slice(row * BLOCK, min((row + 1) * BLOCK, height))
+            place = above.get((owner, start, column))
+            if place is None:
+                place = len(found)
+                found.append(Part(rows, columns, None if owner == NOBODY else owner))
+            else:
+                found[place] = found[place]._replace(rows=slice(found[place].rows.start, rows.stop))
+            here[owner, start, column] = place
+        above = here
+    return found
 
 
 class RegionDIN:
@@ -89,7 +151,7 @@ class RegionDIN:
     def __call__(self, x: Tensor, shift: bool = True) -> Tensor:
         """Normalise at the next site; `shift=False` leaves β out."""
         x = x.contiguous()
-        return blended_(x, self._weights(x), *self._at_next_site(x, shift))
+        return blended_(x, self._at(x), *self._at_next_site(x, shift))
 
     def relu(self, x: Tensor) -> Tensor:
         """Normalise at the next site, rectify, and take each region's level away."""
@@ -98,20 +160,20 @@ class RegionDIN:
         size, beta = self.gamma[..., self._site].abs().clamp_min(1e-6), self.beta[..., self._site]
         z = beta / size
         self._level = beta * torch.special.ndtr(z) + size * torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-        return blended_(x, self._weights(x), scale, offset, self._level)
+        return blended_(x, self._at(x), scale, offset, self._level)
 
     def plain(self, conv: nn.Conv2d, x: Tensor) -> Tensor:
         """A convolution behind which there is no norm: the levels are given back."""
         y: Tensor = conv(x)
         level = self._level @ conv.weight.float().sum((2, 3)).T
-        return blended_(y.contiguous(), self._weights(y), torch.ones_like(level), level)
+        return blended_(y.contiguous(), self._at(y), torch.ones_like(level), level)
 
     def _at_next_site(self, x: Tensor, shift: bool) -> tuple[Tensor, Tensor]:
         """Of the next site: γ_r / σ_r, and what is then added, [N, R, C] each. x is centred, unless μ is frozen."""
         site = slice(self._next, self._next + x.shape[1])
         self._next = site.stop
         if self.frozen is None:
-            mean, statistics = centred_(x, self._weights(x), self.own)
+            mean, statistics = centred_(x, self._at(x), self.own)
             mu, rstd = statistics.unbind(2)
             self._moments.append(torch.stack((mu + mean, rstd), 2))
         else:
@@ -119,14 +181,14 @@ class RegionDIN:
         scale, self._site = self.gamma[..., site] * rstd, site
         return scale, (self.beta[..., site] if shift else 0) - mu * scale
 
-    def _weights(self, x: Tensor) -> Tensor:
+    def _at(self, x: Tensor) -> Level:
         return self.pyramid.at(x.shape[-2], x.shape[-1])
 
     def colours(self, image: Tensor, axes: Tensor) -> Tensor:
         """Give the finished picture, float32, the colours of the last site, each region those of its style."""
         site = slice(self._next, self._next + NUMBERS)
         self._next = site.stop
-        weights = self.pyramid.at(*image.shape[-2:])
+        weights = self.pyramid.at(*image.shape[-2:]).weights
         painted = torch.zeros_like(image)
         found = []
         for region in range(weights.shape[1]):
@@ -169,16 +231,7 @@ class RegionScales:
         return blended_(y, self.pyramid.at(y.shape[-2], y.shape[-1]), self.gamma[..., site], self.beta[..., site])
 
 
-def _parts(planes: Tensor) -> Iterator[slice]:
-    """Pixels of planes [C, P] that are worked on at a time: what caches hold."""
-    channels, pixels = planes.shape
-    at_once = max(1, AT_ONCE // channels) if planes.device.type == "cpu" else pixels
-    for start in range(0, pixels, at_once):
-        yield slice(start, start + at_once)
-        pause()
-
-
-def centred_(x: Tensor, weights: Tensor, own: float) -> tuple[Tensor, Tensor]:
+def centred_(x: Tensor, level: Level, own: float) -> tuple[Tensor, Tensor]:
     """Take its mean from every plane, in place, and look at the regions.
 
     σ² is common to all, the mean of the regions' by their shares of the picture, or as far as `own` says each region's.
@@ -186,56 +239,68 @@ def centred_(x: Tensor, weights: Tensor, own: float) -> tuple[Tensor, Tensor]:
 
     Args:
         x: [N, C, h, w].
-        weights: [N or 1, R, h, w].
 
     Returns:
         The means, [N, 1, C]; and of every region what μ is beyond that, and 1/σ, [N, R, 2, C]; float32.
     """
     means, found = [], []
-    for index, planes in enumerate(x.flatten(2)):
-        share, pixels = weights[index % len(weights)].flatten(1), planes.shape[1]
-        mean = planes.mean(1, dtype=torch.float32)
-        planes.sub_(mean[:, None].to(planes.dtype))
+    for index, planes in enumerate(x):
+        weights, pixels = level.of(index), planes.shape[1] * planes.shape[2]
+        mean = planes.mean((1, 2), keepdim=True, dtype=torch.float32)
+        planes.sub_(mean.to(planes.dtype))
         pause()
-        mass = share.sum(1, dtype=torch.float64)
+        # Each part in float32, all of them in float64.
+        sums, squares = torch.zeros(2, len(planes), len(weights), dtype=torch.float64, device=x.device)
+        for rows, columns, region in level.parts(index, len(planes)):
+            inside = planes[:, rows, columns].float()
+            if region is None:
+                share = weights[:, rows, columns].flatten(1).T
+                sums += inside.flatten(1) @ share
+                if own:
+                    squares += inside.flatten(1).square() @ share
+            else:
+                sums[:, region] += inside.sum((1, 2))
+                if own:
+                    squares[:, region] += inside.square().sum((1, 2))
+        mass = weights.flatten(1).sum(1, dtype=torch.float64)
         there, least = mass > 0, mass.clamp_min(1e-12)
-        mu = torch.where(there, (planes.float() @ share.T).double() / least, 0)
-        pause()
+        mu = torch.where(there, sums / least, 0)
         # Row by row: over a whole plane a norm adds up in float32 as it goes (`layers.plain_norm`).
-        rows = torch.linalg.vector_norm(x[index], dim=2, dtype=torch.float32).double()
+        lengths = torch.linalg.vector_norm(planes, dim=2, dtype=torch.float32).double()
         # What is left of a plane's square without its regions' means is the mean of their variances.
-        common = ((rows.square().sum(1) - (mu.square() * mass).sum(1)) / pixels).clamp_min(0)[:, None]
+        common = ((lengths.square().sum(1) - (mu.square() * mass).sum(1)) / pixels).clamp_min(0)[:, None]
         variance = common.expand_as(mu)
         if own:
-            squares = mu.new_zeros(mu.shape)
-            for part in _parts(planes):
-                squares += planes[:, part].float().square() @ share[:, part].T
             each = (squares / least - mu.square()).clamp_min(0)
             variance = torch.where(there, torch.lerp(variance, each, own), variance)
-        means.append(mean[None])
+        means.append(mean.view(1, -1))
         found.append(torch.stack((mu.T, (variance + EPS).rsqrt().T), 1).float())
     return torch.stack(means), torch.stack(found)
 
 
-def blended_(x: Tensor, weights: Tensor, scale: Tensor, offset: Tensor, level: Tensor | None = None) -> Tensor:
-    """Σ_r w_r · (scale_r · x + offset_r), rectified and less the level if one is given, in place: fresh memory for
-    planes of this size costs more than the sums.
+def blended_(x: Tensor, level: Level, scale: Tensor, offset: Tensor, least: Tensor | None = None) -> Tensor:
+    """Σ_r w_r · (scale_r · x + offset_r), in place: fresh memory for planes of this size costs more than the sums.
 
     Args:
         x: [N, C, h, w]; what is not contiguous is copied.
-        weights: [N or 1, R, h, w].
-        scale, offset, level: [N or 1, R, C], float32.
+        scale, offset: [N or 1, R, C], float32.
+        least: the like; if it is given, the result is rectified and this taken away.
     """
     x = x.contiguous()
     # max(0, y) − λ = max(y − λ, −λ): one operation less.
-    fields = (scale, offset) if level is None else (scale, offset - level, -level)
+    fields = (scale, offset) if least is None else (scale, offset - least, -least)
     together = torch.cat([each.expand(max(map(len, fields)), -1, -1) for each in fields], 2)
-    for index, planes in enumerate(x.flatten(2)):
-        matrix, share = together[index % len(together)].T, weights[index % len(weights)].flatten(1)
-        for part in _parts(planes):
-            gain, shift, *least = (matrix @ share[:, part]).to(x.dtype).split(len(planes))
-            inside = planes[:, part]
+    for index, planes in enumerate(x):
+        matrix, weights = together[index % len(together)].T, level.of(index)
+        for rows, columns, region in level.parts(index, len(planes)):
+            inside = planes[:, rows, columns]
+            if region is None:
+                share = weights[:, rows, columns]
+                made = (matrix @ share.flatten(1)).view(-1, *share.shape[1:])
+            else:
+                made = matrix[:, region, None, None]
+            gain, shift, *lowest = made.to(x.dtype).split(len(planes))
             torch.addcmul(shift, inside, gain, out=inside)
-            if least:
-                torch.maximum(inside, least[0], out=inside)
+            if lowest:
+                torch.maximum(inside, lowest[0], out=inside)
     return x
