@@ -185,11 +185,15 @@ def library_results(prompt: dict) -> dict[str, torch.Tensor]:
             return given["style"]
         if kind == "SolidMask":
             return torch.full((1, 1, given["height"], given["width"]), given["value"])
-        if kind == "FeatherMask":  # as ComfyUI does it, on the left only
+        if kind == "FeatherMask":  # as ComfyUI does it, on the left and below only
             mask = given["mask"].clone()
             for x in range(given["left"]):
                 mask[..., x] *= (x + 1.0) / given["left"]
+            for y in range(given["bottom"]):
+                mask[..., -y - 1, :] *= (y + 1.0) / given["bottom"]
             return mask
+        if kind == "ZMNetStyleRegions":
+            return Regions([(given["style_1"], given["mask_1"])], rest=given["rest"], own=given["own"])
         assert kind == "ZMNetApply"
         groups = tuple(name for name in ("detail", "colour", "texture") if given[name])
         assert given["tile"] == given["draft"] == "auto"
