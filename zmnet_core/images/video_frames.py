@@ -173,7 +173,7 @@ def way_up(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """
     from av.sidedata.sidedata import SideData, SideDataContainer
 
-    # Not `frame.side_data`: a frame that has been asked for that holds on to itself, until Python looks for such cycles.
+    # Not `frame.side_data`: a frame asked for that holds on to itself, and waits until Python looks for such cycles.
     matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # av's types leave it out
     if not isinstance(matrix, SideData):
         return False, False, False
