@@ -219,6 +219,29 @@ def test_few_frames_are_in_memory_however_long_the_clip_is(tmp_path, monkeypatch
     assert len(most) > 150 and max(most) <= clips_module.AHEAD + 5
 
 
+def test_frames_and_packets_are_let_go_of_at_once(tmp_path):
+    """Also while Python does not search for cycles: frames that wait for that are a lot of memory."""
+    path, steps, counts = write_clip(tmp_path / "a.mp4", moving(96, 32, 32), sound="aac"), iter(range(96)), []
+
+    def count(index):
+        if index % 32 == 31:
+            there = [type(each) for each in gc.get_objects()]
+            counts.append([there.count(kind) for kind in (av.VideoFrame, av.AudioFrame, av.Packet)])
+
+    gc.collect()
+    gc.disable()
+    try:
+        count(31)
+        with Clip(path, step=lambda: count(next(steps))) as clip, ClipWriter(tmp_path / "b.mp4", clip) as writer:
+            for index in range(96):
+                writer.add((clip[index] + clip[95 - index]) / 2)
+                count(index)
+    finally:
+        gc.enable()
+    assert len(counts) == 7 and len(clip) == writer.done == 96
+    assert max(sum(each) for each in counts) <= sum(counts[0]) + 16
+
+
 def test_a_span_is_a_part_of_the_clip_and_of_its_sound(tmp_path):
     path = write_clip(tmp_path / "a.mp4", moving(50), sound="aac", options={"crf": "0", "g": "10"})
     with Clip(path) as clip:

@@ -1056,6 +1056,10 @@ def test_nan_and_infinity_are_refused_and_not_painted_black(bad):
         to_pil(tensor)
 
 
+def test_a_tensor_without_pixels_is_a_picture_without_pixels():
+    assert [to_pil(torch.zeros(3, *sides)).size for sides in ((0, 5), (5, 0))] == [(5, 0), (0, 5)]
+
+
 @given(st.integers(1, 90), st.integers(1, 90), st.one_of(st.none(), st.integers(1, 90)), st.integers(1, 40))
 def test_short_side_is_what_was_asked_and_the_aspect_is_kept(width, height, size, least):
     fitted = fit_short_side(Image.new("RGB", (width, height)), size, least)

@@ -84,6 +84,7 @@ def stylize_clip_file(
             )
             for picture in painted:
                 writer.add(picture)
+                del picture  # it would be kept while the next one is painted
                 bar.update()
     except KeyboardInterrupt:
         kept = _kept(writer) if writer is not None else ""

@@ -41,8 +41,8 @@ if block:
     clip, result["clip"] = timed(lambda: Clip(path, small=GLANCE))
     painted = stylize_clip(model, clip, style, scenes=scenes_of(clip.small))
     def some():
-        for _, picture in zip(range(block), painted):
-            writer.add(picture)
+        for _ in range(min(block, len(clip) - writer.done)):
+            writer.add(next(painted))
     def alone():
         for _ in range(block):
             model.apply(content, style)

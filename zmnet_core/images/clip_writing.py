@@ -154,7 +154,9 @@ class ClipWriter:
 
     def _write(self, container: OutputContainer, file: SparedFile) -> int:
         """Write the frames of an earlier part, and encode what is given until its end; how many are written."""
-        clip, written = self.clip, 0
+        from av.video.reformatter import VideoReformatter
+
+        clip, written, reformatter = self.clip, 0, VideoReformatter()
         stream = add_video(container, _even(clip.size), clip.rate, ENCODING)
         stream.time_base = stream.codec_context.time_base = clip.time_base
         stream.codec_context.sample_aspect_ratio = clip.aspect
@@ -176,7 +178,7 @@ class ClipWriter:
                 write(packet)
             index = written
             while not isinstance(given := self._given.get(), bool):
-                frame = as_video(_frame(given, _even(clip.size)))
+                frame = as_video(_frame(given, _even(clip.size)), reformatter)
                 frame.pts, frame.time_base = clip.stamps[index] - shift, clip.time_base
                 index += 1
                 for packet in stream.encode(frame):

@@ -258,9 +258,9 @@ def to_pil(tensor: Tensor) -> Image.Image:
     Raises:
         PictureError: the tensor holds NaN or infinite values.
     """
-    if not torch.isfinite(tensor).all():
+    if tensor.numel() and not all(end.isfinite() for end in torch.aminmax(tensor)):
         raise PictureError("the network's output holds NaN or infinite values; try float32.")
-    array = tensor.float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
+    array = tensor.float().clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0)
     return Image.fromarray(array.cpu().numpy())
 
 

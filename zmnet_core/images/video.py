@@ -18,6 +18,7 @@ from ..files import replacing
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import OutputContainer
+    from av.video.reformatter import VideoReformatter
 
 FORMATS = (".gif", ".mp4")
 # What the numbers of an mp4 mean, in the words of FFmpeg. A player that is not told takes BT.601 for small pictures and
@@ -100,12 +101,16 @@ def add_video(
     return stream
 
 
-def as_video(picture: VideoFrame) -> VideoFrame:
-    """An RGB frame as BT.709 of 4:2:0 in levels 16..235."""
-    return picture.reformat(
+def as_video(picture: VideoFrame, reformatter: VideoReformatter | None = None) -> VideoFrame:
+    """An RGB frame as BT.709 of 4:2:0 in levels 16..235; `reformatter`, of this thread, is for one after the other."""
+    from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+    return (reformatter or VideoReformatter()).reformat(
+        picture,
         format="yuv420p",
-        dst_colorspace="ITU709",
-        src_color_range="JPEG",
-        dst_color_range="MPEG",
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
         interpolation=ACCURATE,
+        threads=1,  # to start others takes longer
     )

@@ -79,18 +79,20 @@ def _rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]
     plain = reformatter.reformat(
         frame, *size, format, matrix, matrix, Interpolation[interpolation], full, full, threads=1
     )
-    planes = np.stack([_plane(plane, bits) for plane in plain.planes[:3]], dtype=np.float32, casting="unsafe")
+    planes = np.empty((3, *size[::-1]), np.float32)
+    for place, plane in zip((1, 2, 0), plain.planes):  # they are green, blue, red; or luma and what is left of these
+        planes[place] = _plane(plane, bits)
     most = np.float32(2**bits - 1)
-    if is_rgb:  # planes are green, blue, red
+    if is_rgb:
         planes /= most
-        return planes[[2, 0, 1]]
+        return planes
     grey = len(frame.format.components) < 3
     is_full = frame.color_range == FULL or frame.format.name.startswith("yuvj") or (grey and frame.color_range == 0)
     step = np.float32(2 ** (bits - 8))
     of_red, of_blue = (
         np.float32(part) for part in WEIGHTS.get(frame.colorspace, WEIGHTS[1 if frame.height >= HD else 6])
     )
-    luma, blue, red = planes  # in place, since the frames of some clips are large
+    red, luma, blue = planes  # in place, since the frames of some clips are large
     luma -= 0 if is_full else 16 * step
     luma /= most if is_full else 219 * step
     for chroma, part in ((blue, of_blue), (red, of_red)):
@@ -100,7 +102,6 @@ def _rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]
     luma -= of_blue * blue
     luma -= of_red * red
     luma /= 1 - of_red - of_blue  # now it is G'
-    planes = planes[[2, 0, 1]]
     return planes.clip(0, 1, out=planes)
 
 

@@ -171,9 +171,10 @@ def way_up(frame: VideoFrame) -> tuple[bool, bool, bool]:
     """What makes a frame upright, as the file says: whether rows become columns, and then whether left and right, and
     whether top and bottom change places.
     """
-    from av.sidedata.sidedata import SideData
+    from av.sidedata.sidedata import SideData, SideDataContainer
 
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    # Not `frame.side_data`: a frame asked for that holds on to itself, and waits until Python looks for such cycles.
+    matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]  # av's types leave it out
     if not isinstance(matrix, SideData):
         return False, False, False
     a, b, _, c, d = struct.unpack("5i", bytes(matrix)[:20])  # x′ = ax + cy, y′ = bx + dy

@@ -63,9 +63,8 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
     if not glances:
         return []
     luma = torch.tensor(TO_YCC[0])
-    light = [torch.einsum("c,chw->hw", luma, _floats(each)) for each in glances]
-    means = torch.stack([each.mean() for each in light])
-    spreads = torch.stack([each.std(correction=0) for each in light])
+    lights = (torch.einsum("c,chw->hw", luma, _floats(each)) for each in glances)
+    means, spreads = torch.tensor([[float(each.mean()), float(each.std(correction=0))] for each in lights]).unbind(1)
     cuts = _cuts(glances, (spreads > EMPTY).tolist())
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(glances)]):

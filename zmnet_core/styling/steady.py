@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from torch import Tensor
@@ -93,8 +94,8 @@ def stylize_clip(
             part, to = scene.fades[index - scene.start], scene.towards[index - scene.start]
             frame, held = unfaded(frames[index], part, to)[None], held_at(index)
             held = replace(held, style=masked_as(held.style, style_of(index)))
-            painted = stylize_tensor(model, frame, held.style, look, mask=mask_of(index), held=held, step=step)[0]
-            yield faded(painted, part, to)
+            painted = partial(stylize_tensor, model, frame, held.style, look, mask=mask_of(index), held=held, step=step)
+            yield faded(painted()[0], part, to)  # a name here would keep it while the next one is painted
 
 
 @dataclass(frozen=True)
