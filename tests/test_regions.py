@@ -105,17 +105,34 @@ def test_far_ends_are_what_each_style_alone_gives_under_the_same_statistics(pale
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("own", [0.0, 1.0])
-def test_moments_of_regions_are_those_of_their_pixels(own):
+def test_moments_of_regions_are_those_of_their_pixels():
     x, weights = 3 + torch.randn(2, 5, 16, 24), torch.stack((halves(16, 24), 1 - halves(16, 24)))[None]
     x[..., 12:] = 10 * x[..., 12:] + 7
-    mean, found = centred_(x.clone(), Level(weights), own)
-    mu, rstd = found[:, :, 0] + mean, found[:, :, 1]
+    mean, beyond, variance = centred_(x.clone(), Level(weights))
     parts = x[..., :12], x[..., 12:]
-    variances = torch.stack([part.flatten(2).var(2, correction=0) for part in parts], 1)
-    torch.testing.assert_close(mu, torch.stack([part.mean((2, 3)) for part in parts], 1))
-    wanted = variances if own else variances.mean(1, keepdim=True).expand_as(variances)
-    torch.testing.assert_close(rstd, (wanted + 1e-5).rsqrt(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(mean[:, 0], x.mean((2, 3)))
+    torch.testing.assert_close(mean + beyond, torch.stack([part.mean((2, 3)) for part in parts], 1))
+    expected = torch.stack([part.flatten(2).var(2, correction=0) for part in parts], 1)
+    torch.testing.assert_close(variance, expected, rtol=1e-4, atol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("palette", [False, True])
+def test_in_a_small_picture_regions_are_normalised_as_the_whole_in_their_style(palette):
+    """Of a picture no larger than the copies that are looked at, at the first site to the last digit."""
+    tnet = TNet(8, palette=palette)
+    photo, style = picture_of(64, 96, 1), values_of(tnet, count=2)
+    photo[..., :48] *= 0.2
+    weights = torch.stack((halves(64, 96), 1 - halves(64, 96)))[None]
+    regions = tnet.measure(photo, style[None], Areas(weights, 0.0))
+    own = tnet.measure(photo, style[None], Areas(weights, 1.0))
+    for region in range(2):
+        alone = tnet.measure(photo, style[region][None])
+        first = slice(0, tnet.sites[0].channels)
+        torch.testing.assert_close(regions[:, region, :, first], alone[..., first], rtol=1e-3, atol=1e-4)
+        normed = slice(0, sum(site.channels for site in tnet.sites if site.name != "palette"))
+        off, otherwise = ((each[:, region] / alone)[:, 1, normed].log2().abs().median() for each in (regions, own))
+        assert off < 0.35 and off < otherwise
 
 
 def test_the_border_is_no_brighter_edge_than_the_picture_has(model, styles):
@@ -227,7 +244,8 @@ def test_clips_hold_regions_and_their_masks(model, styles):
     painted = torch.stack(list(stylize_clip(model, frames, still, Look(palette=0.5), steady="whole")))
     assert (painted - painted[:1]).abs().max() < 1e-5
     moving = torch.stack([(torch.arange(48) < 8 * (index + 1)).float().expand(32, 48) for index in range(5)])
-    changing = torch.stack(list(stylize_clip(model, frames, Regions([(styles[0], moving)], rest=styles[1]), steady="whole")))
+    regions = Regions([(styles[0], moving)], rest=styles[1])
+    changing = torch.stack(list(stylize_clip(model, frames, regions, steady="whole")))
     a, b = (model.apply(frames[:1], style) for style in styles[:2])
     nearer = ((changing - a).abs().mean(1) < (changing - b).abs().mean(1)).float()
     assert nearer[4].mean() > nearer[0].mean() + 0.3  # the first style's place grows with its mask
@@ -378,3 +396,17 @@ def test_half_a_picture_is_one_part():
         (0, 64, 0),
         (64, 128, 1),
     ]
+
+
+@pytest.mark.parametrize("steady", ["first", "running", "whole"])
+def test_a_clip_goes_from_regions_to_one_style(model, styles, steady):
+    frames = picture_of(32, 48, 2).expand(30, -1, -1, -1)
+    start = Regions([(styles[0], halves(32, 48))], rest=styles[1])
+    painted = list(
+        stylize_clip(model, frames, lambda index: between(start, styles[2], index / 29), steady=steady, rate=10)
+    )
+    assert len(painted) == 30
+    ends = model.apply(frames[:1], start)[0], model.apply(frames[:1], styles[2])[0]
+    assert all((found - wanted).abs().mean() < 0.02 for found, wanted in zip((painted[0], painted[-1]), ends))
+    steps = torch.stack([(one - other).abs().mean() for one, other in zip(painted, painted[1:])])
+    assert steps.max() < 4 * steps.mean()

@@ -4,8 +4,10 @@ At every DIN site, for region r with weight w_r (Σ_r w_r = 1 at every place), t
 
     y = Σ_r w_r · (γ_r · (x − μ_r) / σ_r + β_r)
 
-with μ_r of region r, and σ_r of region r or common to all. The convolutions between are the same for all regions, so
-the cost hardly grows with their number, and their own reach makes the way from one region to the next.
+with μ_r and σ_r as the whole picture has them in style r: those of the region, and what a small copy, painted once in
+each style, has more as a whole than in that region. So a plain sky stays plain, and a face keeps its light and shade.
+The convolutions between are the same for all regions, so the cost hardly grows with their number, and their own reach
+makes the way from one region to the next.
 
 Where regions meet, β makes a step, to which the next convolution answers more strongly than to anything in the
 picture: a glowing rim, which then has all of σ. So every region's level λ_r, about the mean of what is rectified, is
@@ -20,7 +22,7 @@ so it goes by nothing in the picture, and tiles have the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -29,7 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .colour_norm import NUMBERS, colour_map, moments_of
-from .layers import EPS
+from .layers import DIN, EPS
 from .strips import pause
 
 AT_ONCE = 2**19  # values that are worked on at a time on a CPU, as fast as it goes
@@ -126,6 +128,68 @@ def parts_of(weights: Tensor) -> list[Part]:
     return found
 
 
+class Alone(NamedTuple):
+    """What the whole of a small copy is beyond a region of it, if each style paints all of it: [N, R, ΣC] each.
+
+    Attributes:
+        mean: μ of the whole less μ of the region.
+        whole, region: their σ².
+        colours: what the norm of the finished picture's colours finds in the whole, [N, R, 2, NUMBERS]; None if there
+            is no such norm.
+    """
+
+    mean: Tensor
+    whole: Tensor
+    region: Tensor
+    colours: Tensor | None
+
+
+class Probe(DIN):
+    """`DIN` that also looks at a part of the picture.
+
+    Args:
+        gamma, beta: [N, ΣC].
+        weights: [N, 1, h, w], of the part.
+        multiple: as of `RegionDIN`.
+    """
+
+    def __init__(self, gamma: Tensor, beta: Tensor, weights: Tensor, multiple: int):
+        super().__init__(gamma, beta)
+        self._pyramid = Pyramid(weights.float(), multiple)
+        self._found: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._colours: Tensor | None = None
+
+    def __call__(self, x: Tensor, shift: bool = True) -> Tensor:
+        """As `DIN`."""
+        weights = self._pyramid.at(x.shape[-2], x.shape[-1]).weights
+        mass = weights.sum((2, 3)).clamp_min(1e-6)
+        part = (x * weights).sum((2, 3)) / mass
+        variance = ((x - part[..., None, None]).square_() * weights).sum((2, 3)) / mass
+        y = super().__call__(x, shift)
+        mu, rstd = self._moments[-1].unbind(1)
+        self._found.append((mu - part, (rstd**-2 - EPS).clamp_min(0), variance))
+        return y
+
+    def colours(self, image: Tensor, axes: Tensor) -> Tensor:
+        """As `DIN.colours`."""
+        image = super().colours(image, axes)
+        self._colours = self._moments[-1]
+        return image
+
+    @property
+    def alone(self) -> Alone:
+        """The N styles as regions of one picture."""
+        mean, whole, region = (torch.cat(each, 1)[None] for each in zip(*self._found))
+        return Alone(mean, whole, region, None if self._colours is None else self._colours[None])
+
+
+def together(several: Sequence[Alone]) -> Alone:
+    """Those of several pictures."""
+    colours = [each.colours for each in several if each.colours is not None]
+    mean, whole, region = (torch.cat(each) for each in zip(*((one.mean, one.whole, one.region) for one in several)))
+    return Alone(mean, whole, region, torch.cat(colours) if colours else None)
+
+
 class RegionDIN:
     """`DIN` with one γ, β for each region, site after site along one pass of the TNet.
 
@@ -134,9 +198,10 @@ class RegionDIN:
         areas: where the regions are.
         frozen: statistics of an earlier pass with as many regions, [N or 1, R, 2, ΣC] (μ, 1/σ).
         multiple: what the network enlarges sides to a multiple of.
+        alone: what a `Probe` has found; None: every region is normalised by itself.
     """
 
-    def __init__(self, style: Tensor, areas: Areas, frozen: Tensor | None, multiple: int):
+    def __init__(self, style: Tensor, areas: Areas, frozen: Tensor | None, multiple: int, alone: Alone | None = None):
         self.gamma, self.beta = style.float().unbind(2)
         if frozen is not None and frozen.shape[1:3] != (style.shape[1], 2):
             raise ValueError(
@@ -144,6 +209,7 @@ class RegionDIN:
                 "measure with the same regions."
             )
         self.frozen, self.own, self.pyramid = frozen, areas.own, Pyramid(areas.weights.float(), multiple)
+        self.alone = alone
         self._next, self._site = 0, slice(0)
         self._level = style.new_zeros(0)
         self._moments: list[Tensor] = []
@@ -173,13 +239,23 @@ class RegionDIN:
         site = slice(self._next, self._next + x.shape[1])
         self._next = site.stop
         if self.frozen is None:
-            mean, statistics = centred_(x, self._at(x), self.own)
-            mu, rstd = statistics.unbind(2)
+            mean, mu, variance = centred_(x, self._at(x))
+            if self.alone is not None:
+                mu, variance = self._as_alone(mu, variance, site)
+            rstd = (variance + EPS).rsqrt()
             self._moments.append(torch.stack((mu + mean, rstd), 2))
         else:
             mu, rstd = self.frozen[..., site].float().unbind(2)
         scale, self._site = self.gamma[..., site] * rstd, site
         return scale, (self.beta[..., site] if shift else 0) - mu * scale
+
+    def _as_alone(self, mu: Tensor, variance: Tensor, site: slice) -> tuple[Tensor, Tensor]:
+        """μ and σ² of regions as they would be of the whole picture in their style, but for what is `own`."""
+        assert self.alone is not None
+        mean, whole, region = (each[..., site] for each in (self.alone.mean, self.alone.whole, self.alone.region))
+        # Added where the whole has more, so that a flat region's noise, which is not in the small copy, is not scaled.
+        all_of_it = torch.where(whole >= region, variance + whole - region, variance * whole / region.clamp_min(1e-12))
+        return mu + (1 - self.own) * mean, torch.lerp(all_of_it, variance, self.own)
 
     def _at(self, x: Tensor) -> Level:
         return self.pyramid.at(x.shape[-2], x.shape[-1])
@@ -195,6 +271,8 @@ class RegionDIN:
             weight = weights[:, region : region + 1]
             if self.frozen is None:
                 statistics = moments_of(image, axes, weight)
+                if self.alone is not None and self.alone.colours is not None:
+                    statistics = torch.lerp(self.alone.colours[:, region], statistics, self.own)
             else:
                 statistics = self.frozen[:, region, :, site]
             found.append(statistics)
@@ -231,21 +309,20 @@ class RegionScales:
         return blended_(y, self.pyramid.at(y.shape[-2], y.shape[-1]), self.gamma[..., site], self.beta[..., site])
 
 
-def centred_(x: Tensor, level: Level, own: float) -> tuple[Tensor, Tensor]:
+def centred_(x: Tensor, level: Level) -> tuple[Tensor, Tensor, Tensor]:
     """Take its mean from every plane, in place, and look at the regions.
 
-    σ² is common to all, the mean of the regions' by their shares of the picture, or as far as `own` says each region's.
-    A region of which nothing is in this picture has μ of the whole.
+    A region of which nothing is in this picture has the mean and the variance of the whole.
 
     Args:
         x: [N, C, h, w].
 
     Returns:
-        The means, [N, 1, C]; and of every region what μ is beyond that, and 1/σ, [N, R, 2, C]; float32.
+        The means, [N, 1, C]; what the mean of every region is beyond that, [N, R, C]; its variance, [N, R, C]; float32.
     """
-    means, found = [], []
+    means, beyond, variances = [], [], []
     for index, planes in enumerate(x):
-        weights, pixels = level.of(index), planes.shape[1] * planes.shape[2]
+        weights = level.of(index)
         mean = planes.mean((1, 2), keepdim=True, dtype=torch.float32)
         planes.sub_(mean.to(planes.dtype))
         pause()
@@ -256,26 +333,19 @@ def centred_(x: Tensor, level: Level, own: float) -> tuple[Tensor, Tensor]:
             if region is None:
                 share = weights[:, rows, columns].flatten(1).T
                 sums += inside.flatten(1) @ share
-                if own:
-                    squares += inside.flatten(1).square() @ share
+                squares += inside.flatten(1).square() @ share
             else:
                 sums[:, region] += inside.sum((1, 2))
-                if own:
-                    squares[:, region] += inside.square().sum((1, 2))
+                squares[:, region] += torch.linalg.vector_norm(inside, dim=2).square_().sum(1)
         mass = weights.flatten(1).sum(1, dtype=torch.float64)
         there, least = mass > 0, mass.clamp_min(1e-12)
         mu = torch.where(there, sums / least, 0)
-        # Row by row: over a whole plane a norm adds up in float32 as it goes (`layers.plain_norm`).
-        lengths = torch.linalg.vector_norm(planes, dim=2, dtype=torch.float32).double()
-        # What is left of a plane's square without its regions' means is the mean of their variances.
-        common = ((lengths.square().sum(1) - (mu.square() * mass).sum(1)) / pixels).clamp_min(0)[:, None]
-        variance = common.expand_as(mu)
-        if own:
-            each = (squares / least - mu.square()).clamp_min(0)
-            variance = torch.where(there, torch.lerp(variance, each, own), variance)
+        whole = squares.sum(1, keepdim=True) / mass.sum()
+        variance = torch.where(there, (squares / least - mu.square()).clamp_min(0), whole)
         means.append(mean.view(1, -1))
-        found.append(torch.stack((mu.T, (variance + EPS).rsqrt().T), 1).float())
-    return torch.stack(means), torch.stack(found)
+        beyond.append(mu.T.float())
+        variances.append(variance.T.float())
+    return torch.stack(means), torch.stack(beyond), torch.stack(variances)
 
 
 def blended_(x: Tensor, level: Level, scale: Tensor, offset: Tensor, least: Tensor | None = None) -> Tensor:

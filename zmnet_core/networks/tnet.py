@@ -21,16 +21,18 @@ from typing import NamedTuple, TypedDict
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..images.resize import resized
 from .colour_norm import AXES, NUMBERS
 from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
 from .described import Count
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
-from .regions import Areas, RegionDIN
+from .regions import Alone, Areas, Probe, RegionDIN, together
 from .typed import Modules
 from .unmade import constant
 
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
+PROBE = 128  # pixels, the long side of small copies on which regions are compared with the whole
 DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
 RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound
 
@@ -131,12 +133,12 @@ class TNet(nn.Module):
         Returns:
             [N, 3, H, W], 0..1.
         """
-        din = _norms(style, statistics, areas)
+        din = self._norms(content, style, statistics, areas)
         return self._paint(self._logits(content, din), din).clamp(0, 1)
 
     def measure(self, content: Tensor, style: Tensor, areas: Areas | None = None) -> Tensor:
         """The statistics of a picture under a style: [N, 2, C], μ and 1/σ at every site; of areas [N, R, 2, C]."""
-        din = _norms(style, None, areas)
+        din = self._norms(content, style, None, areas)
         planes = self._planes(content, din)
         if self.palette:  # else what comes after the last norm, some of the largest planes, is left out
             self._paint(self._drawn(planes, content, din), din)
@@ -147,6 +149,30 @@ class TNet(nn.Module):
         din = DIN(style[:, 0], style[:, 1], watch=True)
         logits = self._logits(content, din)
         return Trace(self._paint(logits, din), logits, din.excess, din.peaks)
+
+    def _norms(self, content: Tensor, style: Tensor, statistics: Tensor | None, areas: Areas | None) -> DIN | RegionDIN:
+        """What normalises in one pass: with one style, or with one for each area."""
+        if areas is None:
+            return DIN(style[:, 0], style[:, 1], frozen=statistics)
+        alone = None if statistics is not None or areas.own == 1 else self._alone(content, style, areas.weights)
+        return RegionDIN(style, areas, statistics, DOWNSAMPLING, alone)
+
+    def _alone(self, content: Tensor, style: Tensor, weights: Tensor) -> Alone:
+        """How each region differs from the whole of small copies of the content, painted once in each style."""
+        height, width = content.shape[-2:]
+        scale = min(1.0, PROBE / max(height, width))
+        size = max(MIN_SIDE, round(height * scale)), max(MIN_SIDE, round(width * scale))
+        small, places = resized(content, size), F.adaptive_avg_pool2d(weights, size)
+        found = []
+        for index in range(len(small)):
+            values = style[index % len(style)]
+            copies = small[index][None].expand(len(values), -1, -1, -1)
+            probe = Probe(values[:, 0], values[:, 1], places[index % len(places)][:, None], DOWNSAMPLING)
+            planes = self._planes(copies, probe)
+            if self.palette:
+                self._paint(self._drawn(planes, copies, probe), probe)
+            found.append(probe.alone)
+        return together(found)
 
     def _logits(self, content: Tensor, din: DIN | RegionDIN) -> Tensor:
         return self._drawn(self._planes(content, din), content, din)
@@ -175,10 +201,3 @@ class TNet(nn.Module):
         # gradient (|logit| ≈ 3) and no pixel need saturate to reach them.
         image = logits.float().sigmoid() * 1.1 - 0.05
         return din.colours(image, self.axes) if self.palette else image
-
-
-def _norms(style: Tensor, statistics: Tensor | None, areas: Areas | None) -> DIN | RegionDIN:
-    """What normalises in one pass: with one style, or with one for each area."""
-    if areas is not None:
-        return RegionDIN(style, areas, statistics, DOWNSAMPLING)
-    return DIN(style[:, 0], style[:, 1], frozen=statistics)

@@ -15,11 +15,11 @@ from .look import Look
 from .network import StyleTransfer
 from .plan import plan
 from .reach import reached
-from .regions import AnyStyle, apart, mixed, onward, palette_tables, with_palette_tables
+from .regions import AnyStyle, Regions, apart, mixed, onward, palette_tables, with_palette_tables
 from .tiling import automatic_tile, small_copy
 
 PLAIN = Look()
-PALETTE_SIDE = 256  # px, the long side of what is painted small for its colours
+PALETTE_SIDE, ALONE_SIDE = 256, 128  # px, the long side of what is painted small for its colours; for a region's
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,14 @@ def hold(model: StyleTransfer, pictures: Tensor, style: AnyStyle, look: Look = P
         if look.palette:
             everywhere = apart(own)[0]
             painted = model.apply(small_copy(canvas, PALETTE_SIDE), everywhere, statistics=statistics, draft=0)
-            shifts = palette_tables(painted, everywhere)
+            shifts = palette_tables(painted, everywhere, painted_alone(model, canvas, everywhere))
         found.append(Held(own, statistics, shifts, matched))
     return Held.mean(found)
+
+
+def painted_alone(model: StyleTransfer, pictures: Tensor, style: AnyStyle) -> list[Tensor] | None:
+    """For `regions.in_palette`: small copies of pictures [N, 3, H, W], painted in the style of each region."""
+    if not isinstance(style, Regions) or style.own:
+        return None
+    small = small_copy(pictures, ALONE_SIDE)
+    return [model.apply(small, each, draft=0) for each in style.styles]

@@ -24,7 +24,7 @@ from ..images.resize import resized
 from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
-from .held import Held
+from .held import Held, painted_alone
 from .look import Look
 from .network import StyleTransfer
 from .palette_of import painting_tensor, with_palette_read
@@ -82,7 +82,7 @@ def stylize_tensor(
     if held is not None and held.shifts is not None:
         stylised = with_palette_tables(stylised, style, held.shifts, look.palette)
     elif look.palette:
-        stylised = in_palette(stylised, style, look.palette)
+        stylised = in_palette(stylised, style, look.palette, painted_alone(model, contents, style))
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = paint_tiles(recoloured, stylised, TILE, beside=[contents.to(stylised.device)], overlap=0)

@@ -209,8 +209,12 @@ class Regions:
             return self.styles[0], self.shown
         return self._of(self.styles, self.weights, None, self.own), self.shown
 
-    def samples(self, images: Tensor) -> list[Tensor]:
-        """Pixels of pictures [N, 3, H, W] by region, [N, 3, 1, P] each."""
+    def samples(self, images: Tensor, alone: Sequence[Tensor] | None) -> Sequence[Tensor]:
+        """Of each region, the pictures whose colours are counted: the whole painted in its style, [N, 3, h, w], or the
+        images themselves if there is none; or, as far as regions are `own`, their own pixels of [N, 3, H, W].
+        """
+        if not self.own:
+            return alone or [images] * len(self.styles)
         weights = self.areas(images.shape[-2:]).weights.to(images.device)
         return [_sampled(images, weights[:, region].flatten(1)) for region in range(len(self.styles))]
 
@@ -245,18 +249,24 @@ def cut(style: AnyStyle, *weights: Tensor) -> AnyStyle:
     return style.over(*weights) if isinstance(style, Regions) else style
 
 
-def in_palette(images: Tensor, style: AnyStyle, amount: float) -> Tensor:
-    """Pictures in the painting's colours (`images.transport.transported`), or each region in those of its painting."""
+def in_palette(images: Tensor, style: AnyStyle, amount: float, alone: Sequence[Tensor] | None = None) -> Tensor:
+    """Pictures in the painting's colours (`images.transport.transported`), or each region in those of its painting.
+
+    Args:
+        alone: of each region, small copies of the pictures painted in its style alone, whose colours are counted.
+    """
     if not isinstance(style, Regions):
         return transported(images, colours_of(style), amount)
-    parts = zip(style.styles, style.samples(images))
+    parts = zip(style.styles, style.samples(images, alone))
     made = [partial(transported, images, colours_of(each), amount, sample) for each, sample in parts]
     return style.together(images, made)
 
 
-def palette_tables(images: Tensor, style: AnyStyle) -> Tensor:
-    """The `colour_table.colour_shifts` of a picture [1, 3, h, w], or those of its regions: [R, 4, …]."""
-    samples = style.samples(images) if isinstance(style, Regions) else [images]
+def palette_tables(images: Tensor, style: AnyStyle, alone: Sequence[Tensor] | None = None) -> Tensor:
+    """The `colour_table.colour_shifts` of a picture [1, 3, h, w], or those of its regions: [R, 4, …]; `alone` as of
+    `in_palette`.
+    """
+    samples = style.samples(images, alone) if isinstance(style, Regions) else [images]
     return torch.cat([colour_shifts(sample, colours_of(each)) for each, sample in zip(members(style), samples)])
 
 
@@ -350,9 +360,14 @@ def _everywhere(style: Style) -> Regions:
     return Regions([(style, torch.ones(1, 1, device=style.values.device))])
 
 
+def as_many(one: AnyStyle, other: AnyStyle) -> bool:
+    """Whether both are styles, or regions of as many styles: then what is held for the one goes over into the other."""
+    return isinstance(one, Regions) == isinstance(other, Regions) and len(members(one)) == len(members(other))
+
+
 def onward(start: AnyStyle, end: AnyStyle, share: float) -> AnyStyle:
     """As `between`, for regions of as many styles one by one, their masks as well."""
-    if not isinstance(start, Regions) or not isinstance(end, Regions):
+    if not as_many(start, end) or not isinstance(start, Regions) or not isinstance(end, Regions):
         return between(start, end, share)
     styles = [one.towards(other, share) for one, other in zip(start.styles, end.styles, strict=True)]
     shown = start.shown if start.shown is None or end.shown is None else torch.lerp(start.shown, end.shown, share)

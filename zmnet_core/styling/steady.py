@@ -14,7 +14,7 @@ from .look import Look, check_steady
 from .network import StyleTransfer
 from .paint import PLAIN, stylize_tensor
 from .palette_of import with_palette_read
-from .regions import AnyStyle, Regions, masked_as
+from .regions import AnyStyle, Regions, as_many, masked_as
 from .scenes import Scene, faded, glance, scenes_of, unfaded
 
 RATE = 24.0  # frames a second, if nobody says
@@ -176,6 +176,8 @@ def _holder(
         after = min(before + apart, scene.end - 1)
         if index == before or after <= before or not (changing or way.steady == "running"):
             return at(before)
+        if not as_many(at(before).style, at(after).style):  # between regions and one style there are others
+            return at(index)
         return at(before).towards(at(after), (index - before) / (after - before))
 
     return held_at
