@@ -32,7 +32,7 @@ from .unmade import constant
 
 KERNELS = (1, 3, 5, 7, 9)  # sides of the first and the last convolution
 MIN_SIDE = 16  # pixels: the smallest picture whose quarter-size planes can still be reflected
-PROBE = 64, 128  # pixels, least and most, of the long side of small copies on which regions are compared with the whole
+PROBE = 128  # pixels, the long side of small copies on which regions are compared with the whole
 DOWNSAMPLING = 4  # the residual blocks see the picture at a quarter of its size
 RECEPTIVE_RADIUS = 4 + 1 + 2 + 2 * RESIDUAL_BLOCKS * DOWNSAMPLING + 4 + 2 + 4  # pixels, an upper bound
 
@@ -160,8 +160,7 @@ class TNet(nn.Module):
     def _alone(self, content: Tensor, style: Tensor, weights: Tensor) -> Alone:
         """How each region differs from the whole of small copies of the content, painted once in each style."""
         height, width = content.shape[-2:]
-        longest = max(height, width)
-        scale = min(1.0, min(max(PROBE[0], longest / 4), PROBE[1]) / longest)
+        scale = min(1.0, PROBE / max(height, width))
         size = max(MIN_SIDE, round(height * scale)), max(MIN_SIDE, round(width * scale))
         small, places = resized(content, size), F.adaptive_avg_pool2d(weights, size)
         found = []
