@@ -93,8 +93,8 @@ def test_a_fade_of_a_moving_view_goes_all_the_way_without_gaps(seed, to, length)
     shape = [0.0] * 30 + [place / length for place in range(1, length + 1)]
     views = scenery(seed, len(shape), speed=1)
     scene = scene_of([faded(view, part, to) for view, part in zip(views, shape)])
-    torch.testing.assert_close(torch.tensor(scene.fades), torch.tensor(shape), rtol=0, atol=0.2)
-    assert all(scene.fades[place] for place, part in enumerate(shape) if part > 0.2)
+    torch.testing.assert_close(torch.tensor(scene.fades), torch.tensor(shape), rtol=0, atol=0.08)
+    assert all(scene.fades[place] for place, part in enumerate(shape) if part > 0.1)
 
 
 def test_two_fades_may_share_the_clear_frame_between_them():

@@ -48,10 +48,11 @@ def fades_of(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
     usual = float(spreads[seen].quantile(0.8))
     mean = float(means[spreads >= (1 - FADED) * usual].median())
     parts, towards = [0.0] * len(lights), [0.0] * len(lights)
+    far = {to: [_far(light, to) for light in lights] for to in (0.0, 1.0)}
     runs, done = _runs(lights, (mean, usual)), 0
     for place, run in enumerate(runs):
         end = runs[place + 1].first if place + 1 < len(runs) else len(lights)
-        start, found = _measured(lights, run, done, end, (mean, usual))
+        start, found = _measured(lights, far[run.to], run, done, end, (mean, usual))
         if found and max(found) >= HALF_WAY:
             after = start + len(found)
             parts[start:after], towards[start:after] = found, [run.to] * len(found)
@@ -106,13 +107,17 @@ def _on_the_way(lights: Sequence[Light], one: int, other: int, to: float) -> boo
     return all(near <= _far(light, to) <= far for light in lights[one:other])
 
 
-def _measured(lights: Sequence[Light], run: _Run, start: int, end: int, usual: Light) -> tuple[int, list[float]]:
+def _measured(
+    lights: Sequence[Light], far: Sequence[float], run: _Run, start: int, end: int, usual: Light
+) -> tuple[int, list[float]]:
     """The first frame of the whole fade, and the parts that are faded from there on.
 
     It is looked for from `start` to before `end`. Before its deepest frames it goes by the clear frame before it, and
     after them by the one after it; by one of them alone if there is no other, and by what is usual if there is none.
+
+    Args:
+        far: as `_far` says of every frame.
     """
-    far = [_far(light, run.to) for light in lights]
     least = min(far[run.first : run.last])
     enough = least + DEEPEST * max(far[run.first : run.last])
     deepest = [place for place in range(run.first, run.last) if far[place] <= enough]
@@ -127,8 +132,6 @@ def _measured(lights: Sequence[Light], run: _Run, start: int, end: int, usual: L
     for place in range(first, last):
         share = min(1.0, max(0.0, (place - deepest[0]) / max(1, deepest[-1] - deepest[0])))
         clear = one[0] + share * (other[0] - one[0]), one[1] + share * (other[1] - one[1])
-        if deepest[0] == deepest[-1] and place > deepest[0]:
-            clear = other
         parts.append(0.0 if place in (before, after) else 1 - _left(lights[place], clear, run.to))
     return first, parts
 
