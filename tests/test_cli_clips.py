@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.clips import moving, packets, seconds, write_clip
 from tests.processes import start_alone
 from tests.test_cli import PAINTING, zmnet
 from zmnet_core.assets import DEMO_PICTURES
+from zmnet_core.cli import app
 from zmnet_core.images.clip_writing import ClipWriter
 from zmnet_core.images.clips import Clip
 from zmnet_core.images.unfinished import count_frames
@@ -149,6 +151,17 @@ def test_the_style_changes_along_a_clip(tmp_path):
     assert np.diff(apart).min() > -0.01 and apart[-1] > 0.05
     said = zmnet("animate", still, "--from", PAINTING, "--to", other, "-o", tmp_path / "c.mp4", "--fps", 30, status=2)
     assert "a clip keeps its own frames" in said
+
+
+def test_what_is_wrong_with_a_clip_is_told_in_a_line_of_its_own(tmp_path):
+    clip, out = write_clip(tmp_path / "in" / "a.avi", moving(60), codec="mpeg4", sound="mp3"), tmp_path / "b.mp4"
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size // 4])
+    result = CliRunner().invoke(app, ["stylize", str(clip), "-s", str(PAINTING), "-o", str(out), *MINI])
+    told = [line for line in re.split(r"[\r\n]", result.stderr) if "cut off" in line]
+    assert result.exit_code == 0 and "look: " in result.stderr
+    assert len(told) == 1 and re.fullmatch(
+        rf"'{re.escape(str(clip))}' is cut off: it ends after .* of 2.4 s\.", told[0]
+    )
 
 
 @pytest.mark.slow

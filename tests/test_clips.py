@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import weakref
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -343,6 +344,41 @@ def test_a_truncated_clip_is_read_as_far_as_it_goes(tmp_path):
         out = copy_of(clip, tmp_path / "b.mp4")
     assert "is cut off: it ends after" in said[-1] and "of 2.0 s" in said[-1]
     assert len(seconds(out)) == len(clip)
+
+
+@pytest.mark.parametrize("count", [13, 60])
+def test_a_truncated_avi_is_told_of_though_ffmpeg_makes_it_as_short_as_its_file(tmp_path, count):
+    path, said = write_clip(tmp_path / "a.avi", moving(count), codec="mpeg4", sound="mp3"), []
+    with Clip(path, say=said.append) as clip:
+        whole = len(clip)
+    assert whole >= count - 1 and not said
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"movi") + (len(data) - data.index(b"movi")) // 4])
+    with Clip(path, say=said.append) as clip:
+        assert len(clip) < whole / 2
+    assert (
+        len(said) == 1
+        and f"is cut off: it ends after {clip.seconds_at(len(clip)):.1f} of {count / 25:.1f} s" in said[0]
+    )
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_with_one_time_are_shown_one_after_the_other(tmp_path, suffix):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.time_base = Fraction(1, 12800)
+        shown = [0, 512, 1024, 1024, 1024, 2560]  # as after damage, where FFmpeg guesses
+        for index, picture in enumerate(moving(6, 64, 48)):
+            (packet,) = stream.encode(av.VideoFrame.from_ndarray(picture))
+            packet.time_base, packet.pts, packet.dts = stream.time_base, shown[index], 512 * (index - 3)
+            container.mux(packet)
+    assert len(set(seconds(path))) == 4
+    with Clip(path) as clip:
+        assert [clip.seconds_at(index) for index in (0, 1, 2, 5)] == pytest.approx([0, 0.04, 0.08, 0.2])
+        out = copy_of(clip, tmp_path / f"b{suffix}")
+    assert len(seconds(out)) == 6 and min(np.diff(seconds(out))) >= 0.001 - 1e-9  # also in .mkv, which counts in ms
 
 
 def test_what_is_damaged_in_the_middle_is_left_out(tmp_path):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from ..errors import PictureError
 from ..images.companions import check_companions
@@ -88,7 +87,8 @@ def stylize_clip_file(
                 bar.update()
     except KeyboardInterrupt:
         kept = _kept(writer) if writer is not None else ""
-        typer.echo(f"stopped{kept or f': nothing of it is done yet ({source})'}.", err=True)
+        # A bar of several pictures may be there.
+        tqdm.write(f"stopped{kept or f': nothing of it is done yet ({source})'}.", file=sys.stderr)
         raise
     except PictureError as error:
         if writer is None or writer.kept is None:

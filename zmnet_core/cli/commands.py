@@ -71,11 +71,15 @@ def show_version(wanted: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Restyle photographs with any painting, in real time (ZM-Net)."""
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    context.with_resource(logging_redirect_tqdm())  # a warning gets a line of its own, and not the end of a bar's
 
 
 ModelOption = Annotated[

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READ_ON = 48  # frames that are sooner decoded than sought
-SHORT = 0.5  # seconds by which a clip may end before its file says
+SHORT = 0.5  # seconds by which a clip may end before its file says, or this part of it if that is less
 AHEAD = 1  # frames that wait to be taken
 
 
@@ -128,7 +128,7 @@ class Clip:
             say(f"'{self.path}' is damaged: what cannot be read ({reader.broken} parts) is left out.")
         ends = self.seconds_at(len(self)) + max(self.span[0], 0)
         wanted = min(float(reader.seconds or 0), self.span[1])
-        if ends < wanted - SHORT:
+        if ends < wanted - SHORT * min(1, wanted) - 1e-6:
             say(f"'{self.path}' is cut off: it ends after {ends:.1f} of {wanted:.1f} s.")
 
     def __len__(self) -> int:

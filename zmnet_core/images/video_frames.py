@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Span = tuple[float, float]  # seconds from the beginning: from the one on, and before the other
 EVERYTHING: Span = (0.0, math.inf)
 RATE = Fraction(25)  # frames a second where the file says nothing
+STEP = Fraction(1, 1000)  # seconds by which a frame is moved that comes no later than the one before: one tick of .mkv
 
 
 def opened(path: str | os.PathLike[str]) -> InputContainer:
@@ -106,8 +107,8 @@ class Reader:
                     raise PictureError(f"'{self.path}' has no times, so no part of it can be found: put it into .mkv.")
                 self.counts = True
                 stamp = 0 if last is None else last + max(1, round(1 / (self.rate * self.time_base)))
-            if last is not None and stamp <= last:  # as of an .avi with B-frames, which knows no order
-                self.counts, stamp = True, last + 1
+            if last is not None and stamp <= last:  # as of an .avi with B-frames, which knows no order, or by damage
+                self.counts, stamp = True, last + math.ceil(STEP / self.time_base)
             last = stamp
             if self._end is not None and stamp >= self._end:
                 return
@@ -157,6 +158,8 @@ def _picture_stream(container: InputContainer, path: str | os.PathLike[str]) -> 
 
 def _seconds(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """How long the pictures last, by what the file says."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / stream.average_rate  # FFmpeg makes the duration as short as the file
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
     try:  # Matroska

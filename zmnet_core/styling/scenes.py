@@ -10,22 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..images.colour import TO_YCC
+from .fades import EMPTY, fades_of
 
 GLANCE = (18, 32)  # pixels of a small copy, height and width
-EMPTY = 0.015  # spread of light of a frame with nothing to be seen, 0..1
 CUT, ABOVE = 0.35, 3.0  # change that is a cut, if it is so many times what there is around it
 BLOCKS = (3, 4)  # of a glance, high and wide: half of them change with a cut, and fewer with what comes into a picture
 AROUND = 5  # frames on each side that are around
-FADED = 0.1  # the least part that is taken for faded: what moves in a scene changes its spread, too
-HALF_WAY = 0.5  # how far a fade goes at least: what comes into a picture, or a light that is dimmed, goes less far
-OFF = 0.06  # how far the mean light of a faded frame may be from what the fade makes of it
 LEAST_LEFT = 0.1  # of what is left of a picture no more than this is amplified: the rest is noise
 
 
@@ -68,7 +64,7 @@ def scenes_of(glances: Sequence[Tensor]) -> list[Scene]:
     cuts = _cuts(glances, (spreads > EMPTY).tolist())
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(glances)]):
-        fades, towards = _fades(means[start:end], spreads[start:end])
+        fades, towards = fades_of(means[start:end], spreads[start:end])
         found.append(Scene(start, end, tuple(fades), tuple(towards)))
     return found
 
@@ -115,29 +111,6 @@ def _blocks(glance: Tensor) -> tuple[Tensor, Tensor]:
 
 def _floats(glance: Tensor) -> Tensor:
     return glance if glance.is_floating_point() else glance / 255
-
-
-def _fades(means: Tensor, spreads: Tensor) -> tuple[list[float], list[float]]:
-    """Of the frames of one scene, by the mean and the spread of their light: the part that is faded, and to what."""
-    usual = float(spreads.quantile(0.8))
-    clear = spreads >= (1 - FADED) * usual
-    mean = float(means[clear].median()) if usual > EMPTY else 0.5
-    parts, towards = [], []
-    for light, spread in zip(means.tolist(), spreads.tolist()):
-        part = min(1.0, max(0.0, 1 - spread / usual)) if usual > EMPTY else 1.0
-        off, to = min((abs(light - ((1 - part) * mean + part * to)), to) for to in (0.0, 1.0))
-        parts.append(max(0.0, (part - FADED) / (1 - FADED)) if off <= OFF else 0.0)  # from nothing on, without a jump
-        towards.append(to)
-    return _far_enough(parts), towards
-
-
-def _far_enough(parts: list[float]) -> list[float]:
-    """Without those runs of faded frames of which none is faded half way."""
-    found: list[float] = []
-    for is_faded, run in groupby(parts, key=lambda part: part > 0):
-        these = list(run)
-        found += [0.0] * len(these) if is_faded and max(these) < HALF_WAY else these
-    return found
 
 
 def unfaded(frame: Tensor, part: float, to: float) -> Tensor:
