@@ -227,7 +227,9 @@ def test_clips_hold_regions_and_their_masks(model, styles):
     painted = torch.stack(list(stylize_clip(model, frames, still, Look(palette=0.5), steady="whole")))
     assert (painted - painted[:1]).abs().max() < 1e-5
     moving = torch.stack([(torch.arange(48) < 8 * (index + 1)).float().expand(32, 48) for index in range(5)])
-    changing = torch.stack(list(stylize_clip(model, frames, Regions([(styles[0], moving)], rest=styles[1]), steady="whole")))
+    changing = torch.stack(
+        list(stylize_clip(model, frames, Regions([(styles[0], moving)], rest=styles[1]), steady="whole"))
+    )
     a, b = (model.apply(frames[:1], style) for style in styles[:2])
     nearer = ((changing - a).abs().mean(1) < (changing - b).abs().mean(1)).float()
     assert nearer[4].mean() > nearer[0].mean() + 0.3  # the first style's place grows with its mask
