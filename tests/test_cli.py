@@ -248,6 +248,7 @@ def test_errors_say_what_is_wrong(arguments, message, tmp_path, monkeypatch):
         (["--layers", "sky"], "--layers has 'sky', which does not exist: choose from detail, weave, tones, or"),
         (["--layers", ""], "--layers is '', which names none"),
         (["--layers", "1-5:1,4:0.5"], "--layers names layer 4 twice"),
+        (["--layers", "detail:0.5,2:1"], "--layers names layer 2 twice"),
         (["--tile", "30"], "--tile is 30: a multiple of 4 from 0 on is expected."),
         (["--styl_size", "7"], "--style_size)"),
     ],
@@ -573,6 +574,8 @@ def test_styles_go_where_their_masks_are(photo, tmp_path):
         (["{p}@rest", "{p}@rest", "{p}@{m}"], "2 styles have the rest"),
         (["{p}@rest"], "nothing beside the rest"),
         (["{p}@nowhere.png"], "there is no mask 'nowhere.png'"),
+        (["{p}@"], "@': the mask behind the @ is missing. Write"),
+        (["{p}@{m}", "{p}@"], "@': the mask behind the @ is missing. Write"),
         (["{p}@{m}", "{p}@rest", "--blend", "1,2"], "leave --blend out"),
     ],
 )
@@ -585,3 +588,24 @@ def test_styles_without_places_are_refused_before_torch_is_loaded(photo, tmp_pat
     said = " ".join(result.output.replace("│", " ").split())
     assert result.exit_code and text in said, said
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize("end", ["{p}@{m}", "{p}@nowhere.png", "{p}@rest", "night@{m}", "night@rest"])
+def test_masks_are_refused_where_there_are_none(tmp_path, end):
+    mask = tmp_path / "mask.png"
+    Image.new("L", (6, 4)).save(mask)
+    end = end.format(p=PAINTING, m=mask)
+    expected = f"'{end}': masks are for `zmnet stylize`. Write '{end.rpartition('@')[0]}' here."
+    commands = [["animate", PHOTO, "--from", "noon", "--to", end, "-o", tmp_path / "o.gif"]]
+    if end.startswith(str(PAINTING)):
+        commands += [["encode", end, "-o", tmp_path / "o.safetensors"]]
+    for command in commands:
+        assert expected in zmnet(*command, status=1)
+    assert list(tmp_path.iterdir()) == [mask]
+
+
+def test_a_file_whose_name_has_an_at_is_that_file_also_where_there_are_no_masks(tmp_path):
+    odd = tmp_path / f"{PAINTING.name}@rest.jpg"
+    odd.write_bytes(PAINTING.read_bytes())
+    assert zmnet("encode", odd, "-m", "mini", "-o", tmp_path / "o.safetensors") is not None
+    assert (tmp_path / "o.safetensors").is_file()

@@ -90,8 +90,9 @@ def test_groups_carry_what_their_names_and_help_say(effects):
 
 @pytest.mark.slow
 def test_presets_do_what_they_are_called(effects):
-    assert set(PRESETS) == {"tones", "strokes", "gentle edges"}
-    assert [layer for layer, weight in parsed(PRESETS["tones"]).items() if weight] == list(parts()["tones"])  # as above
+    assert set(PRESETS) == {"colours only", "strokes", "gentle edges"}
+    only = parsed(PRESETS["colours only"])
+    assert [layer for layer, weight in only.items() if weight] == list(parts()["tones"])  # as above
     on = [layer for layer, weight in parsed(PRESETS["strokes"]).items() if weight]
     shares = [each.shares(on) for each in effects]
     strokes = {what: median(each[what] for each in shares) for what in QUANTITIES}

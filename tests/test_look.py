@@ -65,6 +65,16 @@ def test_weights_of_layers_are_read_from_mappings_and_texts_alike():
     assert Look(layers={5: 1.5}).by_layer[5] == 1.5 and Look(layers="5:0").by_layer[5] == 0
 
 
+@given(st.dictionaries(st.sampled_from(["detail", "weave", "tones"]), st.floats(0, 1.5), min_size=1))
+def test_a_group_with_a_weight_is_its_layers_with_it(weights):
+    places = {"detail": "1-3", "weave": "4-6", "tones": "7-9"}
+    text = ",".join(f"{group}:{weight!r}" for group, weight in weights.items())
+    numbers = ",".join(f"{places[group]}:{weight!r}" for group, weight in weights.items())
+    assert Look(layers=text).by_layer == Look(layers=numbers).by_layer
+    assert Look(layers="colour : 0.5, 7, 8-9").by_layer == Look(layers="4-6:0.5,7-9:1").by_layer
+    assert Look(layers="detail:0.5,tones").by_layer == Look(layers="1-3:0.5,7-9").by_layer
+
+
 @given(st.dictionaries(st.integers(1, 9), st.floats(0, 1.5), min_size=1))
 def test_what_a_mapping_says_its_text_says_too(weights):
     text = ",".join(f"{layer}:{weight!r}" for layer, weight in weights.items())
@@ -92,9 +102,14 @@ def test_what_a_mapping_says_its_text_says_too(weights):
         ({1: True}, "layer 1 the weight True"),
         ({1: "1"}, "layer 1 the weight '1'"),
         ("1:much", "'1:much': a number from 0 to 1.5 is expected after the colon"),
-        ("1:0.5,detail", "'detail', which is no layer with its weight, .* detail is 1-3, weave is 4-6"),
-        ("1:0.5,", "has '', which is no layer with its weight"),
-        ("detail:0.5", "'detail:0.5', which does not exist"),
+        ("1:0.5,", "has '', which is no layer or group with its weight, .* detail:0.5 .detail is 1-3, weave is 4-6"),
+        ("1:0.5,detail", "names layer 1 twice"),
+        ("tones:0.5,texture:1", "names layer 7 twice"),
+        ("sky:0.5", "has 'sky', which does not exist"),
+        ("detail:much", "'detail:much': a number from 0 to 1.5 is expected after the colon"),
+        ("detail:", "'detail:': a number from 0 to 1.5 is expected after the colon"),
+        ("detail:2", "layer 1 the weight 2.0"),
+        (":0.5", "has ':0.5', which is no layer or group"),
         ("detail,", "has '', which does not exist"),
     ],
 )
@@ -116,9 +131,11 @@ def test_what_is_no_picture_is_no_palette(value):
 
 
 def test_colours_that_nothing_goes_by_are_refused_under_the_names_that_the_user_knows():
-    with pytest.raises(ValueError, match="^palette_of names colours, and neither palette nor match brings"):
+    with pytest.raises(
+        ValueError, match="^palette_of names a picture .* palette and match are both 0, .* or leave palette_of out"
+    ):
         Look(palette_of="irises.jpg")
-    with pytest.raises(ValueError, match="^--palette_of names colours, and neither --palette nor --match"):
+    with pytest.raises(ValueError, match="^--palette_of names a picture .* --palette and --match are both 0"):
         Look.check(vars(Look()) | {"palette_of": "irises.jpg"}, lambda name: f"--{name}")
     assert Look(palette_of="irises.jpg", match=0.5).match == 0.5
 

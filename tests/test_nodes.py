@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -115,8 +116,11 @@ def test_every_node_has_a_help_page_that_names_its_inputs(nodes, node_id):
     page = (ROOT / "web" / "docs" / node_id / "en.md").read_text()
     schema = getattr(nodes, node_id).define_schema()
     assert page.startswith(f"# {schema.display_name}\n")
-    for given in schema.inputs:
-        assert given.id in page or re.sub(r"[2-7]$", "8", given.id) in page
+    ids = [given.id for given in schema.inputs]
+    for id in ids:
+        kind = re.sub(r"\d$", "", id)
+        last = [other for other in ids if re.fullmatch(rf"{kind}\d", other)][-1:]
+        assert id in page or f"{kind}1 … {last[0]}" in page
 
 
 @pytest.mark.slow
@@ -285,10 +289,20 @@ def test_match_and_palette_of_are_those_of_the_library(nodes, loaded, carried, m
         torch.testing.assert_close(out, expected)
         frames = result(nodes, "ZMNetAnimateStyles", picture, carried, carried, frames=2, **options).movedim(-1, 1)
         torch.testing.assert_close(frames[:1], expected)
-    with pytest.raises(ValueError, match="palette_of names colours, and neither palette nor match"):
-        nodes.ZMNetApply.execute(picture, carried, palette_of=other)
     with pytest.raises(ValueError, match="palette_of: an IMAGE is"):
         nodes.ZMNetApply.execute(picture, carried, palette=1, palette_of=other[0])
+
+
+def test_a_palette_that_nothing_goes_by_is_left_out_with_a_word(nodes, carried, photo, caplog):
+    """Its wire may stay while sliders are moved."""
+    for node, styles in (("ZMNetApply", [carried]), ("ZMNetAnimateStyles", [carried, carried])):
+        more = {"frames": 2} if len(styles) > 1 else {}
+        plain = result(nodes, node, photo, *styles, **more)
+        assert not caplog.records
+        assert torch.equal(result(nodes, node, photo, *styles, palette_of=photo.flip(1), **more), plain)
+        said = [record.getMessage() for record in caplog.records]
+        assert said == ["palette_of is not used: palette and match are both 0."]
+        caplog.clear()
 
 
 def test_layers_are_chosen_by_switches_presets_or_weights(nodes, carried, photo):
@@ -496,9 +510,23 @@ def test_a_batch_is_shown_picture_by_picture(nodes, carried, other, photo, previ
             previews.clear()
 
 
-def test_nothing_is_shown_where_no_previews_are_wanted(nodes, comfy, carried, photo, previews):
+def test_the_last_frame_is_shown_also_if_another_was_just_now(nodes, carried, other, photo, previews, monkeypatch):
+    monkeypatch.setattr("zmnet_nodes._progress.EVERY", 3600.0)
+    batch = torch.cat((photo, photo.flip(1), photo.flip(2)))
+    for node, styles in (("ZMNetApply", [carried]), ("ZMNetAnimateStyles", [carried, other])):
+        out = result(nodes, node, batch, *styles)
+        ((_, shown, _),) = previews
+        torch.testing.assert_close(array(shown), out[-1], atol=0.51 / 255, rtol=0)
+        previews.clear()
+    result(nodes, "ZMNetApply", photo, carried)  # a picture alone is seen anyway when the node is done
+    assert not previews
+
+
+def test_nothing_is_shown_where_no_previews_are_wanted(nodes, comfy, carried, photo, previews, monkeypatch):
     none = importlib.import_module("comfy.cli_args").LatentPreviewMethod.NoPreviews
     comfy.args.preview_method = none
+    result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried)
+    monkeypatch.setattr("zmnet_nodes._progress.EVERY", 3600.0)
     result(nodes, "ZMNetApply", photo.repeat(3, 1, 1, 1), carried)
     assert not previews
 
@@ -891,3 +919,60 @@ def test_style_regions_put_each_style_where_its_mask_is(nodes, loaded):
         nodes.ZMNetStyleRegions.execute(style_1=a, mask_1=mask, style_2=b)
     with pytest.raises(ValueError, match="regions already"):
         nodes.ZMNetStyleRegions.execute(style_1=both, mask_1=mask)
+
+
+def test_sockets_of_style_regions_are_pairs(nodes):
+    """Where they grew in two groups, one that was disconnected moved the styles up and not their masks."""
+    inputs = nodes.ZMNetStyleRegions.define_schema().inputs
+    ids = [given.id for given in inputs]
+    assert ids == [f"{kind}_{number}" for number in range(1, 7) for kind in ("style", "mask")] + ["rest", "own"]
+    assert [given.id for given in inputs if not given.optional] == ["style_1", "mask_1"]
+
+
+def test_a_pair_may_be_left_out(nodes, loaded, carried, other):
+    left, right = halves = [torch.zeros(1, 8, 8), torch.ones(1, 8, 8)]
+    left[..., :4], right[..., :4] = 1, 0
+    some = result(nodes, "ZMNetStyleRegions", style_1=carried, mask_1=left, style_4=other, mask_4=right).style
+    wanted = Regions(list(zip((carried.style, other.style), halves)))
+    assert torch.equal(some.weights, wanted.weights) and some.styles == wanted.styles
+
+
+@pytest.mark.parametrize("masks, count", [(2, 5), (5, 3), (3, 3)])
+def test_masks_of_regions_of_another_number_are_repeated_or_cut_short(
+    nodes, carried, other, photo, caplog, masks, count
+):
+    """As those of Apply ZM-Net itself, with the same word in the log."""
+    generator = torch.Generator().manual_seed(7)
+    given = torch.rand(masks, 8, 8, generator=generator)
+    batch = torch.cat([photo.roll(index, 1) for index in range(count)])
+    style = result(nodes, "ZMNetStyleRegions", style_1=carried, mask_1=given, rest=other)
+    for node, styles in (("ZMNetApply", [style]), ("ZMNetAnimateStyles", [style, style])):
+        caplog.clear()
+        out = result(nodes, node, batch, *styles)
+        end = "they are repeated" if masks < count else "the others are left out"
+        said = [record.getMessage() for record in caplog.records]
+        assert said == ([f"{masks} masks for {count} pictures: {end}."] * len(styles) if masks != count else [])
+        for index, frame in enumerate(batch):
+            alone = result(nodes, "ZMNetStyleRegions", style_1=carried, mask_1=given[index % masks], rest=other)
+            expected = result(nodes, "ZMNetApply", frame[None], alone)
+            torch.testing.assert_close(out[index : index + 1], expected, atol=1e-5, rtol=0)
+
+
+def test_one_picture_is_painted_by_each_mask_of_regions(nodes, carried, other, photo):
+    given = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(8))
+    style = result(nodes, "ZMNetStyleRegions", style_1=carried, mask_1=given, rest=other)
+    out = result(nodes, "ZMNetApply", photo, style)
+    walk = result(nodes, "ZMNetAnimateStyles", photo, style, style, frames=4)
+    assert len(out) == 3
+    for index in range(4):
+        torch.testing.assert_close(walk[index], out[index % 3], atol=1e-5, rtol=0)
+
+
+def test_an_empty_mask_is_told_of_by_its_socket_and_its_style(nodes, carried, other, caplog):
+    empty, named = torch.zeros(1, 8, 8), replace(other, style=replace(other.style, name="irises"))
+    nameless = replace(other, style=replace(other.style, name=""))
+    for style, called in ((named, "style_3 ('irises')"), (nameless, "style_3")):
+        caplog.clear()
+        result(nodes, "ZMNetStyleRegions", style_1=carried, mask_1=1 - empty, style_3=style, mask_3=empty)
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert said == f"The mask of {called} is empty: its style does nothing."

@@ -7,6 +7,7 @@ import shlex
 import pytest
 from PIL import Image
 
+from tests.clips import moving, write_clip
 from tests.processes import ROOT, finish, start_alone
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
 
@@ -34,6 +35,7 @@ def place(tmp_path, monkeypatch):
         image = Image.open(PICTURES / source)
         image.thumbnail((160, 160))
         image.save(target)
+    write_clip(tmp_path / "clip.mp4", moving(3))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -59,11 +61,20 @@ def test_command_line_examples_run(place):
         for line in block.splitlines()
         if line.startswith(("zmnet stylize", "zmnet encode"))
     ]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for command in (part for line in lines for part in line.split(" && ")):
         arguments = shlex.split(command)[1:]
         finish(start_alone("-m", "zmnet_core.cli", *arguments))
-    for file in ("out.jpg", "out.png", "night.jpg", "painting.safetensors", "restyled/one.jpg", "restyled/two.jpg"):
+    made = {
+        "out.jpg",
+        "out.png",
+        "night.jpg",
+        "out.mp4",
+        "painting.safetensors",
+        "restyled/one.jpg",
+        "restyled/two.jpg",
+    }
+    for file in made:
         assert (place / file).is_file(), file
 
 

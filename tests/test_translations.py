@@ -55,12 +55,6 @@ def english(schemas) -> dict[Key, str]:
         for what in ("name", "tooltip"):
             text = found["ZMNetBlendStyles", "inputs", f"style_{number}", what]
             found["ZMNetBlendStyles", "inputs", f"{styles.GROWN}_style_{number}", what] = text
-    regions = sys.modules["zmnet_nodes.regions"]
-    for group, prefix in regions.GROWN.items():
-        for number in regions.PLACED[regions.ALWAYS :]:
-            for what in ("name", "tooltip"):
-                text = found["ZMNetStyleRegions", "inputs", f"{prefix}{number}", what]
-                found["ZMNetStyleRegions", "inputs", f"{group}_{prefix}{number}", what] = text
     return {key: text for key, text in found.items() if text}
 
 

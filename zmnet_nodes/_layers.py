@@ -17,10 +17,11 @@ def layer_choice() -> io.Input:
         options=[SWITCHES, *core("styling.layering").PRESETS, OWN],
         default=SWITCHES,
         optional=True,
-        tooltip="Which layers take the style. switches: those that are on above. tones: light and colours come from "
-        "the painting, edges and texture stay the photograph's. strokes: the other way round. gentle edges: the "
-        "painting's style, but only half of its edges. own weights: as layer_weights says. Where the style does not "
-        "reach, the photograph's own remains.",
+        tooltip="Which layers take the style. switches: those that are on above. colours only: light and colours "
+        "come from the painting, edges and texture stay the photograph's. strokes: edges and texture come from the "
+        "painting, and most of the photograph's light and colours stays. gentle edges: the painting's style, but only "
+        "half of its edges. own weights: as layer_weights says. Where the style does not reach, the photograph's own "
+        "remains.",
     )
 
 

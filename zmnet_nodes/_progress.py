@@ -20,7 +20,8 @@ class Progress:
     """A progress bar of `steps` steps.
 
     Previews are made only if ComfyUI's own setting asks for them (Live preview method, or --preview-method), in its
-    size (--preview-size), and so seldom that they take less than 2 % of the time.
+    size (--preview-size), and so seldom that they take less than 2 % of the time; beside them the last frame of
+    several is always shown, since it stays.
     """
 
     def __init__(self, steps: int):
@@ -37,21 +38,27 @@ class Progress:
         self._bar.update(1)
         management.throw_exception_if_processing_interrupted()
 
-    def show(self, picture: Tensor) -> None:
-        """A picture, [3, H, W] or [1, 3, H, W], as far as it is done. It is shown if the last one is long ago."""
+    def show(self, picture: Tensor, always: bool = False) -> bool:
+        """A picture, [3, H, W] or [1, 3, H, W], as far as it is done. It is shown if the last one is long ago, or
+        always; whether it was is returned.
+        """
         start = time.perf_counter()
-        if not self._side or start < self._next:
-            return
+        if not self._side or (start < self._next and not always):
+            return False
         # ComfyUI would also enlarge a smaller picture to a size that it is told.
         self._bar.update_absolute(self._bar.current, preview=("JPEG", preview(picture, self._side), None))
         now = time.perf_counter()
         self._next = now + max(EVERY, (now - start) / SHARE)
+        return True
 
     def over(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
-        """The frames, [3, H, W] each, shown as they come."""
-        for frame in frames:
-            self.show(frame)
+        """The frames, [3, H, W] each, shown as they come; the last one of several whenever it comes."""
+        several, shown, frame = False, True, None
+        for index, frame in enumerate(frames):
+            several, shown = index > 0, self.show(frame)
             yield frame
+        if several and not shown and frame is not None:
+            self.show(frame, always=True)
 
 
 def preview_side() -> int:

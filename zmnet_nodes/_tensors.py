@@ -97,11 +97,7 @@ class Masks:
             mask = mask[:, 0]
         if mask.dim() != 3 or 0 in mask.shape:
             raise ValueError(f"mask: a MASK is [batch, height, width]; this is {list(mask.shape)}.")
-        if len(mask) not in (1, count):
-            end = "they are repeated" if len(mask) < count else "the others are left out"
-            logging.getLogger(__name__).warning(
-                "%d masks for %d picture%s: %s.", len(mask), count, "s" * (count > 1), end
-            )
+        tell_of_other_length(len(mask), count)
         self._mask, self._count = mask, count
 
     def __len__(self) -> int:
@@ -109,6 +105,13 @@ class Masks:
 
     def __getitem__(self, index: int) -> Tensor:
         return self._mask[index % len(self._mask)].float().nan_to_num(0)[None]
+
+
+def tell_of_other_length(masks: int, count: int) -> None:
+    """Say what becomes of so many masks for `count` pictures, if it is neither one nor one for each."""
+    if masks not in (1, count):
+        end = "they are repeated" if masks < count else "the others are left out"
+        logging.getLogger(__name__).warning("%d masks for %d picture%s: %s.", masks, count, "s" * (count > 1), end)
 
 
 def joined(painted: Iterable[Tensor], count: int, like: Pictures) -> Tensor:

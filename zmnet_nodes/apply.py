@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
@@ -26,7 +28,7 @@ from ._schema import (
     steady,
     tile,
 )
-from ._tensors import Masks, Pictures, joined, pictures
+from ._tensors import Masks, Pictures, joined, pictures, tell_of_other_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,15 +43,19 @@ def plan_of(model: LoadedModel, contents: Pictures, look: Look) -> Plan:
     return core("styling.plan").plan(model.net.reviser, *contents.shape, look.brush, look.tile, look.draft)
 
 
-def count_of(contents: Pictures, styles: AnyStyle) -> int:
-    """How many pictures come out: one for each that goes in, or of one picture one in each of several styles.
+def following(style: AnyStyle, count: int) -> Callable[[int], AnyStyle]:
+    """The style of each of `count` pictures, by its index.
+
+    Of regions with several masks those follow the pictures. Another number of them is repeated or cut short, as of a
+    mask (`_tensors.Masks`), with the same word in the log.
 
     Raises:
-        ValueError: there are several of either, and not as many.
+        ValueError: there are several styles, and not as many as pictures.
     """
-    if len(styles) not in (1, len(contents)) and len(contents) > 1:
-        raise ValueError(f"{len(styles)} styles for {len(contents)} pictures: give one, or one for each picture.")
-    return max(len(contents), len(styles))
+    if len(style) not in (1, count) and any(len(each) > 1 for each in core("styling.regions").members(style)):
+        raise ValueError(f"{len(style)} styles for {count} pictures: give one, or one for each picture.")
+    tell_of_other_length(len(style), count)
+    return lambda index: style[index % len(style)]
 
 
 def shared_knobs() -> list[io.Input]:
@@ -77,7 +83,12 @@ def colours_of(given: Tensor | CarriedStyle | None) -> object:
 
 
 def look_of(tile: str, draft: str, **knobs: object) -> Look:
-    """The look of a node's inputs."""
+    """The look of a node's inputs. A `palette_of` that nothing goes by is left out, with a word in the log: its wire
+    may stay while sliders are moved.
+    """
+    if knobs["palette_of"] is not None and not knobs["palette"] and not knobs["match"]:
+        logging.getLogger(__name__).warning("palette_of is not used: palette and match are both 0.")
+        knobs["palette_of"] = None
     tiles, drafts = TILES[chosen(tile, TILES, "tile")], DRAFTS[chosen(draft, DRAFTS, "draft")]
     return core("styling.look").Look(tile=tiles, draft=drafts, **knobs)
 
@@ -183,11 +194,11 @@ class ApplyZMNet(io.ComfyNode):
         contents = Pictures(image)
         model = style.model_or(model)
         way, styles = plan_of(model, contents, look), style.style
-        count = count_of(contents, styles)
+        count = len(contents) if len(contents) > 1 else len(styles)  # one picture comes out in each of several styles
+        given = styles if len(styles) == 1 else following(styles, count)
         bar = Progress(way.steps * count)
         masks = None if mask is None else Masks(mask, count)
-        frames = contents if len(contents) == count else [contents[0]] * count  # one picture in several styles
-        given = styles if len(styles) == 1 else styles.__getitem__
+        frames = contents if len(contents) == count else [contents[0]] * count
         steady = STEADY[0] if len(contents) < count else chosen(steady, STEADY, "steady")
         clip, watching = core("styling.steady").stylize_clip, core("styling.tiling").watching
         with model.ready(way.pixels) as net, watching(bar.show if count == 1 else None):
@@ -266,15 +277,22 @@ class AnimateStyles(io.ComfyNode):
         style_b.model_or(model)
         way = plan_of(model, contents, look)
         shares = core("styling.paint").shares_of(count, smooth, there_and_back)
-        bar, a, b = Progress(way.steps * count), style_a.style, style_b.style
+        bar, ends = Progress(way.steps * count), (style_a.style, style_b.style)
+        a, b = (following(style, count) for style in ends)
         still, clip = core("styling.paint").frames, core("styling.steady").stylize_clip
         between = core("styling.regions").between
-        chosen(steady, STEADY, "steady")
+        steady = chosen(steady, STEADY, "steady") if len(contents) == count else STEADY[0]
+        photographs = contents if len(contents) == count else [contents[0]] * count
         with model.ready(way.pixels) as net:
-            if len(contents) == 1:
-                painted = still(net, contents[0][None], a, b, shares, look, step=bar.step)
+            if len(contents) == len(ends[0]) == len(ends[1]) == 1:
+                painted = still(net, contents[0][None], *ends, shares, look, step=bar.step)
             else:
                 painted = clip(
-                    net, contents, lambda index: between(a, b, shares[index]), look, steady=steady, step=bar.step
+                    net,
+                    photographs,
+                    lambda index: between(a(index), b(index), shares[index]),
+                    look,
+                    steady=steady,
+                    step=bar.step,
                 )
             return io.NodeOutput(joined(bar.over(painted), count, contents))

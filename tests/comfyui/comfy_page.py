@@ -64,6 +64,15 @@ class Page:
             "t => window.app.graph._nodes.find(n => n.type === t).inputs.filter(i => !i.widget).map(i => i.name)", type
         )
 
+    def sources(self, type: str) -> dict[str, int]:
+        """To which nodes, by id, the inputs of the first node of a type are connected, by name."""
+        return self.page.evaluate(
+            "t => { const n = window.app.graph._nodes.find(n => n.type === t); "
+            "return Object.fromEntries(n.inputs.flatMap((s, i) => s.link == null ? [] : "
+            "[[s.name, n.getInputNode(i).id]])) }",
+            type,
+        )
+
     def found(self, words: str) -> list[str]:
         """What the search for nodes shows, in its order, on an empty canvas. It opens and answers when it will."""
         results = "[...document.querySelectorAll('[role=option], [data-testid*=result]')].map(e => e.innerText)"

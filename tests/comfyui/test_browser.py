@@ -68,6 +68,29 @@ def test_sockets_of_blend_styles_grow_and_a_workflow_keeps_them(page):
     assert len(page.sockets("ZMNetBlendStyles")) == 5
 
 
+def test_each_style_of_style_regions_keeps_its_mask(page):
+    """Whatever is disconnected, and when the workflow is opened again."""
+    page.open({"nodes": [], "links": [], "version": 0.4})
+    page.page.evaluate("() => window.app.graph.add(LiteGraph.createNode('ZMNetStyleRegions'))")
+    pairs = [f"{kind}_{number}" for number in range(1, 7) for kind in ("style", "mask")]
+    assert page.sockets("ZMNetStyleRegions") == [*pairs, "rest"]
+    for _ in range(3):
+        page.connect("ZMNetLoadStyle", "ZMNetStyleRegions")
+        page.connect("SolidMask", "ZMNetStyleRegions")
+    before = page.sources("ZMNetStyleRegions")
+    assert list(before) == pairs[:6] and len(set(before.values())) == 6
+    page.page.evaluate(
+        "() => { const n = window.app.graph._nodes.find(n => n.type === 'ZMNetStyleRegions'); "
+        "n.disconnectInput(n.inputs.findIndex(i => i.name === 'style_2')) }"
+    )
+    page.page.wait_for_timeout(300)
+    left = {name: id for name, id in before.items() if name != "style_2"}
+    assert page.sources("ZMNetStyleRegions") == left
+    page.open(page.page.evaluate("() => window.app.graph.serialize()"))
+    assert page.sources("ZMNetStyleRegions") == left
+    assert page.sockets("ZMNetStyleRegions") == [*pairs, "rest"]
+
+
 @pytest.mark.parametrize("words", ["neural style", "brush", "painting", "art", "stylize", "restyle", "palette"])
 def test_search_finds_apply_before_the_other_nodes_of_the_pack(page, words):
     """ComfyUI ranks names before aliases: what has the letters in its name stands above (Inpainting, PixArt)."""

@@ -67,7 +67,12 @@ def placed(text: str, of_file: bool = True) -> tuple[str, str]:
 
     Args:
         of_file: whether the style is a file, not words.
+
+    Raises:
+        PictureError: nothing stands behind the @.
     """
+    if text[:-1] and text.endswith("@") and not (of_file and Path(text).exists()):
+        raise PictureError(f"'{text}': the mask behind the @ is missing. Write '{text}mask.png', or {text}{REST}.")
     places = [place for place, letter in enumerate(text) if letter == "@" and text[:place] and text[place + 1 :]]
     if not places or (of_file and Path(text).exists()):
         return text, ""
@@ -78,6 +83,19 @@ def placed(text: str, of_file: bool = True) -> tuple[str, str]:
         if (not of_file or Path(pair[0]).exists()) and (pair[1] == REST or Path(pair[1]).is_file())
     ]
     return (there or pairs)[-1]
+
+
+def check_no_place(text: str) -> None:
+    """Refuse a style with a mask, for the commands that take none.
+
+    Raises:
+        PictureError: it is one.
+    """
+    if Path(text).exists():
+        return
+    style, at, place = text.rpartition("@")
+    if at and (Path(style).is_file() or Path(place).is_file() or place == REST):
+        raise PictureError(f"'{text}': masks are for `zmnet stylize`. Write '{style}' here.")
 
 
 def check_regions(places: Sequence[str], styles: Sequence[str], blend: str | None) -> None:
@@ -109,6 +127,7 @@ def check_regions(places: Sequence[str], styles: Sequence[str], blend: str | Non
 def check_signals(texts: Iterable[str]) -> None:
     """Refuse words that are written wrong, and paintings and style files that are not there."""
     for text in texts:
+        check_no_place(text)
         if is_file(text):
             check_styles([Path(text)])
         else:

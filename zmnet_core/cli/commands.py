@@ -29,6 +29,7 @@ from .checks import (
     check_clip_walk,
     check_folder,
     check_no_clip_options,
+    check_no_place,
     check_place,
     check_regions,
     check_signals,
@@ -434,6 +435,8 @@ def encode(
     check_place(output, [STYLE_FILE])
     check_attributes(attribute or [])
     check_pipes(paintings or [])
+    for painting in paintings or []:
+        check_no_place(str(painting))
     check_styles(paintings or [])
     look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)

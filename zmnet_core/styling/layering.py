@@ -17,7 +17,7 @@ GROUPS = tuple(LAYER_GROUPS)
 LEAST, MOST = 0.0, 1.5  # of a weight, as of `strength`
 EXAMPLE = "1:0.5,4-9:1"
 PRESETS = {  # for those who would not choose layers by number
-    "tones": "7-9:1",
+    "colours only": "7-9:1",
     "strokes": "1-8:1",
     "gentle edges": "1-3:0.5,4-9:1",
 }
@@ -29,7 +29,8 @@ def parsed(layers: object, called: str = "layers") -> tuple[str, ...] | dict[int
 
     Args:
         layers: names of groups, `("detail", "tones")` or "detail,tones"; or weights, `{1: 0.5, 4: 1}` or
-            "1:0.5,4-9:1". A layer that is left out has the weight 0; one that is named without a weight has 1.
+            "1:0.5,4-9:1", where a group may stand for its layers: "detail:0.5,tones:1". A layer that is left out has
+            the weight 0; one that is named without a weight beside others with one has 1.
         called: what the user calls it, for the messages.
 
     Raises:
@@ -57,14 +58,14 @@ def _read(text: str, called: str) -> tuple[str, ...] | dict[int, float]:
     parts = [part.strip() for part in text.split(",")]
     if not any(parts):
         raise ValueError(f"{called} is {text!r}, which names none: give names ({', '.join(GROUPS)}) or {EXAMPLE}.")
-    if not any(part[:1].isdigit() for part in parts):
+    if not any(part[:1].isdigit() or ":" in part for part in parts):
         return _named(parts, called)
     found: list[tuple[object, object]] = []
     for part in parts:
-        if (match := _PART.fullmatch(part)) is None:
+        if (match := _PART.fullmatch(_in_numbers(part, called))) is None:
             raise ValueError(
-                f"{called} has {shortened(repr(part))}, which is no layer with its weight, such as 4:0.5 or 4-9:1 "
-                f"(groups take no weights: {_numbers()})."
+                f"{called} has {shortened(repr(part))}, which is no layer or group with its weight, such as 4:0.5, "
+                f"4-9:1 or {GROUPS[0]}:0.5 ({_numbers()})."
             )
         first, last, weight = match.groups()
         start, end = int(first), int(last or first)
@@ -78,6 +79,22 @@ def _read(text: str, called: str) -> tuple[str, ...] | dict[int, float]:
             raise ValueError(f"{called} has {shortened(repr(part))}: {_expected()} after the colon.") from None
         found += [(layer, number) for layer in range(start, end + 1)]
     return _weights(found, called)
+
+
+def _in_numbers(part: str, called: str) -> str:
+    """ "detail:0.5" as "1-3:0.5"; what does not begin with the letter of a name stays as it is."""
+    if not part[:1].isalpha():
+        return part
+    name, colon, weight = part.partition(":")
+    (group,) = _named([name.strip()], called)
+    first, last = _ends(group)
+    return f"{first}-{last}{colon}{weight}"
+
+
+def _ends(group: str) -> tuple[int, int]:
+    """The first and the last DIN layer of a group; a norm of colours that goes with it is no layer with a number."""
+    numbers = [layer for layer in LAYER_GROUPS[group] if layer <= DIN_LAYERS]
+    return numbers[0], numbers[-1]
 
 
 def _named(names: Sequence[object], called: str) -> tuple[str, ...]:
@@ -119,4 +136,4 @@ def _expected() -> str:
 
 
 def _numbers() -> str:
-    return ", ".join(f"{name} is {layers[0]}-{layers[2]}" for name, layers in LAYER_GROUPS.items())
+    return ", ".join("{} is {}-{}".format(name, *_ends(name)) for name in GROUPS)

@@ -162,9 +162,9 @@ class Look(_Knobs):
             "knob": Knob(
                 "Which layers take the style. Either groups: detail (layers 1-3, edges), weave (4-6, a little of the "
                 "texture), tones (7-9, light and colours); what is left out is neutral, as in Fig. 7 of the paper. Or "
-                f"a weight for each layer, such as {EXAMPLE}: 0 keeps the photograph's own style there, 1 takes the "
-                "painting's, and strength multiplies all of them; what is left out keeps the photograph's. If nothing "
-                "is said, all layers take the style.",
+                f"a weight for each layer or group, such as {EXAMPLE}: 0 keeps the photograph's own style there, 1 "
+                "takes the painting's, and strength multiplies all of them; what is left out keeps the photograph's. "
+                "If nothing is said, all layers take the style.",
                 reads=parsed,
                 takes="names, or weights by layer",
             )
@@ -258,10 +258,10 @@ class Look(_Knobs):
                     f"is {share:g}: no more than {most:g} is expected."
                 )
         if values["palette_of"] is not None and not values["palette"] and not values["match"]:
-            palette, match = called("palette"), called("match")
+            named, palette, match = called("palette_of"), called("palette"), called("match")
             raise ValueError(
-                f"{called('palette_of')} names colours, and neither {palette} nor {match} brings anything to them: "
-                f"take {palette} 1, or less."
+                f"{named} names a picture whose colours are to be used, and {palette} and {match} are both 0, so "
+                f"nothing would use them: raise one of them, or leave {named} out."
             )
 
     @property

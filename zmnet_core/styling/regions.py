@@ -49,6 +49,7 @@ class Regions:
             counts, or the alpha if anything in it is transparent. A style is one, or one for each picture.
         rest: the style of what no mask covers.
         own: how far each region is normalised by itself (1), or together with the whole picture (0).
+        called: what the regions are called in messages, one by one; if left out, region 1, region 2 and so on.
 
     Attributes:
         styles: those of the regions, R of them.
@@ -67,16 +68,24 @@ class Regions:
     shown: Tensor | None
     own: float
 
-    def __init__(self, regions: Iterable[tuple[Style, Mask]], rest: Style | None = None, own: float = 0.0):
-        styles, masks = [], []
+    def __init__(
+        self,
+        regions: Iterable[tuple[Style, Mask]],
+        rest: Style | None = None,
+        own: float = 0.0,
+        called: Sequence[str] = (),
+    ):
+        styles, masks, names = [], [], []
         for number, pair in enumerate(regions, 1):
+            name = called[number - 1] if number <= len(called) else f"region {number}"
             if not isinstance(pair, Sequence) or len(pair) != 2 or not isinstance(pair[0], Style):
                 raise TypeError(
-                    f"region {number} is {type(pair).__name__}: a pair of a Style and its mask is expected, such as "
+                    f"{name} is {type(pair).__name__}: a pair of a Style and its mask is expected, such as "
                     "(model.encode_style(painting), mask)."
                 )
             styles.append(pair[0])
-            masks.append(to_mask(pair[1], f"the mask of region {number}"))
+            masks.append(to_mask(pair[1], f"the mask of {name}"))
+            names.append(f"{name} ('{pair[0].name}')" if pair[0].name else name)
         if not styles:
             raise ValueError("there is no region: give pairs of a style and a mask.")
         if not 0 <= own <= 1:
@@ -91,9 +100,9 @@ class Regions:
             )
         for style in (*styles[1:], *([rest] if rest else [])):
             styles[0].require(style.fingerprint, "styles of different models cannot be in one picture", style.model)
-        for number, (style, mask) in enumerate(zip(styles, masks), 1):
+        for name, mask in zip(names, masks):
             if float(mask.max()) < LEAST:
-                log.warning("The mask of region %d (%s) is empty: its style does nothing.", number, style.label)
+                log.warning("The mask of %s is empty: its style does nothing.", name)
         size = max(each.shape[-2] for each in masks), max(each.shape[-1] for each in masks)
         count = max(map(len, masks))
         given = torch.cat([fitted(each.to(masks[0].device), size).expand(count, 1, *size) for each in masks], 1)
