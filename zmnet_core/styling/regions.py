@@ -48,7 +48,7 @@ class Regions:
             [M, 1, h, w] of booleans or of 0..1 with M = 1 or one for each picture; or a PIL image, of which the light
             counts, or the alpha if anything in it is transparent. A style is one, or one for each picture.
         rest: the style of what no mask covers.
-        own: how far each region is normalised by itself (1), or together with the whole picture (0).
+        own: how far each region is normalised by itself (1), or as its style normalises the whole picture (0).
         called: what the regions are called in messages, one by one; if left out, region 1, region 2 and so on.
 
     Attributes:
