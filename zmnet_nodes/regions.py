@@ -48,8 +48,9 @@ class StyleRegions(io.ComfyNode):
                     step=0.05,
                     optional=True,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="How far each region gets its own contrast: 0 gives it the one that its style has in the whole "
-                    "picture, so that a plain sky stays plain; 1 paints each region as if it were a picture by itself.",
+                    tooltip="How far each region gets its own contrast: 0 gives it the one that its style has in the "
+                    "whole picture, so that a plain sky stays plain; 1 paints each region as if it were a picture by "
+                    "itself.",
                 ),
             ],
             outputs=[

@@ -44,7 +44,7 @@ class Areas(NamedTuple):
 
     Attributes:
         weights: [N or 1, R, H, W], float32, as large as the picture; their sum over R is 1 at every place.
-        own: how far σ is each region's own (1), and not common to all (0).
+        own: how far μ and σ are each region's own (1), and not those of the whole picture in its style (0).
     """
 
     weights: Tensor
