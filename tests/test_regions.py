@@ -14,7 +14,8 @@ from zmnet_core.errors import WrongModelError
 from zmnet_core.images.masks import fitted, to_mask, within_mask
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
-from zmnet_core.networks.regions import Areas, Level, centred_, parts_of
+from zmnet_core.networks.areas import Areas, Level, parts_of
+from zmnet_core.networks.regions import centred_
 from zmnet_core.networks.tnet import RECEPTIVE_RADIUS, TNet
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor

@@ -28,10 +28,11 @@ from torch import Tensor, nn
 
 from ..errors import PictureError, WrongModelError
 from ..images.resize import resized
+from .areas import Areas
 from .described import Count, Depth
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
-from .regions import Areas, RegionScales
+from .regions import RegionScales
 from .tnet import DOWNSAMPLING, MIN_SIDE, Site
 from .typed import Modules
 

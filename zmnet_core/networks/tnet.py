@@ -22,11 +22,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..images.resize import resized
+from .areas import Areas
 from .colour_norm import AXES, NUMBERS
 from .constants import DIN_LAYERS, PALETTE_LAYER, RESIDUAL_BLOCKS
 from .described import Count
 from .layers import DIN, Conv, PictureConv, ResidualConvs, UpsampleConv
-from .regions import Alone, Areas, Probe, RegionDIN, together
+from .regions import Alone, Probe, RegionDIN, together
 from .typed import Modules
 from .unmade import constant
 

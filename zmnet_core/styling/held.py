@@ -15,7 +15,8 @@ from .look import Look
 from .network import StyleTransfer
 from .plan import plan
 from .reach import reached
-from .regions import AnyStyle, Regions, apart, mixed, onward, palette_tables, with_palette_tables
+from .recolouring import palette_tables, with_palette_tables
+from .regions import AnyStyle, Regions, apart, mixed, onward
 from .tiling import automatic_tile, small_copy
 
 PLAIN = Look()

@@ -30,7 +30,8 @@ from .network import StyleTransfer
 from .palette_of import painting_tensor, with_palette_read
 from .plan import Plan, plan
 from .reach import reached, walks, without_walk
-from .regions import AnyStyle, Regions, apart, beside_tiles, between, cut, in_palette, with_palette_tables
+from .recolouring import in_palette, with_palette_tables
+from .regions import AnyStyle, Regions, apart, beside_tiles, between, cut
 from .style import Style
 from .tiling import TILE, automatic_tile, count_tiles, out_of_memory, paint_tiles, small_copy, watched
 

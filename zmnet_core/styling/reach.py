@@ -11,7 +11,8 @@ from .layering import GROUPS, is_all
 from .look import Look
 from .network import StyleTransfer
 from .palette_of import palette_of
-from .regions import AnyStyle, members, with_colours
+from .recolouring import with_colours
+from .regions import AnyStyle, members
 from .tiling import small_copy
 
 

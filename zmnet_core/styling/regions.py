@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import reduce
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -14,10 +14,8 @@ from PIL import Image
 from torch import Tensor
 from typing_extensions import Self
 
-from ..images.colour_table import colour_shifts, shifted
 from ..images.masks import fitted, to_mask
-from ..images.transport import transported
-from ..networks.regions import Areas
+from ..networks.areas import Areas
 from .style import Style
 
 log = logging.getLogger(__name__)
@@ -258,40 +256,6 @@ def cut(style: AnyStyle, *weights: Tensor) -> AnyStyle:
     return style.over(*weights) if isinstance(style, Regions) else style
 
 
-def in_palette(images: Tensor, style: AnyStyle, amount: float, alone: Sequence[Tensor] | None = None) -> Tensor:
-    """Pictures in the painting's colours (`images.transport.transported`), or each region in those of its painting.
-
-    Args:
-        alone: of each region, small copies of the pictures painted in its style alone, whose colours are counted.
-    """
-    if not isinstance(style, Regions):
-        return transported(images, colours_of(style), amount)
-    parts = zip(style.styles, style.samples(images, alone))
-    made = [partial(transported, images, colours_of(each), amount, sample) for each, sample in parts]
-    return style.together(images, made)
-
-
-def palette_tables(images: Tensor, style: AnyStyle, alone: Sequence[Tensor] | None = None) -> Tensor:
-    """The `colour_table.colour_shifts` of a picture [1, 3, h, w], or those of its regions: [R, 4, …]; `alone` as of
-    `in_palette`.
-    """
-    samples = style.samples(images, alone) if isinstance(style, Regions) else [images]
-    return torch.cat([colour_shifts(sample, colours_of(each)) for each, sample in zip(members(style), samples)])
-
-
-def with_palette_tables(images: Tensor, style: AnyStyle, tables: Tensor, amount: float) -> Tensor:
-    """As `in_palette`, by what `palette_tables` gave for another picture."""
-    if not isinstance(style, Regions):
-        return shifted(images, tables, amount)
-    return style.together(images, [partial(shifted, images, table[None], amount) for table in tables])
-
-
-def colours_of(style: Style) -> Tensor:
-    """The colours of a style of which it is known that it has some."""
-    assert style.colours is not None  # whoever asks for a palette has made sure
-    return style.colours
-
-
 def _merged(styles: Sequence[Style], weights: Tensor, least: float = LEAST) -> tuple[list[Style], Tensor]:
     """Regions of one style made one, and those left out that are nowhere."""
     kept: list[Style] = []
@@ -381,15 +345,6 @@ def onward(start: AnyStyle, end: AnyStyle, share: float) -> AnyStyle:
     styles = [one.towards(other, share) for one, other in zip(start.styles, end.styles, strict=True)]
     shown = start.shown if start.shown is None or end.shown is None else torch.lerp(start.shown, end.shown, share)
     return Regions._of(styles, torch.lerp(start.weights, end.weights, share), shown, start.own)
-
-
-def with_colours(style: AnyStyle, colours: Tensor) -> AnyStyle:
-    """The style, or each of the regions, with the colours [1, PASSES, 3, KNOTS] in place of its own."""
-
-    def changed(one: Style) -> Style:
-        return replace(one, colours=colours.to(one.values).expand(len(one), -1, -1, -1))
-
-    return style.each(changed) if isinstance(style, Regions) else changed(style)
 
 
 def masked_as(style: AnyStyle, other: AnyStyle) -> AnyStyle:
