@@ -1,0 +1,150 @@
+"""A style refined: never above where it began, and only what may change changes."""
+
+import pytest
+import torch
+
+from tests.conftest import told_model
+from zmnet_core.errors import PictureError, WrongModelError
+from zmnet_core.model import ZMNet
+from zmnet_core.styling import refine
+from zmnet_core.styling.refine import Refiner
+
+
+@pytest.fixture
+def seeing(random_vgg):
+    return told_model(random_vgg)
+
+
+@pytest.fixture
+def painting(make_picture):
+    return make_picture(96, 80, 3)
+
+
+@pytest.fixture
+def photographs(make_picture):
+    return [make_picture(72, 96, 5), make_picture(80, 64, 6)]
+
+
+def test_the_loss_falls_on_photographs_that_were_not_there(seeing, painting, photographs, make_picture):
+    start = seeing.encode_style(painting, name="one")
+    unseen = [make_picture(80, 80, seed) for seed in (7, 8)]
+    refiner = Refiner(seeing, start, painting, photographs, steps=12)
+    losses = list(refiner)
+    assert len(losses) == len(refiner) == 12
+    style = refiner.style
+    assert refiner.loss() < refiner.before
+    before, after = (Refiner(seeing, each, painting, unseen, steps=1).before for each in (start, style))
+    assert after < 0.95 * before
+    assert style.name == "one" and style.fingerprint == start.fingerprint
+    torch.testing.assert_close(style.colours, start.colours)
+
+
+def test_another_paintings_style_is_a_start_as_well(seeing, painting, photographs, make_picture):
+    other = seeing.encode_style(make_picture(64, 64, 11))
+    refiner = Refiner(seeing, other, painting, photographs, steps=8)
+    list(refiner)
+    assert refiner.loss() < refiner.before
+
+
+def test_it_begins_at_the_style_that_was_given(seeing, painting, photographs):
+    start = seeing.encode_style(painting)
+    refiner = Refiner(seeing, start, painting, photographs, steps=3)
+    assert refiner.style is start
+    torch.testing.assert_close(refiner.loss(), refiner.before)
+
+
+def test_it_never_ends_above_where_it_began(seeing, painting, photographs, monkeypatch):
+    monkeypatch.setattr(refine, "LEARNING_RATE", 1e3)
+    start = seeing.encode_style(painting)
+    refiner = Refiner(seeing, start, painting, photographs, steps=2)
+    list(refiner)
+    assert refiner.loss() > refiner.before
+    assert refiner.style is start
+
+
+def test_stopped_halfway_it_has_what_was_reached(seeing, painting, photographs):
+    refiner = Refiner(seeing, seeing.encode_style(painting), painting, photographs, steps=20)
+    for _ in zip(range(8), refiner):
+        pass
+    assert refiner.done == 8 and refiner.style is not refiner.start
+
+
+def test_the_same_seed_gives_the_same_style(seeing, painting, photographs):
+    def refined(seed):
+        refiner = Refiner(seeing, seeing.encode_style(painting), painting, photographs, steps=3, seed=seed)
+        list(refiner)
+        return refiner.style.values
+
+    torch.testing.assert_close(refined(1), refined(1), rtol=0, atol=0)
+    assert not torch.equal(refined(1), refined(2))
+
+
+@pytest.mark.parametrize("layers", [[1], [4, 9]])
+def test_layers_that_may_not_change_stay(seeing, painting, photographs, layers):
+    start = seeing.encode_style(painting)
+    refiner = Refiner(seeing, start, painting, photographs, steps=4, layers=layers)
+    list(refiner)
+    free = torch.cat([torch.full((site.channels,), site.layer in layers) for site in start.sites])
+    changed = (refiner.style.values != start.values).any(1)[0]
+    assert not changed[~free].any() and changed[free].float().mean() > 0.7  # a plane may be all dark
+
+
+def test_the_model_stays_as_it_is(seeing, painting, photographs):
+    before = {name: tensor.clone() for name, tensor in seeing.state_dict().items()}
+    list(Refiner(seeing, seeing.encode_style(painting), painting, photographs, steps=2))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in seeing.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in seeing.parameters())
+
+
+def test_in_inference_mode_it_is_the_same(random_vgg, painting, photographs):
+    def refined():
+        model = told_model(random_vgg)
+        refiner = Refiner(model, model.encode_style(painting), painting, photographs, steps=3)
+        list(refiner)
+        return refiner.style.values.clone()
+
+    with torch.inference_mode():
+        inside = refined()
+    torch.testing.assert_close(inside, refined(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("last, wanted", [("relu4_1", "relu4_1"), ("relu3_1", "relu3_1")])
+def test_the_loss_is_seen_as_deep_as_the_eyes_go(last, wanted):
+    config = refine.loss_of(last)
+    assert list(config.style_layers)[:2] == ["relu1_1", "relu2_2"] and list(config.style_layers)[-1] == wanted
+    assert config.layers[-1] == last
+
+
+def test_windows_lie_within_their_photograph(make_picture):
+    photograph = make_picture(300, 400, 1)
+    random = torch.Generator().manual_seed(0)
+    assert all(refine.window(photograph, random).shape[-2:] == (256, 256) for _ in range(50))
+    assert refine.window(photograph[..., :100, :]).shape[-2:] == (100, 100)
+    torch.testing.assert_close(refine.window(photograph), photograph[..., 22:278, 72:328], rtol=0, atol=0)
+
+
+def test_what_cannot_be_refined_is_refused_in_words(seeing, painting, photographs, make_picture):
+    style = seeing.encode_style(painting)
+    with pytest.raises(PictureError, match="painting is 40 × 90 px, too small to learn from: 64"):
+        Refiner(seeing, style, make_picture(90, 40, 1), photographs)
+    with pytest.raises(PictureError, match="photograph is 80 × 63 px"):
+        Refiner(seeing, style, painting, [make_picture(63, 80, 1)])
+    with pytest.raises(ValueError, match="give one at least"):
+        Refiner(seeing, style, painting, [])
+    with pytest.raises(ValueError, match="steps is 0"):
+        Refiner(seeing, style, painting, photographs, steps=0)
+    with pytest.raises(ValueError, match="from 1 to 9"):
+        Refiner(seeing, style, painting, photographs, layers=[10])
+    with pytest.raises(ValueError, match="one style is refined at a time"):
+        Refiner(seeing, seeing.encode_style(painting.repeat(2, 1, 1, 1)), painting, photographs)
+    blind = ZMNet({"width": 8}, {"kind": "conv", "width": 8})
+    with pytest.raises(WrongModelError, match="no VGG-16"):
+        Refiner(blind, blind.encode_style(painting), painting, photographs)
+    with pytest.raises(WrongModelError, match="was made by"):
+        Refiner(told_model_of_another(seeing), style, painting, photographs)
+
+
+def told_model_of_another(model):
+    other = ZMNet(**{name: part for name, part in model.config.items() if name in ("tnet", "pnet")})
+    other.pnet.vgg.load_state_dict(model.pnet.vgg.state_dict())
+    return other.requires_grad_(False)
