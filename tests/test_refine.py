@@ -5,6 +5,7 @@ import torch
 
 from tests.conftest import told_model
 from zmnet_core.errors import PictureError, WrongModelError
+from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.styling import refine
 from zmnet_core.styling.refine import Refiner
@@ -148,3 +149,11 @@ def told_model_of_another(model):
     other = ZMNet(**{name: part for name, part in model.config.items() if name in ("tnet", "pnet")})
     other.pnet.vgg.load_state_dict(model.pnet.vgg.state_dict())
     return other.requires_grad_(False)
+
+
+def test_a_style_refines_itself(seeing, painting, photographs):
+    start = seeing.encode_style(painting)
+    seen = []
+    refined = start.refine(seeing, to_pil(painting[0]), [to_pil(each[0]) for each in photographs], 8, step=seen.append)
+    before, after = (Refiner(seeing, each, painting, photographs, steps=1).before for each in (start, refined))
+    assert len(seen) == 8 and after < before

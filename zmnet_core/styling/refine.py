@@ -97,9 +97,9 @@ class Refiner:
             self._targets = self._loss.style_targets(fitted(painting, PAINTING).to(device, torch.float32))
             self._photographs = [fitted(each, PHOTOGRAPH).to("cpu", torch.float32) for each in photographs]
             self._values = style.values.to(device, torch.float32).clone()
-            self._first = self._values.clone()
             self._free = free(style, layers).to(device)
         self._optimiser = torch.optim.Adam([self._values], lr=LEARNING_RATE, betas=(0.9, 0.99))
+        self._known: tuple[int, float] | None = None  # the loss after so many steps
         self.before = self.loss()
 
     def __len__(self) -> int:
@@ -120,23 +120,25 @@ class Refiner:
     @torch.no_grad()
     def loss(self) -> float:
         """The mean loss over the middle of every photograph."""
-        with torch.inference_mode(False):
-            return sum(self._of(window(each)).item() for each in self._photographs) / len(self._photographs)
+        if self._known is None or self._known[0] != self.done:
+            with torch.inference_mode(False):
+                losses = [self._of(window(each), self._values).item() for each in self._photographs]
+            self._known = self.done, sum(losses) / len(losses)
+        return self._known[1]
 
-    def _of(self, photograph: Tensor) -> Tensor:
+    def _of(self, photograph: Tensor, values: Tensor) -> Tensor:
         """The loss of one window, [1, 3, h, w]."""
-        photograph = photograph.to(self._values.device)
-        image = self._tnet.trace(photograph, self._values).image
+        photograph = photograph.to(values.device)
+        image = self._tnet.trace(photograph, values).image
         loss = self._loss(image, photograph, self._targets).total
         return loss + FLAT_WEIGHT * flat_variation(image, photograph)
 
     def _step(self) -> float:
         with torch.inference_mode(False), torch.enable_grad():
             photograph = self._photographs[self.done % len(self._photographs)]
-            self._values.requires_grad_(True)
-            loss = self._of(window(photograph, self._random))
-            (gradient,) = torch.autograd.grad(loss, self._values)
-            self._values.requires_grad_(False)
+            values = self._values.clone().requires_grad_()
+            loss = self._of(window(photograph, self._random), values)
+            (gradient,) = torch.autograd.grad(loss, values)
             self._values.grad = torch.where(self._free, gradient, 0)
             share = math.cos(math.pi * self.done / self.steps)
             self._optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 + share) / 2

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Any, SupportsFloat, overload
+from typing import TYPE_CHECKING, Any, SupportsFloat, overload
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +23,11 @@ from ..networks.identity import called, told_apart
 from ..networks.tnet import Site
 from ..signals.mixtures import check_sum
 from ..tensor_files import not_floats, opened
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .network import StyleTransfer
 
 FORMAT, SCHEMA = "zmnet-style", "1"
 
@@ -194,6 +199,42 @@ class Style:
         plain = torch.zeros_like(self.values)
         plain[:, 0] = 1
         return replace(self, values=torch.where(on.to(self.values.device), self.values, plain))
+
+    def refine(
+        self,
+        model: StyleTransfer,
+        painting: Image.Image | Tensor,
+        photographs: Sequence[Image.Image | Tensor],
+        steps: int = 50,
+        layers: Sequence[int] | None = None,
+        step: Callable[[float], object] = lambda loss: None,
+    ) -> Style:
+        """Optimise this style of one painting (Fig. 8 and 9 of the paper): closer to it, on all photographs.
+
+        >>> style = model.encode_style(painting).refine(model, painting, photographs, steps=50)
+
+        Args:
+            model: the one that made the style, with a `vgg` PNet.
+            painting, photographs: PIL images, or tensors [1, 3, H, W] in 0..1.
+            steps, layers: as of `refine.Refiner`, which gives the style after every step.
+            step: called after every step, with the loss as it found it.
+
+        Returns:
+            The refined style; this one if the loss has not become lower.
+
+        Raises:
+            What `refine.Refiner` raises.
+        """
+        from ..images.picture import to_picture, to_tensor
+        from .refine import Refiner
+
+        def tensor_of(picture: Image.Image | Tensor) -> Tensor:
+            return picture if isinstance(picture, Tensor) else to_tensor(to_picture(picture).rgb)[None]
+
+        refiner = Refiner(model, self, tensor_of(painting), [*map(tensor_of, photographs)], steps, layers)
+        for loss in refiner:
+            step(loss)
+        return refiner.style
 
     @overload
     def to(
