@@ -1,6 +1,6 @@
 """A style refined: γ, β of one painting, moved from where the PNet has put them to where the loss is lower.
 
-The paper's fine-tuning (Sec. 4.4, Fig. 8 and 9), with all weights as they are: 3,136 numbers learn, and no more.
+The fine-tuning of the paper (Fig. 8 and 9), with all weights as they are: 3,136 numbers learn, and no more.
 
     (γ, β)_{k+1} = (γ, β)_k − Adam(∇ L(TNet(X_c; γ, β); X_c, X_s))
 
@@ -30,11 +30,11 @@ from .network import StyleTransfer
 from .style import Style
 
 STEPS = 50
-LEARNING_RATE = 0.08  # of Adam, on γ and β; falls to nothing (cosine)
+LEARNING_RATE = 0.05  # of Adam, on γ and β; falls to nothing (cosine)
 RATIO = 8.0  # λ_s / λ_c
-FLAT_WEIGHT = 4.0
+FLAT_WEIGHT = 1.0
 WINDOW = 256  # px, the side of what a step paints of a photograph
-PHOTOGRAPH = 384  # px, the short side of a photograph from which windows are cut, if it is not smaller
+PHOTOGRAPH = 256  # px, the short side of a photograph from which windows are cut, if it is not smaller
 PAINTING = 512  # px, the short side at which the painting is looked at, if it is not smaller
 LEAST = 64  # px, the least short side of a painting or photograph to learn from
 WANTED = ("relu1_1", "relu2_2", "relu3_3", "relu4_1")  # the style layers, or the nearest before that the eyes have
