@@ -107,7 +107,7 @@ def test_a_range_is_a_preview(clip, tmp_path):
         (["--range", "a:b"], 2, "is no span"),
         (["--range", "7:9"], 1, "holds no frame that can be read between 7 and 9 s: it lasts 0.4 s"),
         (["--steady", "frist"], 2, "Did you mean 'first'?"),
-        (["--reference", "0.1"], 2, "--steady is whole: frames go by one of them with first"),
+        (["--reference", "0.1"], 2, "it chooses a frame for --steady first, and --steady is whole"),
         (["--steady", "first", "--reference", "0.5"], 1, "goes from 0.0 to 0.4 s."),
         (["-o", "out.png"], 1, "a clip ends in .mp4, .mov, .mkv"),
         (["-o", "-"], 1, "is a clip: name a file"),

@@ -239,6 +239,14 @@ def test_each_region_gets_the_colours_of_its_painting(model):
         stylize_tensor(model, PHOTO, Regions([(vector, halves(4, 4))], rest=regions.styles[0]), Look(palette=1.0))
 
 
+def test_regions_need_a_mask_for_all_frames_or_one_for_each(model, styles):
+    frames = picture_of(32, 48, 4).expand(5, -1, -1, -1)
+    regions = Regions([(styles[0], torch.ones(3, 32, 48) * 0.5)], rest=styles[1])
+    for steady in ("off", "whole"):
+        with pytest.raises(ValueError, match="regions with 3 masks for 5 frames: give one, or one a frame"):
+            next(stylize_clip(model, frames, regions, steady=steady))
+
+
 def test_clips_hold_regions_and_their_masks(model, styles):
     frames = picture_of(32, 48, 4).expand(5, -1, -1, -1)
     still = Regions([(styles[0], halves(32, 48))], rest=styles[1])

@@ -200,7 +200,9 @@ def check_steady(steady: str, reference: float | None = None) -> None:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--steady") from None
     if reference is not None and steady != "first":
-        raise typer.BadParameter(f"--steady is {steady}: frames go by one of them with first", param_hint="--reference")
+        raise typer.BadParameter(
+            f"it chooses a frame for --steady first, and --steady is {steady}", param_hint="--reference"
+        )
 
 
 def span_of(text: str | None) -> Span:

@@ -71,6 +71,8 @@ def stylize_clip(
     if masks is not None and len(masks) not in (1, len(frames)):
         raise ValueError(f"{len(masks)} masks for {len(frames)} frames: give one, or one a frame.")
     if isinstance(style, Regions) and len(style) > 1:
+        if len(style) != len(frames):
+            raise ValueError(f"regions with {len(style)} masks for {len(frames)} frames: give one, or one a frame.")
         style = style.__getitem__
     style_of = style if callable(style) else lambda _: style
     look = with_palette_read(look)
