@@ -54,6 +54,7 @@ def serve(asked: socket.socket) -> dict | None:
         if (pid := os.fork()) == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background begins without
             for number in (code, woken, wake, *running.values()):
                 os.close(number)
             asked.close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,5 +96,6 @@ def _flow(first: Tensor, second: Tensor) -> Tensor:
         raise NotInstalledError(f"{error.name} is not installed: pip install {PACKAGE}") from error
     luma = torch.tensor(TO_YCC[0])
     grey = [(255 * torch.einsum("c,chw->hw", luma, each)).round().byte().numpy() for each in (first, second)]
-    found: np.ndarray = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+    maker: Any = cv2  # whose own types lack it
+    found: np.ndarray = maker.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
     return torch.from_numpy(found).permute(2, 0, 1)
