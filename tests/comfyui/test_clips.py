@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.clips import write_clip
 from tests.comfyui.comfy_server import ROOT, ComfyUI, api_of, error_of, reason_to_skip
+from tests.comfyui.prompts import chain, scaled
 from zmnet_core.images.clips import Clip
 from zmnet_core.images.colour import TO_YCC
 from zmnet_core.model import ZMNet
@@ -142,40 +143,11 @@ def test_an_empty_batch_is_refused_in_words(comfy, info):
 
 def painted(**apply: object) -> dict:
     """One picture of many tiles."""
-    return {
-        "load": {"class_type": "ZMNetLoad", "inputs": {"model": "zmnet-mini"}},
-        "photo": {"class_type": "ZMNetExamplePicture", "inputs": {"picture": "colosseum"}},
-        "painting": {"class_type": "ZMNetExamplePicture", "inputs": {"picture": "irises-van-gogh"}},
-        "large": {
-            "class_type": "ImageScale",
-            "inputs": {
-                "image": ["photo", 0],
-                "upscale_method": "bilinear",
-                "width": 1600,
-                "height": 1200,
-                "crop": "disabled",
-            },
-        },
-        "encode": {
-            "class_type": "ZMNetEncodeStyle",
-            "inputs": {"model": ["load", 0], "image": ["painting", 0], "batch": "average", "style_size": 256},
-        },
-        "apply": {
-            "class_type": "ZMNetApply",
-            "inputs": {
-                "image": ["large", 0],
-                "style": ["encode", 0],
-                "strength": 1.0,
-                "detail": True,
-                "colour": True,
-                "texture": True,
-                "keep_colour": False,
-                "tile": "256",
-                **apply,
-            },
-        },
-        "save": {"class_type": "SaveImage", "inputs": {"images": ["apply", 0], "filename_prefix": "test"}},
-    }
+    prompt = chain("zmnet-mini", **{"tile": "256", **apply})
+    prompt["apply"]["inputs"]["image"] = ["large", 0]
+    for name, picture in (("photo", "colosseum"), ("painting", "irises-van-gogh")):
+        prompt[name] = {"class_type": "ZMNetExamplePicture", "inputs": {"picture": picture}}
+    return prompt | {"large": scaled(1600, 1200)}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from tests.comfyui.comfy_server import ROOT, ComfyUI, Refused, api_of, error_of, events, reason_to_skip
+from tests.comfyui.prompts import chain, scaled
 from zmnet_core.images.picture import to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.styling.look import Look
@@ -54,40 +55,6 @@ def array(image: Image.Image) -> np.ndarray:
 def assert_same(image: Image.Image, expected: torch.Tensor) -> None:
     difference = np.abs(array(image) - expected[0].permute(1, 2, 0).double().numpy()).max()
     assert difference <= LEVEL, f"the pictures are {difference * 255:.2f} levels apart"
-
-
-def scaled(width: int, height: int) -> dict:
-    """The photograph in another size."""
-    inputs = {"image": ["photo", 0], "upscale_method": "bilinear", "width": width, "height": height, "crop": "disabled"}
-    return {"class_type": "ImageScale", "inputs": inputs}
-
-
-def chain(model: str = "tiny", image: str = "colosseum.jpg", **apply: object) -> dict:
-    """Load, encode, apply, save."""
-    return {
-        "load": {"class_type": "ZMNetLoad", "inputs": {"model": model}},
-        "painting": {"class_type": "LoadImage", "inputs": {"image": "irises-van-gogh.jpg"}},
-        "photo": {"class_type": "LoadImage", "inputs": {"image": image}},
-        "encode": {
-            "class_type": "ZMNetEncodeStyle",
-            "inputs": {"model": ["load", 0], "image": ["painting", 0], "batch": "average", "style_size": 256},
-        },
-        "apply": {
-            "class_type": "ZMNetApply",
-            "inputs": {
-                "image": ["photo", 0],
-                "style": ["encode", 0],
-                "strength": 1.0,
-                "detail": True,
-                "colour": True,
-                "texture": True,
-                "keep_colour": False,
-                "tile": "auto",
-                **apply,
-            },
-        },
-        "save": {"class_type": "SaveImage", "inputs": {"images": ["apply", 0], "filename_prefix": "test"}},
-    }
 
 
 # Start -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..images.resize import resized
-from ..networks.tnet import MIN_SIDE
+from ..networks.tnet import MIN_SIDE, PROBE
 from .look import Look
 from .network import StyleTransfer
 from .plan import plan
@@ -20,7 +20,7 @@ from .regions import AnyStyle, Regions, apart, mixed, onward
 from .tiling import automatic_tile, small_copy
 
 PLAIN = Look()
-PALETTE_SIDE, ALONE_SIDE = 256, 128  # px, the long side of what is painted small for its colours; for a region's
+PALETTE_SIDE = 256  # px, the long side of what is painted small for its colours
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Held:
     Attributes:
         style: the style for the TNet, walked to the look's strength.
         statistics: μ and 1/σ of every norm, [1, 2, ΣC].
-        shifts: how the colours of what is painted are brought to the painting's, by `regions.palette_tables`; None if
-            the look has no palette.
+        shifts: how the colours of what is painted are brought to the painting's, by `recolouring.palette_tables`; None
+            if the look has no palette.
         matched: the like for the photographs before they are painted; None if the look matches none.
     """
 
@@ -104,8 +104,8 @@ def hold(model: StyleTransfer, pictures: Tensor, style: AnyStyle, look: Look = P
 
 
 def painted_alone(model: StyleTransfer, pictures: Tensor, style: AnyStyle) -> list[Tensor] | None:
-    """For `regions.in_palette`: small copies of pictures [N, 3, H, W], painted in the style of each region."""
+    """For `recolouring.in_palette`: small copies of pictures [N, 3, H, W], painted in the style of each region."""
     if not isinstance(style, Regions) or style.own:
         return None
-    small = small_copy(pictures, ALONE_SIDE)
+    small = small_copy(pictures, PROBE)
     return [model.apply(small, each, draft=0) for each in style.styles]

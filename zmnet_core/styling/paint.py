@@ -83,7 +83,7 @@ def stylize_tensor(
     if held is not None and held.shifts is not None:
         stylised = with_palette_tables(stylised, style, held.shifts, look.palette)
     elif look.palette:
-        stylised = in_palette(stylised, style, look.palette, painted_alone(model, contents, style))
+        stylised = in_palette(stylised, style, look.palette, painted_alone(model, seen, style))
     stylised = calmed(contents, stylised, look.calm)
     if look.keep_colour:
         stylised = paint_tiles(recoloured, stylised, TILE, beside=[contents.to(stylised.device)], overlap=0)
