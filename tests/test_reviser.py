@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from zmnet_core.errors import WrongModelError
 from zmnet_core.images.resize import resized
 from zmnet_core.model import ZMNet
-from zmnet_core.networks.reviser import LEAST_FACTOR, MOST_FACTOR, Reviser, Scales, Window, draft_size
+from zmnet_core.networks.drafts import draft_size
+from zmnet_core.networks.reviser import LEAST_FACTOR, MOST_FACTOR, Reviser, Scales, Window
 from zmnet_core.networks.tnet import MIN_SIDE
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor, within_mask

@@ -16,8 +16,10 @@ from tests.conftest import ROOT
 from zmnet_core.cli import commands as cli
 from zmnet_core.hub.repository import Access, Repository
 from zmnet_core.model import PARTS
+from zmnet_core.networks.drafts import ReviserConfig
+from zmnet_core.networks.local_affine import LocalAffine
 from zmnet_core.networks.pnet import KINDS, AttributePNetConfig, PNetConfig, PNetOptions
-from zmnet_core.networks.reviser import Reviser, ReviserOptions
+from zmnet_core.networks.reviser import Reviser
 from zmnet_core.networks.tnet import TNet, TNetOptions
 from zmnet_core.networks.vector_pnet import Compression, VectorOptions, VectorPNet
 from zmnet_core.styling.look import Knobs, Look, Walk, knobs_of
@@ -117,7 +119,6 @@ def test_options_of_the_command_line_have_the_types_of_their_knobs(command, cls)
     "described, function, without",
     [
         (TNetOptions, TNet.__init__, ()),
-        (ReviserOptions, Reviser.__init__, ("numbers",)),
         (VectorOptions, VectorPNet.__init__, ("sites",)),
         (Compression, VectorPNet.__init__, ("sites", "signal")),
         (Parts, StyleTransfer.__init__, ("schema",)),
@@ -126,6 +127,11 @@ def test_options_of_the_command_line_have_the_types_of_their_knobs(command, cls)
 )
 def test_described_options_are_the_parameters_of_what_takes_them(described, function, without):
     assert typing.get_type_hints(described) == parameters(function, *without)
+
+
+def test_the_options_of_revisers_are_those_of_both_kinds():
+    both = parameters(Reviser.__init__, "numbers") | parameters(LocalAffine.__init__)
+    assert typing.get_type_hints(ReviserConfig) == {"kind": str} | both
 
 
 def test_the_options_of_pnets_are_those_of_all_their_kinds():

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from ..markdown import table
 from ..model import ZMNet
+from ..networks.drafts import draft_size
 from ..networks.layers import UpsampleConv
-from ..networks.reviser import draft_size
 from ..styling.regions import Regions
 from ..styling.style import Style
 

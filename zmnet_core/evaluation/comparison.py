@@ -12,7 +12,7 @@ from ..assets import PAIRS, TRAINING_PAIRS
 from ..errors import NotInstalledError, PictureError, ZMNetError
 from ..losses.perceptual import LossConfig
 from ..model import ZMNet
-from ..networks.reviser import draft_size
+from ..networks.drafts import draft_size
 from ..networks.vgg import load_vgg16
 from .baselines.ost import OSTConfig
 from .baselines.peers import peers_folder

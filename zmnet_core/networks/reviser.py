@@ -20,16 +20,14 @@ full contrast.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import PictureError, WrongModelError
 from ..images.resize import resized
 from .areas import Areas
-from .described import Count, Depth
 from .heads import ResidualLayer, StyleHeads
 from .layers import Conv, UpsampleConv
 from .regions import RegionScales
@@ -41,16 +39,6 @@ DRAFT_SIDE = 384  # px, short side of a draft if the picture allows
 DRAFT_GAIN, DETAIL_GAIN = 4.0, 12.0
 LEAK = 0.2
 LEAST_FACTOR, MOST_FACTOR = 1.5, 4.0  # how many times as large as its draft a picture may be
-
-
-class ReviserOptions(TypedDict, total=False):
-    """The options of a `Reviser`, as config.json has them."""
-
-    width: Count
-    edge: Count
-    blocks: Depth
-    hidden: Count
-    draft: Count
 
 
 class Reviser(nn.Module):
@@ -65,6 +53,7 @@ class Reviser(nn.Module):
         draft: short side of the draft, px.
     """
 
+    least_factor, most_factor = LEAST_FACTOR, MOST_FACTOR
     offset: Tensor
     spread: Tensor
 
@@ -118,6 +107,11 @@ class Reviser(nn.Module):
         return DOWNSAMPLING * (5 + 2 * len(self.blocks))
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights, and of what it takes."""
+        return self.out.weight.dtype
+
+    @property
     def calibrated(self) -> bool:
         """Whether `calibrate` was called, now or before the weights were saved."""
         return bool(self.spread.ne(1).any())
@@ -128,6 +122,10 @@ class Reviser(nn.Module):
         numbers = styles.flatten(1).float()
         self.offset.copy_(numbers.mean(0))
         self.spread.copy_(numbers.std(0).clamp_min(1e-2))
+
+    def parts(self, draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What it sees at full size: see `enlarged`."""
+        return enlarged(draft, contents.to(draft.device), seen.to(draft.device))
 
     def parameters_of(self, style: Tensor) -> Tensor:
         """γ_r, β_r of a style's values [N, 2, ΣC]: [N, 2, ΣC_r]."""
@@ -227,47 +225,6 @@ class Scales:
         weight = gamma[0, :, None, None, None] * conv.weight
         bias = beta[0] if conv.bias is None else gamma[0] * conv.bias + beta[0]
         return torch.func.functional_call(conv, {"weight": weight, "bias": bias}, x)
-
-
-def draft_size(reviser: Reviser | None, height: int, width: int, draft: int | None = None) -> tuple[int, int] | None:
-    """Height and width of the draft of a picture, px; None: the picture is painted as it is.
-
-    Args:
-        reviser: of the model; without one there are no drafts.
-        height, width: of the picture.
-        draft: short side wanted. None: the reviser's own, larger for a picture more than `MOST_FACTOR` times as large,
-            none for one less than `LEAST_FACTOR` times as large. 0: no draft.
-
-    Raises:
-        WrongModelError: a draft is wanted of a model without a reviser.
-        PictureError: it would be too large for this picture, or smaller than any picture.
-    """
-    if draft == 0 or (reviser is None and draft is None):
-        return None
-    if reviser is None:
-        raise WrongModelError(
-            f"a draft of {draft} px is wanted, and this model has no reviser to bring it to the picture's size: leave "
-            "the draft out, or take a model that has one (zmnet-bold)."
-        )
-    short = min(height, width)
-    largest = int(short / LEAST_FACTOR)
-    if draft is None:
-        draft = max(reviser.draft, round(short / MOST_FACTOR))
-        if draft > largest:
-            return None
-    elif not MIN_SIDE <= draft <= largest:
-        room = f"it can be {MIN_SIDE} to {largest} px" if largest >= MIN_SIDE else "it is too small for one"
-        raise PictureError(
-            f"a draft with a short side of {draft} px does not suit a picture of {width} × {height} px: {room}; 0 "
-            "(in ComfyUI: off) paints it at full size."
-        )
-    height, width = (max(MIN_SIDE, round(side * draft / short)) for side in (height, width))
-    return height, width
-
-
-def can_revise(reviser: Reviser | None, canvas: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether what was painted on a canvas leaves a reviser something to do at the picture's size."""
-    return reviser is not None and min(size) >= LEAST_FACTOR * min(canvas)
 
 
 def enlarged(draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

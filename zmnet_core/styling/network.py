@@ -18,9 +18,10 @@ from ..images.masks import within_mask
 from ..images.resize import looked_at, resized
 from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
+from ..networks.drafts import AnyReviser, ReviserConfig, build_reviser, draft_size
 from ..networks.identity import fingerprint
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
-from ..networks.reviser import Revised, Reviser, ReviserOptions, Window, draft_size, enlarged
+from ..networks.reviser import Revised, Reviser, Window, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
 from ..networks.typed import NamedModules
 from ..networks.vector_pnet import VectorPNet
@@ -38,7 +39,8 @@ class StyleTransfer(nn.Module):
     Args:
         tnet: keyword arguments of `TNet`, e.g. `{"width": 32}`.
         pnet: `{"kind": "vgg"}` and keyword arguments of that PNet.
-        reviser: keyword arguments of `Reviser`: large pictures are painted small, enlarged and revised.
+        reviser: keyword arguments of `Reviser`: large pictures are painted small, enlarged and revised; or
+            `{"kind": "local-affine"}`: photographs stay photographs, in the colours of what is painted small.
         attribute_pnets: PNets for words or colours beside an image PNet, by signal, e.g.
             `{"sentence": {"kind": "mlp", "size": 64}}`; they write into the same space of γ, β.
         schema: the version of this description; one that is newer than the library's is refused.
@@ -50,7 +52,7 @@ class StyleTransfer(nn.Module):
         pnet: PNetConfig | None = None,
         attribute_pnets: Mapping[str, AttributePNetConfig] | None = None,
         schema: int = SCHEMA,
-        reviser: ReviserOptions | None = None,
+        reviser: ReviserConfig | None = None,
     ):
         super().__init__()
         check_schema(schema)
@@ -59,10 +61,10 @@ class StyleTransfer(nn.Module):
         self.config: Description = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
         self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
-        self.reviser: Reviser | None = None
+        self.reviser: AnyReviser | None = None
         if reviser is not None:
             self.config["reviser"] = {**reviser}
-            self.reviser = Reviser(self.tnet.channels, **reviser)
+            self.reviser = build_reviser(self.tnet.channels, reviser)
         if attribute_pnets:
             self.config["attribute_pnets"] = {signal: {**options} for signal, options in attribute_pnets.items()}
         self.attribute_pnets: NamedModules[VectorPNet] = NamedModules()
@@ -202,10 +204,12 @@ class StyleTransfer(nn.Module):
             raise TypeError("apply needs a style: model.apply(photographs, model.encode_style(painting)).")
         contents = self._checked(contents)
         style, shown = apart(self.style_for(contents, style, strength))
-        seen = self._seen(contents, draft)
+        height, width = contents.shape[-2:]
+        size = draft_size(self.reviser, height, width, draft)
+        seen = contents if size is None else resized(contents, size)
         areas = style.areas(seen.shape[-2:]) if isinstance(style, Regions) else None
         stylised = self.tnet(seen.to(self._parameter.dtype), style.values, statistics, areas)
-        if seen is not contents:
+        if size is not None:
             stylised = self.revise(stylised, contents, seen, style)
         stylised = stylised.to(contents.dtype)
         return stylised if shown is None else within_mask(contents, stylised, shown)
@@ -213,16 +217,19 @@ class StyleTransfer(nn.Module):
     @torch.no_grad()
     def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: AnyStyle) -> Tensor:
         """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
-        parts = (each.to(self._parameter) for each in enlarged(draft, contents, seen))
+        reviser = self.require_reviser()
+        parts = (each.to(reviser.dtype) for each in reviser.parts(draft, contents, seen))
         areas = style.areas(contents.shape[-2:]) if isinstance(style, Regions) else None
-        return self.require_reviser()(*parts, style.values, areas).clamp_(0, 1).to(contents.dtype)
+        return reviser(*parts, style.values, areas).clamp_(0, 1).to(contents.dtype)
 
     @torch.no_grad()
     def measure(self, contents: Tensor, style: AnyStyle, strength: float = 1.0, draft: int | None = None) -> Tensor:
         """Statistics of every norm for these pictures (for their drafts) under this style, to be frozen in `apply`."""
         contents = self._checked(contents)
         style, _ = apart(self.style_for(contents, style, strength))
-        seen = self._seen(contents, draft)
+        height, width = contents.shape[-2:]
+        size = draft_size(self.reviser, height, width, draft)
+        seen = contents if size is None else resized(contents, size)
         areas = style.areas(seen.shape[-2:]) if isinstance(style, Regions) else None
         return self.tnet.measure(seen.to(self._parameter.dtype), style.values, areas)
 
@@ -242,7 +249,7 @@ class StyleTransfer(nn.Module):
             style = self._values(features, bold)
             seen = resized(contents, (window.draft, window.draft))
             draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
-        revise, again = self.require_reviser(), None
+        revise, again = self.require_learned_reviser(), None
         if window.down or window.right:
             again = revise(window.shifted(draft), window.shifted(detail), style)
         return Revised(revise(draft, detail, style), draft, again)
@@ -293,20 +300,20 @@ class StyleTransfer(nn.Module):
                 'one whose PNet is made for it ("bold": true in config.json; --pnet_bold in training).'
             )
 
-    def require_reviser(self) -> Reviser:
+    def require_reviser(self) -> AnyReviser:
         """The reviser; refuse a model that has none."""
         if self.reviser is None:
             raise WrongModelError("this model has no reviser to bring drafts to the picture's size (zmnet-bold has).")
         return self.reviser
 
+    def require_learned_reviser(self) -> Reviser:
+        """The reviser, if it has weights; refuse a model whose has none."""
+        if not isinstance(reviser := self.require_reviser(), Reviser):
+            raise WrongModelError("this model's reviser has no weights: there is nothing to train in it.")
+        return reviser
+
     def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
         return self.pnet(features) if bold is None else self.pnet(features, bold)
-
-    def _seen(self, contents: Tensor, draft: int | None) -> Tensor:
-        """What the TNet paints of these photographs: smaller copies if there are drafts."""
-        height, width = contents.shape[-2:]
-        size = draft_size(self.reviser, height, width, draft)
-        return contents if size is None else resized(contents, size)
 
     def _checked(self, images: object, least: int = MIN_SIDE) -> Tensor:
         if not isinstance(images, Tensor):

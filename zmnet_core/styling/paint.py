@@ -21,7 +21,6 @@ from ..images.colour import recoloured
 from ..images.masks import within_mask
 from ..images.picture import Picture, fit_short_side, fitted_size, to_pil, to_tensor
 from ..images.resize import resized
-from ..networks.reviser import enlarged
 from ..networks.tnet import MIN_SIDE
 from .calm import calmed
 from .held import Held, painted_alone
@@ -174,15 +173,14 @@ def revise_tiles(
 ) -> Tensor:
     """`model.revise` in tiles, as if in one piece: a reviser does not depend on the rest of the picture."""
     reviser = model.require_reviser()
-    y, detail = enlarged(draft, contents.to(draft.device), seen.to(draft.device))
+    first, second = reviser.parts(draft, contents, seen)
 
     def revised(*parts: Tensor) -> Tensor:
-        draft, detail = (part.to(reviser.out.weight.dtype) for part in parts[:2])
         own = cut(style, *parts[2:])
-        areas = own.areas(draft.shape[-2:]) if isinstance(own, Regions) else None
-        return reviser(draft, detail, style.values, areas).clamp(0, 1).to(y.dtype)
+        areas = own.areas(parts[0].shape[-2:]) if isinstance(own, Regions) else None
+        return reviser(*(part.to(reviser.dtype) for part in parts[:2]), style.values, areas).clamp(0, 1).to(first.dtype)
 
-    return paint_tiles(revised, y, tile, step, [detail, *beside_tiles(style, y)], reviser.radius)
+    return paint_tiles(revised, first, tile, step, [second, *beside_tiles(style, first)], reviser.radius)
 
 
 def stylize_each(

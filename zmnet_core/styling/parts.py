@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TypedDict, cast
 
 from ..networks.described import check_options
+from ..networks.drafts import ReviserConfig
 from ..networks.pnet import AttributePNetConfig, PNetConfig
-from ..networks.reviser import ReviserOptions
 from ..networks.tnet import TNetOptions
 
 
@@ -17,7 +17,7 @@ class Parts(TypedDict, total=False):
     tnet: TNetOptions | None
     pnet: PNetConfig | None
     attribute_pnets: Mapping[str, AttributePNetConfig] | None
-    reviser: ReviserOptions | None
+    reviser: ReviserConfig | None
 
 
 class _Whole(TypedDict):
@@ -29,7 +29,7 @@ class _Whole(TypedDict):
 class Description(_Whole, total=False):
     """What config.json says of a model."""
 
-    reviser: ReviserOptions
+    reviser: ReviserConfig
     attribute_pnets: dict[str, AttributePNetConfig]
 
 
@@ -44,7 +44,7 @@ def check_parts(
     for part, kind, what in (
         (tnet, TNetOptions, "tnet"),
         (pnet, PNetConfig, "pnet"),
-        (reviser, ReviserOptions, "reviser"),
+        (reviser, ReviserConfig, "reviser"),
     ):
         if part is not None:
             check_options(part, kind, what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..networks.reviser import Reviser, can_revise, draft_size
+from ..networks.drafts import AnyReviser, can_revise, draft_size
 from .brush import canvas_size
 from .tiling import automatic_tile, count_tiles, smaller_tile
 
@@ -55,7 +55,7 @@ class Plan:
 
 
 def plan(
-    reviser: Reviser | None,
+    reviser: AnyReviser | None,
     height: int,
     width: int,
     brush: float = 1.0,

@@ -24,8 +24,9 @@ from typer.core import TyperCommand
 from ..data.sources import FORMS
 from ..errors import TrainingError, did_you_mean, in_words
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
+from ..networks.drafts import ReviserConfig
 from ..networks.pnet import IMAGE_KINDS, PNetConfig
-from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser, ReviserOptions
+from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE, TNetOptions
 from ..networks.vgg import LAYER_ORDER
 from ..options import check_from_zero, command_line, declare
@@ -251,7 +252,7 @@ class TrainingConfig:
             pnet["bold"] = True
         return tnet, pnet
 
-    def reviser_options(self) -> ReviserOptions | None:
+    def reviser_options(self) -> ReviserConfig | None:
         """The reviser's keyword arguments; None: no reviser is trained."""
         if self.reviser_width == 0:
             return None

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..model import ZMNet
 from ..networks.pnet import VGGPNet, trainable
+from ..networks.reviser import Reviser
 from .config import TrainingConfig
 
 TOLD_SCALE = 30.0
@@ -61,7 +62,7 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
         m.weight for n, m in model.tnet.named_modules() if isinstance(m, nn.Conv2d) and n not in ("uw", "out")
     ]
     entrance = [model.pnet.enter.weight] if isinstance(model.pnet, VGGPNet) else []
-    if model.reviser is not None:
+    if isinstance(model.reviser, Reviser):
         entrance.append(model.reviser.enter.weight)
     before_norm, entrance = ([p for p in group if p.requires_grad] for group in (before_norm, entrance))
     told = list(model.pnet.bold.parameters()) if model.pnet.bold is not None else []

@@ -231,7 +231,7 @@ class Trainer:
         if teacher and half:
             channels_last(teacher.tnet, half)
         if self.start == 0:
-            if revising and not (reviser := self.model.require_reviser()).calibrated:
+            if revising and not (reviser := self.model.require_learned_reviser()).calibrated:
                 self._calibrate(lambda looks: reviser.calibrate(self.model.pnet(looks)))
             elif isinstance(self.model.pnet, VGGPNet) and not config.init_from:
                 self._calibrate(self.model.pnet.calibrate)

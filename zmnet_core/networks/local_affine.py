@@ -1,0 +1,118 @@
+"""The photograph itself, in the colours that a TNet has given a small copy of it: for models that keep it a photograph.
+
+A TNet draws everything anew, through planes of a quarter of the picture's sides, so a face or a brick comes out softer
+than it was. Here what it has drawn, Y₀, only says which colours go where: in every window ω of the small copy X̃ the
+affine map is found that comes nearest to it, and it is the photograph X_c that is mapped, at full size:
+
+    A, b = argmin Σ_ω ‖A X̃ + b − Y₀‖² + ε ‖A‖²,        Y = Ā X_c + b̄        A [3, 3], b [3]
+
+with Ā, b̄ the means over the windows that hold a pixel, enlarged (the guided filter of He, Sun and Tang 2013, in its
+fast form of 2015). A lamp that is lit stays lit, for a window of the house was darker than its wall; but nothing is
+drawn that was not there, so it is no way to make a painting.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .areas import Areas
+from .tnet import MIN_SIDE
+
+KIND = "local-affine"
+DRAFT_SIDE = 288  # px, short side of what the TNet draws
+RADIUS = 3  # of a window, in pixels of half the draft's size
+EPSILON = 1e-3  # ε, of colours in 0..1
+HALVED = 2  # the maps are found at half the draft's size: four times as fast, and smoother
+
+
+class LocalAffine(nn.Module):
+    """Y₀, X_c, X̃ → Y. It has no weights: what is learned is the TNet in front of it.
+
+    Args:
+        draft: short side of what the TNet draws, px.
+        radius: of the windows, in pixels of half that size.
+    """
+
+    least_factor, most_factor = 1.0, 8.0  # how many times as large as its draft a picture may be
+    dtype = torch.float32  # of its sums: the determinants of dark areas are small
+    radius = 0  # pixels that it sees around each of `parts`
+
+    def __init__(self, draft: int = DRAFT_SIDE, radius: int = RADIUS):
+        super().__init__()
+        if draft < MIN_SIDE:
+            raise ValueError(f"a draft cannot have a short side of {draft} px: {MIN_SIDE} or more.")
+        self.draft, self.window = draft, radius
+
+    def parts(self, draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What it needs at full size: the photographs, and Ā, b̄.
+
+        Args:
+            draft: Y₀ as drawn, [N, 3, h, w].
+            contents: X_c, [N, 3, H, W].
+            seen: X̃, the photographs as the TNet has seen them, [N, 3, h, w].
+
+        Returns:
+            [N, 3, H, W] and [N, 12, H, W], float32.
+        """
+        size = contents.shape[-2:]
+        small, drawn = (halved(each.to(draft.device, self.dtype)) for each in (seen, draft))
+        maps = local_maps(small, drawn, self.window)
+        return contents.to(draft.device, self.dtype), F.interpolate(maps, size, mode="bilinear", align_corners=False)
+
+    def forward(self, contents: Tensor, maps: Tensor, style: Tensor, areas: Areas | None = None) -> Tensor:
+        """Map the photographs: [N, 3, H, W], not clamped. Neither the style nor its areas matter any more."""
+        linear, offset = maps[:, :9].unflatten(1, (3, 3)), maps[:, 9:]
+        return (linear * contents[:, None]).sum(2).add_(offset)
+
+
+def halved(pictures: Tensor) -> Tensor:
+    """[N, 3, h, w] → [N, 3, ⌈h/2⌉, ⌈w/2⌉]."""
+    return F.avg_pool2d(pictures, HALVED, ceil_mode=True, count_include_pad=False)
+
+
+def local_maps(seen: Tensor, drawn: Tensor, radius: int, epsilon: float = EPSILON) -> Tensor:
+    """Ā and b̄ of every pixel: [N, 12, h, w], A's rows and then b.
+
+    Args:
+        seen: X̃, [N, 3, h, w], in 0..1.
+        drawn: Y₀, [N, 3, h, w].
+        radius: of the windows, px.
+        epsilon: ε; the larger, the more a window's contrast has to be before it counts.
+    """
+    mean, aim = box(seen, radius), box(drawn, radius)
+    rows, columns = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]  # of a symmetric matrix: its upper triangle
+    covariance = box(seen[:, rows] * seen[:, columns], radius) - mean[:, rows] * mean[:, columns]
+    covariance = covariance + covariance.new_tensor([epsilon, 0, 0, epsilon, 0, epsilon])[:, None, None]
+    both = (drawn[:, :, None] * seen[:, None]).flatten(1, 2)
+    both = box(both, radius).unflatten(1, (3, 3)) - aim[:, :, None] * mean[:, None]
+    linear = torch.einsum("noihw,nijhw->nojhw", both, inverse(covariance))
+    offset = aim - (linear * mean[:, None]).sum(2)
+    return box(torch.cat((linear.flatten(1, 2), offset), 1), radius)
+
+
+def inverse(symmetric: Tensor) -> Tensor:
+    """Of symmetric 3 × 3 matrices, upper triangles [N, 6, h, w]: [N, 3, 3, h, w], by cofactors.
+
+    As fast on a CPU as on any other device, which `torch.linalg.inv` of as many small matrices is not.
+    """
+    xx, xy, xz, yy, yz, zz = symmetric.unbind(1)
+    first = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
+    second, third, last = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
+    determinant = xx * first[0] + xy * first[1] + xz * first[2]
+    cofactors = torch.stack((*first, first[1], second, third, first[2], third, last), 1)
+    return (cofactors / determinant[:, None]).unflatten(1, (3, 3))
+
+
+def box(pictures: Tensor, radius: int) -> Tensor:
+    """Means over squares of 2 radius + 1 px, [N, C, h, w] → the same; the border is continued."""
+    padded = F.pad(pictures, (radius,) * 4, mode="replicate")
+    return F.avg_pool2d(padded, 2 * radius + 1, 1)
+
+
+def drawn_photograph(photograph: Tensor, drawn: Tensor, radius: int = RADIUS) -> Tensor:
+    """The photograph [N, 3, H, W] after what was drawn of it at its own size: one differentiable pass, to train by."""
+    maps = local_maps(halved(photograph), halved(drawn), radius)
+    maps = F.interpolate(maps, photograph.shape[-2:], mode="bilinear", align_corners=False)
+    return (maps[:, :9].unflatten(1, (3, 3)) * photograph[:, None]).sum(2) + maps[:, 9:]
