@@ -6,7 +6,7 @@ import torch
 from zmnet_core.images.resize import resized
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.drafts import build_reviser, draft_size
-from zmnet_core.networks.local_affine import LocalAffine, box, drawn_photograph, halved, inverse, local_maps
+from zmnet_core.networks.local_affine import LocalAffine, box, divided, drawn_photograph, halved, local_maps
 from zmnet_core.networks.reviser import Reviser
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_tensor
@@ -32,7 +32,7 @@ def test_an_affine_change_of_colours_is_found_exactly(random):
     def changed(picture):
         return torch.einsum("oi,nihw->nohw", matrix, picture) + offset[:, None, None]
 
-    finish = LocalAffine(draft=24, radius=3)
+    finish = LocalAffine(4, draft=24, radius=3)
     maps = local_maps(small, changed(small), 3, epsilon=1e-9)
     assert torch.allclose(maps[:, :9], matrix.reshape(1, 9, 1, 1).expand_as(maps[:, :9]), atol=2e-3)
     picture = finish(*finish.parts(changed(small), photograph, small), torch.zeros(1, 2, 1))
@@ -41,9 +41,10 @@ def test_an_affine_change_of_colours_is_found_exactly(random):
 
 def test_the_same_picture_gives_the_photograph_and_a_flat_one_its_colour(random):
     photograph = resized(torch.rand(1, 3, 16, 16, generator=random), (64, 64))
-    assert (drawn_photograph(photograph, photograph) - photograph).abs().mean() < 0.03
+    drawing = torch.rand(1, 3, 64, 64, generator=random)
+    assert torch.allclose(drawn_photograph(photograph, drawing, drawing), photograph, atol=1e-4)
     grey = torch.full_like(photograph, 0.25)
-    assert torch.allclose(drawn_photograph(photograph, grey), grey, atol=1e-4)
+    assert torch.allclose(drawn_photograph(photograph, photograph, grey), grey, atol=0.02)
 
 
 def test_windows_that_were_dark_can_be_lit():
@@ -55,14 +56,19 @@ def test_windows_that_were_dark_can_be_lit():
             panes[..., top : top + 8, left : left + 8] = 1
     day = day - 0.5 * panes
     night = torch.full_like(day, 0.1) + torch.tensor([0.8, 0.6, 0.3]).view(1, 3, 1, 1) * panes
-    assert (drawn_photograph(day, night) - night).abs().mean() < 0.02
+    assert (drawn_photograph(day, day, night) - night).abs().mean() < 0.02
 
 
-def test_inverse_and_box_are_what_they_say(random):
+def test_division_by_a_covariance_and_means_of_squares(random):
     half = torch.rand(5, 3, 3, generator=random, dtype=torch.float64)
-    matrices = half @ half.mT + 0.1 * torch.eye(3)
-    upper = matrices[:, [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]][..., None, None]
-    assert torch.allclose(inverse(upper)[..., 0, 0], torch.linalg.inv(matrices))
+    matrices, rows = half @ half.mT + 0.1 * torch.eye(3), torch.rand(5, 2, 3, generator=random, dtype=torch.float64)
+    upper = matrices[:, [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]]
+    assert torch.allclose(divided(rows[..., None, None], upper[..., None, None])[..., 0, 0], rows @ matrices.inverse())
+    grey = torch.full((1, 6, 1, 1), 0.05)
+    grey[:, [0, 3, 5]] += 1e-3  # what a window of greys gives, in single precision
+    whole = grey[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].unflatten(1, (3, 3))
+    assert torch.allclose(divided(whole, grey)[0, ..., 0, 0], torch.eye(3), atol=1e-5)
+
     picture = torch.rand(1, 1, 9, 9, generator=random)
     assert torch.allclose(box(picture, 2)[0, 0, 4, 4], picture[0, 0, 2:7, 2:7].mean())
     assert torch.allclose(box(torch.ones(1, 2, 3, 5), 3), torch.ones(1, 2, 3, 5))
@@ -100,4 +106,14 @@ def test_config_says_the_kind_and_strangers_are_refused(affine, tmp_path):
     with pytest.raises(TypeError):
         build_reviser(10, {"kind": "local-affine", "width": 8})
     with pytest.raises(ValueError, match="16 or more"):
-        LocalAffine(draft=8)
+        LocalAffine(4, draft=8)
+
+
+def test_strength_walks_from_the_photograph_to_the_style(affine, random):
+    photograph = torch.rand(1, 3, 48, 64, generator=random)
+    style = affine.encode_style(torch.rand(1, 3, 64, 64, generator=random))
+    own = affine.own_style(photograph.expand(2, -1, -1, -1))
+    assert own.values.shape == (2, 2, affine.tnet.channels)
+    assert torch.allclose(affine.apply(photograph, style, strength=0), photograph, atol=1e-5)
+    far = [(affine.apply(photograph, style, strength=share) - photograph).abs().mean() for share in (0.2, 0.6, 1.0)]
+    assert far == sorted(far) and far[0] > 1e-4

@@ -130,7 +130,7 @@ def test_described_options_are_the_parameters_of_what_takes_them(described, func
 
 
 def test_the_options_of_revisers_are_those_of_both_kinds():
-    both = parameters(Reviser.__init__, "numbers") | parameters(LocalAffine.__init__)
+    both = parameters(Reviser.__init__, "numbers") | parameters(LocalAffine.__init__, "numbers")
     assert typing.get_type_hints(ReviserConfig) == {"kind": str} | both
 
 

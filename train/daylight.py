@@ -27,6 +27,7 @@ from zmnet_core.training.daylight.finder import Finder, camvid, paris, without_w
 from zmnet_core.training.daylight.finder import teach as teach_finder
 from zmnet_core.training.daylight.lessons import Lessons, write_lessons
 
+OWN = 16  # photographs whose own styles are looked at
 PHOTOGRAPHS = typer.Argument(help="photographs, or folders of them", exists=True)
 
 
@@ -81,9 +82,9 @@ def teach(
 ) -> None:
     """Teach a TNet and a PNet for words what the lessons show."""
     torch.manual_seed(seed)
-    course = Course(
-        fresh(ZMNet.from_pretrained(init_from)), Lessons(lessons, resolution), output_dir, learning_rate, seed
-    )
+    learned = Lessons(lessons, resolution)
+    photographs = [pictures[:1].float() / 255 for pictures in learned.pictures[:OWN]]
+    course = Course(fresh(ZMNet.from_pretrained(init_from), photographs), learned, output_dir, learning_rate, seed)
     course.run(time_budget, steps)
     typer.echo(f"{output_dir}: {course.step} steps")
 

@@ -42,7 +42,7 @@ def build_reviser(numbers: int, options: ReviserConfig) -> AnyReviser:
         return Reviser(numbers, **given)
     if kind != KIND:
         raise ValueError(f"there is no kind of reviser '{kind}': it is '{KIND}', or left out for one that is learned.")
-    return LocalAffine(**given)
+    return LocalAffine(numbers, **given)
 
 
 def draft_size(reviser: AnyReviser | None, height: int, width: int, draft: int | None = None) -> tuple[int, int] | None:

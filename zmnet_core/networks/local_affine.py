@@ -1,14 +1,16 @@
 """The photograph itself, in the colours that a TNet has given a small copy of it: for models that keep it a photograph.
 
-A TNet draws everything anew, through planes of a quarter of the picture's sides, so a face or a brick comes out softer
-than it was. Here what it has drawn, Y₀, only says which colours go where: in every window ω of the small copy X̃ the
-affine map is found that comes nearest to it, and it is the photograph X_c that is mapped, at full size:
+A TNet draws everything anew, through planes of a quarter of the picture's sides and norms that forget how light the
+picture was, so a face or a brick comes out softer than it was, and paler or darker. Here it draws a small copy twice,
+in the wanted style, Y₀, and in a style of reference, X̃, in which a photograph is what it is. In every window ω the
+affine map is found that comes nearest to taking X̃ to Y₀, and it is the photograph X_c that is mapped, at full size:
 
-    A, b = argmin Σ_ω ‖A X̃ + b − Y₀‖² + ε ‖A‖²,        Y = Ā X_c + b̄        A [3, 3], b [3]
+    A, b = argmin Σ_ω ‖A X̃ + b − Y₀‖² + ε ‖A − 1‖²,        Y = Ā X_c + b̄        A [3, 3], b [3]
 
 with Ā, b̄ the means over the windows that hold a pixel, enlarged (the guided filter of He, Sun and Tang 2013, in its
-fast form of 2015). A lamp that is lit stays lit, for a window of the house was darker than its wall; but nothing is
-drawn that was not there, so it is no way to make a painting.
+fast form of 2015). What blurs both drawings, or has faded both, is not in the map; the style of reference itself gives
+the photograph, value for value. A lamp that is lit stays lit, for a window of the house was darker than its wall; but
+nothing is drawn that was not there, so it is no way to make a painting.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ HALVED = 2  # the maps are found at half the draft's size: four times as fast, a
 
 
 class LocalAffine(nn.Module):
-    """Y₀, X_c, X̃ → Y. It has no weights: what is learned is the TNet in front of it.
+    """Y₀, X_c, X̃ → Y. What it does is learned by the TNet in front of it; its own weights are the style of reference.
 
     Args:
+        numbers: ΣC of the TNet's styles.
         draft: short side of what the TNet draws, px.
         radius: of the windows, in pixels of half that size.
     """
@@ -39,11 +42,12 @@ class LocalAffine(nn.Module):
     dtype = torch.float32  # of its sums: the determinants of dark areas are small
     radius = 0  # pixels that it sees around each of `parts`
 
-    def __init__(self, draft: int = DRAFT_SIDE, radius: int = RADIUS):
+    def __init__(self, numbers: int, draft: int = DRAFT_SIDE, radius: int = RADIUS):
         super().__init__()
         if draft < MIN_SIDE:
             raise ValueError(f"a draft cannot have a short side of {draft} px: {MIN_SIDE} or more.")
         self.draft, self.window = draft, radius
+        self.reference = nn.Parameter(torch.stack((torch.ones(numbers), torch.zeros(numbers))))  # γ, β
 
     def parts(self, draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """What it needs at full size: the photographs, and Ā, b̄.
@@ -51,7 +55,7 @@ class LocalAffine(nn.Module):
         Args:
             draft: Y₀ as drawn, [N, 3, h, w].
             contents: X_c, [N, 3, H, W].
-            seen: X̃, the photographs as the TNet has seen them, [N, 3, h, w].
+            seen: X̃, the photographs drawn in the style of reference, [N, 3, h, w].
 
         Returns:
             [N, 3, H, W] and [N, 12, H, W], float32.
@@ -76,33 +80,41 @@ def local_maps(seen: Tensor, drawn: Tensor, radius: int, epsilon: float = EPSILO
     """Ā and b̄ of every pixel: [N, 12, h, w], A's rows and then b.
 
     Args:
-        seen: X̃, [N, 3, h, w], in 0..1.
+        seen: X̃, [N, 3, h, w].
         drawn: Y₀, [N, 3, h, w].
         radius: of the windows, px.
-        epsilon: ε; the larger, the more a window's contrast has to be before it counts.
+        epsilon: ε; the larger, the more contrast a window has to have before its own is changed.
     """
+    middle, level = (each.mean((2, 3), keepdim=True) for each in (seen, drawn))
+    seen, drawn = seen - middle, drawn - level  # a covariance is a small difference of large numbers
     mean, aim = box(seen, radius), box(drawn, radius)
     rows, columns = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]  # of a symmetric matrix: its upper triangle
     covariance = box(seen[:, rows] * seen[:, columns], radius) - mean[:, rows] * mean[:, columns]
     covariance = covariance + covariance.new_tensor([epsilon, 0, 0, epsilon, 0, epsilon])[:, None, None]
     both = (drawn[:, :, None] * seen[:, None]).flatten(1, 2)
     both = box(both, radius).unflatten(1, (3, 3)) - aim[:, :, None] * mean[:, None]
-    linear = torch.einsum("noihw,nijhw->nojhw", both, inverse(covariance))
-    offset = aim - (linear * mean[:, None]).sum(2)
+    both = both + epsilon * torch.eye(3, device=both.device)[:, :, None, None]
+    linear = divided(both, covariance)
+    offset = level + aim - (linear * (middle + mean)[:, None]).sum(2)
     return box(torch.cat((linear.flatten(1, 2), offset), 1), radius)
 
 
-def inverse(symmetric: Tensor) -> Tensor:
-    """Of symmetric 3 × 3 matrices, upper triangles [N, 6, h, w]: [N, 3, 3, h, w], by cofactors.
+def divided(rows: Tensor, symmetric: Tensor) -> Tensor:
+    """R S⁻¹ of rows [N, R, 3, h, w] and positive definite S, upper triangles [N, 6, h, w]: [N, R, 3, h, w].
 
-    As fast on a CPU as on any other device, which `torch.linalg.inv` of as many small matrices is not.
+    By S = L D Lᵀ, which loses no digits where S is nearly singular, as that of grey areas is, and is fast on every
+    device, which `torch.linalg` with as many small matrices is not.
     """
-    xx, xy, xz, yy, yz, zz = symmetric.unbind(1)
-    first = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
-    second, third, last = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
-    determinant = xx * first[0] + xy * first[1] + xz * first[2]
-    cofactors = torch.stack((*first, first[1], second, third, first[2], third, last), 1)
-    return (cofactors / determinant[:, None]).unflatten(1, (3, 3))
+    xx, xy, xz, yy, yz, zz = (plane[:, None] for plane in symmetric.unbind(1))
+    second, third = xy / xx, xz / xx
+    middle = yy - second * xy
+    last = (yz - second * xz) / middle
+    least = zz - third * xz - last * last * middle
+    x, y, z = rows.unbind(2)
+    y = y - second * x
+    z = (z - third * x - last * y) / least
+    y = y / middle - last * z
+    return torch.stack((x / xx - second * y - third * z, y, z), 2)
 
 
 def box(pictures: Tensor, radius: int) -> Tensor:
@@ -111,8 +123,8 @@ def box(pictures: Tensor, radius: int) -> Tensor:
     return F.avg_pool2d(padded, 2 * radius + 1, 1)
 
 
-def drawn_photograph(photograph: Tensor, drawn: Tensor, radius: int = RADIUS) -> Tensor:
-    """The photograph [N, 3, H, W] after what was drawn of it at its own size: one differentiable pass, to train by."""
-    maps = local_maps(halved(photograph), halved(drawn), radius)
+def drawn_photograph(photograph: Tensor, seen: Tensor, drawn: Tensor, radius: int = RADIUS) -> Tensor:
+    """The photograph [N, 3, H, W] after two drawings X̃, Y₀ of its own size: one differentiable pass, to train by."""
+    maps = local_maps(halved(seen), halved(drawn), radius)
     maps = F.interpolate(maps, photograph.shape[-2:], mode="bilinear", align_corners=False)
     return (maps[:, :9].unflatten(1, (3, 3)) * photograph[:, None]).sum(2) + maps[:, 9:]

@@ -20,6 +20,7 @@ from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
 from ..networks.drafts import AnyReviser, ReviserConfig, build_reviser, draft_size
 from ..networks.identity import fingerprint
+from ..networks.local_affine import LocalAffine
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
 from ..networks.reviser import Revised, Reviser, Window, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
@@ -218,9 +219,18 @@ class StyleTransfer(nn.Module):
     def revise(self, draft: Tensor, contents: Tensor, seen: Tensor, style: AnyStyle) -> Tensor:
         """Bring drafts [B, 3, h, w] of photographs [B, 3, H, W], `seen` by the TNet as [B, 3, h, w], to full size."""
         reviser = self.require_reviser()
-        parts = (each.to(reviser.dtype) for each in reviser.parts(draft, contents, seen))
+        parts = (each.to(reviser.dtype) for each in self.parts(draft, contents, seen))
         areas = style.areas(contents.shape[-2:]) if isinstance(style, Regions) else None
         return reviser(*parts, style.values, areas).clamp_(0, 1).to(contents.dtype)
+
+    @torch.no_grad()
+    def parts(self, draft: Tensor, contents: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What the reviser makes a picture of, two tensors of the photographs' size; arguments as in `revise`."""
+        reviser = self.require_reviser()
+        if isinstance(reviser, LocalAffine):
+            reference = reviser.reference[None].to(self._parameter)
+            seen = self.tnet(seen.to(self._parameter), reference).to(draft.device)
+        return reviser.parts(draft, contents, seen)
 
     @torch.no_grad()
     def measure(self, contents: Tensor, style: AnyStyle, strength: float = 1.0, draft: int | None = None) -> Tensor:
@@ -282,6 +292,18 @@ class StyleTransfer(nn.Module):
             trained = f", trained on {count} words" if count else ""
             lines.append(f"reads {READS[signal]} ({signal}){trained}")
         return "\n".join([f"{type(self).__name__}(", *(f"  {line}" for line in lines), ")"])
+
+    def own_style(self, contents: Tensor) -> Style:
+        """The style in which photographs [B, 3, H, W] stay what they are, one for each: where a strength of 0 ends.
+
+        What the PNet reads off the photographs; of a model that keeps photographs, its style of reference.
+
+        Raises:
+            WrongModelError: the model can be told neither.
+        """
+        if isinstance(self.reviser, LocalAffine):
+            return self._style(self.reviser.reference.detach().expand(len(contents), -1, -1), "the photograph")
+        return self.encode_style(contents)
 
     # Helpers -----------------------------------------------------------------------------------
 
@@ -360,7 +382,7 @@ class StyleTransfer(nn.Module):
             raise ValueError(f"{len(style)} styles for {contents.shape[0]} pictures: give one, or one a picture.")
         style = style.to(self._parameter.device)
         if strength != 1.0 or layers is not None:
-            own = self.encode_style(contents)
+            own = self.own_style(contents)
             if isinstance(style, Regions):
                 return style.walk(own, strength, layers)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength, layers)

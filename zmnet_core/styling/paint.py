@@ -173,7 +173,7 @@ def revise_tiles(
 ) -> Tensor:
     """`model.revise` in tiles, as if in one piece: a reviser does not depend on the rest of the picture."""
     reviser = model.require_reviser()
-    first, second = reviser.parts(draft, contents, seen)
+    first, second = model.parts(draft, contents, seen)
 
     def revised(*parts: Tensor) -> Tensor:
         own = cut(style, *parts[2:])

@@ -1,10 +1,12 @@
 """The course: a TNet and a PNet that reads words learn to do what the lessons show.
 
-    L = Σ_k w_k ‖B_k (Ŷ − Y)‖² + ‖Ŷ − Y‖₁ + ‖∇Ŷ − ∇Y‖₁ …,   Ŷ = drawn_photograph(X_c, TNet(X_c; PNet(word)))
+    L = Σ_k w_k ‖B_k (Ŷ − Y)‖² + ‖Ŷ − Y‖₁ + ‖∇Ŷ − ∇Y‖₁
+    Ŷ = drawn_photograph(X_c, TNet(X_c; ρ), TNet(X_c; PNet(word)))
 
-with Y the photograph at the word's time, B_k means of squares. Mixtures of two words are asked for the mixture of their
-pictures, so that the way from noon to night is one. Words that are in no lesson fall where the PNet puts them: it reads
-eight numbers of a sentence embedding, fitted to the words for times of the day.
+with Y the photograph at the word's time, B_k means of squares and ρ the style of reference, which is learned as well.
+Mixtures of two words are asked for the mixture of their pictures, so that the way from noon to night is one. Words that
+are in no lesson fall where the PNet puts them: it reads a few numbers of a sentence embedding, fitted to the words for
+light, weather and season.
 """
 
 from __future__ import annotations
@@ -12,19 +14,19 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...errors import TrainingError
 from ...files import replacing
 from ...model import ZMNet
-from ...networks.local_affine import KIND, drawn_photograph
+from ...networks.local_affine import KIND, LocalAffine, drawn_photograph
 from ...networks.vector_pnet import VectorPNet
 from ...signals.sentences import sentences
 from ..words.teaching import budget
@@ -33,7 +35,7 @@ from .lessons import Lessons
 
 SIGNAL = "sentence"
 PNET_RATE = 3.0  # times the TNet's: its few numbers move every picture
-BATCH, MIXED = 4, 0.3
+BATCH, MIXED = 3, 0.3
 LIGHT_CHANGED = 0.5  # share of the photographs that are shown in somewhat other light than their lesson
 LAMPS_COUNT = 1.2  # how much more an error counts where a lamp is lit
 WARM_UP, LEAST_RATE = 30, 0.03
@@ -47,22 +49,44 @@ class Weights:
 
     absolute: float = 2.0
     squared: float = 10.0
-    drawn: float = 5.0  # of what the TNet itself draws, in areas of 4 px
+    drawn: float = 2.0  # of what the TNet itself draws, in areas of 4 px
     slopes: float = 2.0
     areas: float = 10.0  # of areas of 4 and of 16 px
 
 
-def fresh(base: ZMNet, size: int = 16, width: int = 96) -> ZMNet:
-    """A model that reads words of light, weather and season, with the TNet of `base`; every word gives one style."""
+def fresh(base: ZMNet, photographs: Sequence[Tensor], size: int = 16, width: int = 96) -> ZMNet:
+    """A model that reads words of light, weather and season, with the TNet of `base`, and leaves every photograph
+    nearly as it is, whatever the word.
+
+    Args:
+        base: one that paints after pictures, or one that has had lessons.
+        photographs: [1, 3, H, W] in 0..1, from which the former takes their mean own style.
+        size: numbers that a word's vector is compressed to.
+        width: of every ψ.
+    """
     model = ZMNet(
         base.config["tnet"],
         {"kind": "mlp", "signal": SIGNAL, "size": size, "width": width},
         reviser={"kind": KIND},
     )
     model.tnet.load_state_dict(base.tnet.state_dict())
-    known = [vector(word) for word in (*TIMES, *WEATHER) if word.replace("_", " ") in sentences().table]
-    reader(model).fit(torch.stack(known))
+    pnet, known = reader(model), [word.replace("_", " ") for word in (*TIMES, *WEATHER)]
+    pnet.fit(torch.stack([vector(word) for word in known if word in sentences().table]))
+    if SIGNAL in base.vector_pnets and base.pnet.signal != "image":
+        own = base.encode_attribute("noon").values[0]
+    else:
+        own = torch.cat([base.encode_style(photograph).values for photograph in photographs]).mean(0)
+    pnet.heads.start_from(own)
+    with torch.no_grad():
+        reference(model).copy_(own)
     return model
+
+
+def reference(model: ZMNet) -> nn.Parameter:
+    """ρ."""
+    reviser = model.require_reviser()
+    assert isinstance(reviser, LocalAffine)
+    return reviser.reference
 
 
 def reader(model: ZMNet) -> VectorPNet:
@@ -100,7 +124,7 @@ class Course:
         self.optimizer = torch.optim.Adam(
             [
                 {"params": list(model.tnet.parameters()), "scale": 1.0},
-                {"params": list(self.pnet.parameters()), "scale": PNET_RATE},
+                {"params": [*self.pnet.parameters(), reference(model)], "scale": PNET_RATE},
             ],
             learning_rate,
             betas=(0.9, 0.99),
@@ -164,9 +188,10 @@ class Course:
         """The parts of L by their names in `Weights`."""
         with torch.autocast("cpu", torch.bfloat16):
             values = self.pnet(self.pnet.features(words))
-            drawn = self.model.tnet.trace(photographs.contiguous(memory_format=torch.channels_last), values).image
-        drawn = drawn.float()
-        picture = drawn_photograph(photographs, drawn)
+            values = torch.cat((reference(self.model).expand_as(values), values))
+            twice = photographs.repeat(2, 1, 1, 1).contiguous(memory_format=torch.channels_last)
+            seen, drawn = self.model.tnet.trace(twice, values).image.float().chunk(2)
+        picture = drawn_photograph(photographs, seen, drawn)
         off = (picture - targets) * (1 + LAMPS_COUNT * lamps)
         return {
             "absolute": (off.square() + 1e-6).sqrt().mean(),
