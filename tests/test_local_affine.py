@@ -8,6 +8,7 @@ from zmnet_core.model import ZMNet
 from zmnet_core.networks.drafts import build_reviser, draft_size
 from zmnet_core.networks.local_affine import LocalAffine, box, divided, drawn_photograph, halved, local_maps
 from zmnet_core.networks.reviser import Reviser
+from zmnet_core.styling.held import hold
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import stylize_tensor
 
@@ -117,3 +118,13 @@ def test_strength_walks_from_the_photograph_to_the_style(affine, random):
     assert torch.allclose(affine.apply(photograph, style, strength=0), photograph, atol=1e-5)
     far = [(affine.apply(photograph, style, strength=share) - photograph).abs().mean() for share in (0.2, 0.6, 1.0)]
     assert far == sorted(far) and far[0] > 1e-4
+
+
+def test_frames_of_a_clip_keep_their_own_light(affine, random):
+    """Norms are not held: a lighter frame comes out lighter by its own light, and not by its norms as well."""
+    frame = 0.2 + 0.4 * resized(torch.rand(1, 3, 6, 8, generator=random), (48, 64)).clamp(0, 1)
+    style = affine.encode_style(torch.rand(1, 3, 64, 64, generator=random))
+    held = hold(affine, frame, style)
+    for factor in (1.0, 1.3):
+        lit = frame * factor
+        assert torch.equal(stylize_tensor(affine, lit, style, held=held), stylize_tensor(affine, lit, style))

@@ -40,6 +40,7 @@ class LocalAffine(nn.Module):
 
     least_factor, most_factor = 1.0, 8.0  # how many times as large as its draft a picture may be
     dtype = torch.float32  # of its sums: the determinants of dark areas are small
+    relative = True  # it goes by the difference of two drawings, so that norms need not be held from frame to frame
     radius = 0  # pixels that it sees around each of `parts`
 
     def __init__(self, numbers: int, draft: int = DRAFT_SIDE, radius: int = RADIUS):

@@ -54,6 +54,7 @@ class Reviser(nn.Module):
     """
 
     least_factor, most_factor = LEAST_FACTOR, MOST_FACTOR
+    relative = False
     offset: Tensor
     spread: Tensor
 

@@ -78,7 +78,8 @@ def stylize_tensor(
         seen = with_palette_tables(contents, style, held.matched, look.match)
     elif look.match:
         seen = in_palette(contents, style, look.match)
-    stylised = _within_memory(model, seen, style, way, step, held.statistics if held else None)
+    relative = way.revised and model.require_reviser().relative
+    stylised = _within_memory(model, seen, style, way, step, held.statistics if held and not relative else None)
     if held is not None and held.shifts is not None:
         stylised = with_palette_tables(stylised, style, held.shifts, look.palette)
     elif look.palette:
