@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ...errors import TrainingError
 from ...images.folders import find_pictures
 from ...networks.typed import Modules
-from ...networks.vgg import LAYER_CHANNELS, VGG16
+from ...networks.vgg import LAYER_CHANNELS, VGG16, WIDTH
 from ..words.teaching import budget
 
 WINDOWS, SKY, BUILDINGS = range(3)  # channels
@@ -41,7 +41,7 @@ class Finder(nn.Module):
     def __init__(self, vgg: VGG16):
         super().__init__()
         self.vgg = vgg
-        self.take = Modules(nn.Conv2d(LAYER_CHANNELS[layer], TAKEN, 1) for layer in SEEN)
+        self.take = Modules(nn.Conv2d(LAYER_CHANNELS[layer] * vgg.width // WIDTH, TAKEN, 1) for layer in SEEN)
         wide, narrow = HIDDEN
         self.mix = nn.Sequential(
             nn.Conv2d(TAKEN * len(SEEN), wide, 3, padding=1), nn.ReLU(),
