@@ -3,12 +3,13 @@
     python train/daylight.py find --paris P --camvid C --empty F --output finder.pt
     python train/daylight.py relight PHOTOGRAPHS... --finder finder.pt --output_dir lessons
     python train/daylight.py teach --lessons lessons --output_dir runs/daylight --time_budget 90
+    python train/daylight.py measure PHOTOGRAPHS... --model runs/daylight --output_dir runs/daylight/seen
 
 `find` learns where windows, the sky and buildings are, from two public sets of labelled pictures
 (ParisArtDecoFacades; CamVid as SegNet's tutorial has it) and photographs without windows. `relight` makes lessons by
 rule: photographs at noon, at sunset, at night, under clouds, in fog, in snow and in autumn. `teach` teaches a TNet and
-a PNet for words to do that from the photograph alone. The modules are those of `zmnet_core.training.daylight`;
-docs/daylight.md says what came of it.
+a PNet for words to do that from the photograph alone, and `measure` looks at what it does. The modules are those of
+`zmnet_core.training.daylight`; docs/daylight.md says what came of it.
 """
 
 from pathlib import Path
@@ -26,6 +27,7 @@ from zmnet_core.training.daylight.course import Course, fresh
 from zmnet_core.training.daylight.finder import Finder, camvid, paris, without_windows
 from zmnet_core.training.daylight.finder import teach as teach_finder
 from zmnet_core.training.daylight.lessons import Lessons, write_lessons
+from zmnet_core.training.daylight.measuring import measure as measured
 
 OWN = 16  # photographs whose own styles are looked at
 PHOTOGRAPHS = typer.Argument(help="photographs, or folders of them", exists=True)
@@ -89,5 +91,15 @@ def teach(
     typer.echo(f"{output_dir}: {course.step} steps")
 
 
+def measure(
+    photographs: Annotated[list[Path], PHOTOGRAPHS],
+    output_dir: Annotated[Path, typer.Option(help="the folder that gets sheet.jpg and light.json")],
+    model: Annotated[str, typer.Option(help="a bundled name or a folder")] = "zmnet-daylight",
+    side: Annotated[int, typer.Option(min=64, help="the short side of the pictures in pixels")] = 512,
+) -> None:
+    """See and measure what a model makes of photographs."""
+    typer.echo("\n".join(measured(ZMNet.from_pretrained(model), pictures_of(photographs), output_dir, side)))
+
+
 if __name__ == "__main__":
-    run(find, relight, teach)
+    run(find, relight, teach, measure)
