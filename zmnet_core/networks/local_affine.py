@@ -5,12 +5,13 @@ picture was, so a face or a brick comes out softer than it was, and paler or dar
 in the wanted style, Y₀, and in a style of reference, X̃, in which a photograph is what it is. In every window ω the
 affine map is found that comes nearest to taking X̃ to Y₀, and it is the photograph X_c that is mapped, at full size:
 
-    A, b = argmin Σ_ω ‖A X̃ + b − Y₀‖² + ε ‖A − 1‖²,        Y = Ā X_c + b̄        A [3, 3], b [3]
+    A, b = argmin Σ_ω ‖A X̃ + b − Y₀‖² + ε ‖A − A₀‖²,        Y = Ā X_c + b̄        A [3, 3], b [3]
 
 with Ā, b̄ the means over the windows that hold a pixel, enlarged (the guided filter of He, Sun and Tang 2013, in its
-fast form of 2015). What blurs both drawings, or has faded both, is not in the map; the style of reference itself gives
-the photograph, value for value. A lamp that is lit stays lit, for a window of the house was darker than its wall; but
-nothing is drawn that was not there, so it is no way to make a painting.
+fast form of 2015), and A₀ the best map for the whole picture, which holds where a window is flat, as in a sky. What
+blurs both drawings, or has faded both, is not in the map; the style of reference itself gives the photograph, value for
+value. A lamp that is lit stays lit, for a window of the house was darker than its wall; but nothing is drawn that was
+not there, so it is no way to make a painting.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ KIND = "local-affine"
 DRAFT_SIDE = 288  # px, short side of what the TNet draws
 RADIUS = 3  # of a window, in pixels of half the draft's size
 EPSILON = 1e-3  # ε, of colours in 0..1
+EPSILON_OF_ALL = 1e-4  # the same for A₀, which falls back on A = 1
+ROWS, COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]  # of a symmetric matrix: its upper triangle
 HALVED = 2  # the maps are found at half the draft's size: four times as fast, and smoother
 
 
@@ -84,20 +87,33 @@ def local_maps(seen: Tensor, drawn: Tensor, radius: int, epsilon: float = EPSILO
         seen: X̃, [N, 3, h, w].
         drawn: Y₀, [N, 3, h, w].
         radius: of the windows, px.
-        epsilon: ε; the larger, the more contrast a window has to have before its own is changed.
+        epsilon: ε; the larger, the more contrast a window has to have before it differs from the whole picture.
     """
     middle, level = (each.mean((2, 3), keepdim=True) for each in (seen, drawn))
     seen, drawn = seen - middle, drawn - level  # a covariance is a small difference of large numbers
+    squares, both = seen[:, ROWS] * seen[:, COLUMNS], (drawn[:, :, None] * seen[:, None]).flatten(1, 2)
+    unit = torch.eye(3, device=seen.device)[:, :, None, None]
+    whole, squares_of_all = (each.mean((2, 3), keepdim=True) for each in (both, squares))
+    everywhere = affine(whole, squares_of_all, unit, EPSILON_OF_ALL)
     mean, aim = box(seen, radius), box(drawn, radius)
-    rows, columns = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]  # of a symmetric matrix: its upper triangle
-    covariance = box(seen[:, rows] * seen[:, columns], radius) - mean[:, rows] * mean[:, columns]
-    covariance = covariance + covariance.new_tensor([epsilon, 0, 0, epsilon, 0, epsilon])[:, None, None]
-    both = (drawn[:, :, None] * seen[:, None]).flatten(1, 2)
-    both = box(both, radius).unflatten(1, (3, 3)) - aim[:, :, None] * mean[:, None]
-    both = both + epsilon * torch.eye(3, device=both.device)[:, :, None, None]
-    linear = divided(both, covariance)
+    squares = box(squares, radius) - mean[:, ROWS] * mean[:, COLUMNS]
+    both = box(both, radius) - (aim[:, :, None] * mean[:, None]).flatten(1, 2)
+    linear = affine(both, squares, everywhere, epsilon)
     offset = level + aim - (linear * (middle + mean)[:, None]).sum(2)
     return box(torch.cat((linear.flatten(1, 2), offset), 1), radius)
+
+
+def affine(both: Tensor, squares: Tensor, fallback: Tensor, epsilon: float) -> Tensor:
+    """argmin ‖A x − y‖² + ε ‖A − A₀‖² = (Cov(y, x) + ε A₀) (Cov(x, x) + ε 1)⁻¹, [N, 3, 3, h, w].
+
+    Args:
+        both: Cov(y, x), [N, 9, h, w], by rows of y.
+        squares: Cov(x, x), upper triangles [N, 6, h, w].
+        fallback: A₀, [N or 1, 3, 3, h or 1, w or 1].
+        epsilon: ε.
+    """
+    squares = squares + squares.new_tensor([epsilon, 0, 0, epsilon, 0, epsilon])[:, None, None]
+    return divided(both.unflatten(1, (3, 3)) + epsilon * fallback, squares)
 
 
 def divided(rows: Tensor, symmetric: Tensor) -> Tensor:
