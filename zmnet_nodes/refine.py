@@ -34,8 +34,8 @@ class RefineStyle(io.ComfyNode):
             inputs=[
                 StyleType.Input(
                     "style",
-                    tooltip="Where it begins: one style, usually that of the painting from Encode Style. A blend or the "
-                    "style of words will do as well, and is led to the painting.",
+                    tooltip="Where it begins: one style, usually that of the painting from Encode Style. A blend or "
+                    "the style of words will do as well, and is led to the painting.",
                 ),
                 io.Image.Input(
                     "image",
