@@ -122,8 +122,11 @@ class Refiner:
     @property
     def style(self) -> Style:
         """What has been reached; the one it began with, if the loss over all photographs is not below that one's."""
-        if self.done == 0 or not self.loss() < self.before:
-            return self.start
+        return self.reached if self.done and self.loss() < self.before else self.start
+
+    @property
+    def reached(self) -> Style:
+        """What has been reached, whatever its loss."""
         return replace(self.start, values=self._values.to(self.start.values, copy=True))
 
     @torch.no_grad()
