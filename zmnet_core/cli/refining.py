@@ -32,7 +32,10 @@ def check_refine(
     if layers is not None and not steps:
         raise typer.BadParameter("layers are for --refine STEPS", param_hint="--refine-layers")
     if layers is not None:
-        chosen_layers(layers, "--refine-layers")
+        try:
+            chosen_layers(layers, "--refine-layers")
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
     for file in photographs:
         check_there(file, "picture")
 
