@@ -12,9 +12,11 @@ from zmnet_core.errors import PictureError, WrongModelError
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.constants import PALETTE_LAYER
+from zmnet_core.networks.tnet import Site
 from zmnet_core.styling import refine
 from zmnet_core.styling.refine import Refiner
 from zmnet_core.styling.regions import Regions
+from zmnet_core.styling.style import Style
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def test_it_begins_at_the_style_that_was_given(seeing, painting, photographs):
 
 
 def test_it_never_ends_above_where_it_began(seeing, painting, photographs, monkeypatch):
+    start = seeing.encode_style(painting).refine(seeing, painting, photographs, 10)
     monkeypatch.setattr(refine, "LEARNING_RATE", 1e3)
-    start = seeing.encode_style(painting)
     refiner = Refiner(seeing, start, painting, photographs, steps=2)
     list(refiner)
     assert refiner.loss() > refiner.before
@@ -161,10 +163,23 @@ def test_photographs_that_come_with_the_library_are_taken_if_none_are_given(seei
     assert Refiner(seeing, start, painting).before == Refiner(seeing, start, painting, found).before
 
 
+def test_a_step_is_measured_by_what_is_usual_at_each_site(random_vgg, painting, photographs):
+    sites = (Site("a", 1, 2), Site("b", 2, 1), Site("c", 3, 1))
+    values = torch.tensor([[[1.0, -3.0, 4.0, 0.1], [6.0, 2.0, 0.0, -0.6]]])
+    expected = torch.tensor([[[2.0, 2.0, 4.0, 0.1], [2.0, 2.0, 1.0, 0.3]]])
+    torch.testing.assert_close(refine.units(Style(values, sites, "f")), expected)
+    model = told_model(random_vgg, palette=True)
+    start = model.encode_style(painting)
+    refiner = Refiner(model, start, painting, photographs, steps=1)
+    list(refiner)
+    moved = (refiner.reached.values - start.values).abs() / refine.units(start)
+    assert moved.max() == pytest.approx(refine.LEARNING_RATE, rel=1e-3)  # Adam's first step is as long everywhere
+
+
 @pytest.mark.parametrize("last, wanted", [("relu4_1", "relu4_1"), ("relu3_1", "relu3_1")])
 def test_the_loss_is_seen_as_deep_as_the_eyes_go(last, wanted):
     config = refine.loss_of(last)
-    assert list(config.style_layers)[:2] == ["relu1_1", "relu2_2"] and list(config.style_layers)[-1] == wanted
+    assert list(config.style_layers)[:2] == ["relu1_2", "relu2_2"] and list(config.style_layers)[-1] == wanted
     assert config.layers[-1] == last
 
 

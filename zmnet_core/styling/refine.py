@@ -2,10 +2,12 @@
 
 The fine-tuning of the paper (Fig. 8 and 9), with all weights as they are: 3,136 numbers learn, and no more.
 
-    (γ, β)_{k+1} = (γ, β)_k − Adam(∇ L(TNet(X_c; γ, β); X_c, X_s))
+    (γ, β)_{k+1} = (γ, β)_k − u · Adam(∇ L(TNet(X_c; γ, β); X_c, X_s))
 
-L is Eq. 2 in its normalised form, over picture and painting at full and at half size, as seen by the eyes of the PNet.
-What is learned on a few photographs holds for all: so few numbers cannot learn one by heart.
+L is Eq. 2 in its normalised form, over picture and painting at full, half and quarter size, as seen by the eyes of the
+PNet. u is what γ and β usually are at their site (`units`): those of a palette are a fiftieth of those of a residual
+block, and steps of one length for all would throw its colours about while the blocks hardly move. What is learned on a
+few photographs holds for all: so few numbers cannot learn one by heart.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ from .network import StyleTransfer
 from .style import Style
 
 STEPS = 50
-LEARNING_RATE = 0.05  # of Adam, on γ and β; falls to nothing (cosine)
+LEARNING_RATE = 0.05  # of Adam, in `units`; falls to nothing (cosine)
 RATIO = 8.0  # λ_s / λ_c
+SCALES = (1, 2, 4)
 FLAT_WEIGHT = 1.0
 WINDOW = 256  # px, the side of what a step paints of a photograph
 PHOTOGRAPH = 256  # px, the short side of a photograph from which windows are cut, if it is not smaller
@@ -43,7 +46,7 @@ PIXELS = (
 )  # a step takes as much memory as painting a picture of so many: 6 kB are kept of each in a window
 PAINTING = 512  # px, the short side at which the painting is looked at, if it is not smaller
 LEAST = 64  # px, the least short side of a painting or photograph to learn from
-WANTED = ("relu1_1", "relu2_2", "relu3_3", "relu4_1")  # the style layers, or the nearest before that the eyes have
+WANTED = ("relu1_2", "relu2_2", "relu3_3", "relu4_1")  # the style layers, or the nearest before that the eyes have
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -105,9 +108,11 @@ class Refiner:
             self._loss = PerceptualLoss(eyes, loss_of(eyes.last)).to(device)
             self._targets = self._loss.style_targets(fitted(painting, PAINTING).to(device, torch.float32))
             self._photographs = [fitted(each, PHOTOGRAPH).to("cpu", torch.float32) for each in photographs]
-            self._values = style.values.to(device, torch.float32).clone()
+            self._begun = style.values.to(device, torch.float32).clone()
+            self._units = units(style).to(device)
+            self._moved = torch.zeros_like(self._begun)
             self._free = free(style, None if layers is None else chosen_layers(layers)).to(device)
-        self._optimiser = torch.optim.Adam([self._values], lr=LEARNING_RATE, betas=(0.9, 0.99))
+        self._optimiser = torch.optim.Adam([self._moved], lr=LEARNING_RATE, betas=(0.9, 0.99))
         self._known: tuple[int, float] | None = None  # the loss after so many steps
         self.before = self.loss()
 
@@ -145,6 +150,10 @@ class Refiner:
             self._known = self.done, sum(losses) / len(losses)
         return self._known[1]
 
+    @property
+    def _values(self) -> Tensor:
+        return self._begun + self._units * self._moved
+
     def _of(self, photograph: Tensor, values: Tensor) -> Tensor:
         """The loss of one window, [1, 3, h, w]."""
         photograph = photograph.to(values.device)
@@ -155,10 +164,10 @@ class Refiner:
     def _step(self) -> float:
         with torch.inference_mode(False), torch.enable_grad():
             photograph = self._photographs[self.done % len(self._photographs)]
-            values = self._values.clone().requires_grad_()
+            values = self._values.requires_grad_()
             loss = self._of(window(photograph, self._random), values)
             (gradient,) = torch.autograd.grad(loss, values)
-            self._values.grad = torch.where(self._free, gradient, 0)
+            self._moved.grad = torch.where(self._free, gradient * self._units, 0)
             share = math.cos(math.pi * self.done / self.steps)
             self._optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 + share) / 2
             self._optimiser.step()
@@ -189,13 +198,24 @@ def free(style: Style, layers: Sequence[int] | None) -> Tensor:
     return torch.cat(channels)
 
 
+def units(style: Style) -> Tensor:
+    """What γ and β of each site usually are, [1, 2, ΣC]: the mean |γ| over its channels; half the mean |β|, or a quarter
+    of the mean |γ| where that is more, since a site may begin without any β.
+    """
+    found = []
+    for part in style.values.float().abs().split([site.channels for site in style.sites], 2):
+        gamma, beta = part.mean(2, keepdim=True).unbind(1)
+        found.append(torch.stack((gamma, torch.maximum(beta / 2, gamma / 4)), 1).expand_as(part))
+    return torch.cat(found, 2)
+
+
 def loss_of(last: str) -> LossConfig:
     """Eq. 2 for eyes that end at the activation `last`."""
     seen = LAYER_ORDER[: LAYER_ORDER.index(last) + 1]
     style = {max((each for each in seen if each <= layer), key=LAYER_ORDER.index): 1.0 for layer in WANTED}
     content = "relu3_3" if "relu3_3" in seen else last
     return LossConfig(
-        style_weight=RATIO, style_layers=style, content_layers=(content,), statistic="gram+moments", scales=(1, 2)
+        style_weight=RATIO, style_layers=style, content_layers=(content,), statistic="gram+moments", scales=SCALES
     )
 
 
