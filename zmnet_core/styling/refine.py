@@ -199,8 +199,8 @@ def free(style: Style, layers: Sequence[int] | None) -> Tensor:
 
 
 def units(style: Style) -> Tensor:
-    """What γ and β of each site usually are, [1, 2, ΣC]: the mean |γ| over its channels; half the mean |β|, or a quarter
-    of the mean |γ| where that is more, since a site may begin without any β.
+    """What γ and β of each site usually are, [1, 2, ΣC]: the mean |γ| over its channels; half the mean |β|, or a
+    quarter of the mean |γ| where that is more, since a site may begin without any β.
     """
     found = []
     for part in style.values.float().abs().split([site.channels for site in style.sites], 2):
