@@ -48,6 +48,7 @@ def test_it_writes_a_page_with_its_numbers_and_pictures(options, capsys):
             assert name in page and min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(options, capsys):
     finetune(**options)
     out = options["output_dir"]
