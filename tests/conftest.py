@@ -113,10 +113,14 @@ def model_of(kind: str = "conv", seed: int = 0) -> ZMNet:
     return model.eval().requires_grad_(False)
 
 
-def told_model(random_vgg: VGG16, **parts: object) -> ZMNet:
+def told_model(random_vgg: VGG16, palette: bool = False, **parts: object) -> ZMNet:
     """A tiny model whose PNet is told how boldly to paint, and has learned something of it."""
     torch.manual_seed(5)
-    model = ZMNet({"width": 8}, {"kind": "vgg", "width": 8, "bold": True, "vgg_width": random_vgg.width}, **parts)
+    model = ZMNet(
+        {"width": 8, "palette": palette},
+        {"kind": "vgg", "width": 8, "bold": True, "vgg_width": random_vgg.width},
+        **parts,
+    )
     wanted = model.pnet.vgg.state_dict()
     model.pnet.vgg.load_state_dict({name: tensor for name, tensor in random_vgg.state_dict().items() if name in wanted})
     model.pnet.calibrate(model.pnet.features(picture_of(64, 64, seed=1, count=4)))

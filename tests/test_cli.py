@@ -270,6 +270,7 @@ def test_slips_are_answered_without_loading_torch(tmp_path):
         ["stylize", *good[:3], "-o", str(PHOTO / "o.png")],
         ["stylize", str(PHOTO), "-o", "o.png"],
         ["encode", "nowhere.jpg", "-o", "o.safetensors"],
+        ["encode", str(PAINTING), "--refine", "5", "--refine-layers", "12", "-o", "o.safetensors"],
         ["animate", "nowhere.jpg", "--from", "noon", "--to", "night", "-o", "o.gif"],
         ["animate", str(PHOTO), "--from", "noon", "--to", "nowhere.jpg", "-o", "o.gif"],
         ["demo", "-o", "o.txt"],

@@ -41,6 +41,7 @@ NODE_IDS = {
     "ZMNetStylePreview",
     "ZMNetExamplePicture",
     "ZMNetStyleRegions",
+    "ZMNetRefineStyle",
 }
 
 
@@ -87,6 +88,18 @@ def save(nodes, style, name: str, overwrite: bool = False):
 
 def result(nodes, name, *args, **inputs):
     return getattr(nodes, name).execute(*args, **inputs).result[0]
+
+
+@pytest.fixture
+def seen(nodes, told, make_picture) -> SimpleNamespace:
+    """A model that can refine, a style of its, the painting, and photographs as ComfyUI has them."""
+    from zmnet_nodes._models import CarriedStyle, LoadedModel
+
+    painting, photographs = make_picture(72, 80, 3), make_picture(64, 72, 5, count=2)
+    carried = CarriedStyle(told.encode_style(painting, name="one"), LoadedModel(told, "told"))
+    return SimpleNamespace(
+        net=told, style=carried, painting=painting.movedim(1, -1), photographs=photographs.movedim(1, -1)
+    )
 
 
 # Schemas ---------------------------------------------------------------------------------------
@@ -193,6 +206,62 @@ def test_encode_equals_the_library(carried, loaded, painting):
     expected = loaded.net.encode_style(painting.movedim(-1, 1))
     torch.testing.assert_close(carried.style.values, expected.values)
     assert carried.model is loaded
+
+
+def test_a_refined_style_is_that_of_the_library(nodes, comfy, seen):
+    inputs = {"steps": 3, "layers": "detail,weave"}
+    with torch.inference_mode():  # as ComfyUI runs nodes
+        out = result(nodes, "ZMNetRefineStyle", seen.style, seen.painting.clone(), seen.photographs.clone(), **inputs)
+    assert comfy.steps[-1] == [3, 3]
+    contents = [each[None].movedim(-1, 1) for each in seen.photographs]
+    expected = seen.style.style.refine(seen.net, seen.painting.movedim(-1, 1), contents, 3, ("detail", "weave"))
+    assert not torch.equal(expected.values, seen.style.style.values)
+    torch.testing.assert_close(out.style.values, expected.values, rtol=0, atol=0)
+    assert out.model is seen.style.model and out.style.name == "one"
+
+
+def test_photographs_of_the_pack_are_taken_if_none_are_connected(nodes, seen):
+    out = result(nodes, "ZMNetRefineStyle", seen.style, seen.painting, steps=1)
+    expected = seen.style.style.refine(seen.net, seen.painting.movedim(-1, 1), steps=1)
+    torch.testing.assert_close(out.style.values, expected.values, rtol=0, atol=0)
+
+
+def test_a_photograph_is_shown_while_a_style_is_refined(nodes, seen, previews):
+    out = result(nodes, "ZMNetRefineStyle", seen.style, seen.painting, seen.photographs, steps=3)
+    middle = seen.photographs[:1, :64, 4:68].movedim(-1, 1)
+    assert [(kind, shown.size) for kind, shown, _ in previews] == [("JPEG", (64, 64))] * 3
+    torch.testing.assert_close(
+        array(previews[-1][1]), array(preview(seen.net.apply(middle, out.style, draft=0), 256)), atol=1e-2, rtol=0
+    )
+
+
+def test_cancel_stops_a_refinement(nodes, comfy, seen):
+    comfy.cancelled = True
+    with pytest.raises(Interrupted):
+        result(nodes, "ZMNetRefineStyle", seen.style, seen.painting, seen.photographs)
+
+
+def test_refine_style_refuses_in_words(nodes, seen, loaded, carried, make_picture):
+    def refined(style=seen.style, painting=seen.painting, photographs=seen.photographs, **inputs):
+        return result(nodes, "ZMNetRefineStyle", style, painting, photographs, **{"steps": 1, **inputs})
+
+    for inputs, said in [
+        ({"painting": seen.painting[:, :40]}, "the painting is 80 × 40 px, too small to learn from: 64"),
+        ({"photographs": seen.photographs[:, :, :50]}, "the photograph is 50 × 64 px"),
+        ({"painting": seen.photographs}, "image is a batch of 2"),
+        ({"layers": "8-12"}, "layers has the layer 12, which does not exist: they are 1 to 9"),
+        ({"layers": ""}, "names none"),
+        ({"steps": 0}, "steps is 0"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            refined(**inputs)
+    with pytest.raises(WrongModelError, match="was made by"):
+        refined(model=loaded)
+    with pytest.raises(WrongModelError, match="no VGG-16"):
+        refined(style=carried)
+    regions = result(nodes, "ZMNetStyleRegions", rest=seen.style, style_1=seen.style, mask_1=torch.ones(1, 8, 8))
+    with pytest.raises(ValueError, match="a style by region is several styles"):
+        refined(style=regions)
 
 
 def test_words_are_refused_by_a_model_of_pictures(nodes, loaded):

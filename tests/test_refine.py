@@ -1,5 +1,9 @@
 """A style refined: never above where it began, and only what may change changes."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,8 +11,12 @@ from tests.conftest import told_model
 from zmnet_core.errors import PictureError, WrongModelError
 from zmnet_core.images.picture import to_pil
 from zmnet_core.model import ZMNet
+from zmnet_core.networks.constants import PALETTE_LAYER
+from zmnet_core.networks.tnet import Site
 from zmnet_core.styling import refine
 from zmnet_core.styling.refine import Refiner
+from zmnet_core.styling.regions import Regions
+from zmnet_core.styling.style import Style
 
 
 @pytest.fixture
@@ -55,8 +63,8 @@ def test_it_begins_at_the_style_that_was_given(seeing, painting, photographs):
 
 
 def test_it_never_ends_above_where_it_began(seeing, painting, photographs, monkeypatch):
+    start = seeing.encode_style(painting).refine(seeing, painting, photographs, 10)
     monkeypatch.setattr(refine, "LEARNING_RATE", 1e3)
-    start = seeing.encode_style(painting)
     refiner = Refiner(seeing, start, painting, photographs, steps=2)
     list(refiner)
     assert refiner.loss() > refiner.before
@@ -80,13 +88,18 @@ def test_the_same_seed_gives_the_same_style(seeing, painting, photographs):
     assert not torch.equal(refined(1), refined(2))
 
 
-@pytest.mark.parametrize("layers", [[1], [4, 9]])
-def test_layers_that_may_not_change_stay(seeing, painting, photographs, layers):
-    start = seeing.encode_style(painting)
-    refiner = Refiner(seeing, start, painting, photographs, steps=4, layers=layers)
+@pytest.mark.parametrize(
+    "layers, named",
+    [([1], {1}), ([4, 9], {4, 9, PALETTE_LAYER}), ("detail,weave", set(range(1, 7))), ("2-3,8", {2, 3, 8})],
+)
+def test_only_the_layers_that_may_change_do(random_vgg, painting, photographs, layers, named):
+    model = told_model(random_vgg, palette=True)
+    start = model.encode_style(painting)
+    refiner = Refiner(model, start, painting, photographs, steps=4, layers=layers)
     list(refiner)
-    free = torch.cat([torch.full((site.channels,), site.layer in layers) for site in start.sites])
+    free = torch.cat([torch.full((site.channels,), site.layer in named) for site in start.sites])
     changed = (refiner.style.values != start.values).any(1)[0]
+    assert refiner.loss() < refiner.before
     assert not changed[~free].any() and changed[free].float().mean() > 0.7  # a plane may be all dark
 
 
@@ -100,7 +113,8 @@ def test_the_model_stays_as_it_is(seeing, painting, photographs):
 def test_in_inference_mode_it_is_the_same(random_vgg, painting, photographs):
     def refined():
         model = told_model(random_vgg)
-        refiner = Refiner(model, model.encode_style(painting), painting, photographs, steps=3)
+        contents = [each.clone() for each in photographs]  # made here, so that no gradient may be asked of them
+        refiner = Refiner(model, model.encode_style(painting.clone()), painting.clone(), contents, steps=3)
         list(refiner)
         return refiner.style.values.clone()
 
@@ -109,10 +123,63 @@ def test_in_inference_mode_it_is_the_same(random_vgg, painting, photographs):
     torch.testing.assert_close(inside, refined(), rtol=0, atol=0)
 
 
+def test_a_model_in_half_precision_is_refined_in_full(random_vgg, painting, photographs):
+    model = told_model(random_vgg)
+    start = model.encode_style(painting)
+    half = told_model(random_vgg).half()
+    rounded = replace(start, fingerprint=half.fingerprint)
+    refiner, same = (
+        Refiner(which, style, painting, photographs, steps=6) for which, style in ((half, rounded), (model, start))
+    )
+    list(refiner), list(same)
+    assert refiner.style.values.dtype == torch.float32 and {each.dtype for each in half.parameters()} == {torch.float16}
+    assert refiner.loss() < 0.99 * refiner.before
+    assert refiner.loss() == pytest.approx(same.loss(), rel=0.02)
+
+
+def test_what_it_looks_like_is_what_the_model_paints(seeing, painting, photographs):
+    refiner = Refiner(seeing, seeing.encode_style(painting), painting, photographs, steps=2)
+    list(refiner)
+    middle = refine.window(photographs[0])
+    torch.testing.assert_close(refiner.look(), seeing.apply(middle, refiner.style))
+
+
+def test_nothing_is_held_once_it_is_over(seeing, painting, photographs):
+    refiner = Refiner(seeing, seeing.encode_style(painting), painting, photographs, steps=2)
+    list(refiner)
+    gc.disable()
+    try:
+        held = weakref.ref(refiner)
+        del refiner
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_photographs_that_come_with_the_library_are_taken_if_none_are_given(seeing, painting):
+    found = refine.bundled()
+    assert len(found) == 4 and all(each.shape[:2] == (1, 3) for each in found)
+    start = seeing.encode_style(painting)
+    assert Refiner(seeing, start, painting).before == Refiner(seeing, start, painting, found).before
+
+
+def test_a_step_is_measured_by_what_is_usual_at_each_site(random_vgg, painting, photographs):
+    sites = (Site("a", 1, 2), Site("b", 2, 1), Site("c", 3, 1))
+    values = torch.tensor([[[1.0, -3.0, 4.0, 0.1], [6.0, 2.0, 0.0, -0.6]]])
+    expected = torch.tensor([[[2.0, 2.0, 4.0, 0.1], [2.0, 2.0, 1.0, 0.3]]])
+    torch.testing.assert_close(refine.units(Style(values, sites, "f")), expected)
+    model = told_model(random_vgg, palette=True)
+    start = model.encode_style(painting)
+    refiner = Refiner(model, start, painting, photographs, steps=1)
+    list(refiner)
+    moved = (refiner.reached.values - start.values).abs() / refine.units(start)
+    assert moved.max() == pytest.approx(refine.LEARNING_RATE, rel=1e-3)  # Adam's first step is as long everywhere
+
+
 @pytest.mark.parametrize("last, wanted", [("relu4_1", "relu4_1"), ("relu3_1", "relu3_1")])
 def test_the_loss_is_seen_as_deep_as_the_eyes_go(last, wanted):
     config = refine.loss_of(last)
-    assert list(config.style_layers)[:2] == ["relu1_1", "relu2_2"] and list(config.style_layers)[-1] == wanted
+    assert list(config.style_layers)[:2] == ["relu1_2", "relu2_2"] and list(config.style_layers)[-1] == wanted
     assert config.layers[-1] == last
 
 
@@ -122,6 +189,19 @@ def test_windows_lie_within_their_photograph(make_picture):
     assert all(refine.window(photograph, random).shape[-2:] == (256, 256) for _ in range(50))
     assert refine.window(photograph[..., :100, :]).shape[-2:] == (100, 100)
     torch.testing.assert_close(refine.window(photograph), photograph[..., 22:278, 72:328], rtol=0, atol=0)
+
+
+LAYERS_REFUSED = [
+    ([10], "layers has the layer 10, which does not exist: they are 1 to 9"),
+    ([], "layers is .*, which names none"),
+    ("0-3", "has the layer 0"),
+    ("4-2", "the wrong way round"),
+    ("texure", "which does not exist"),
+    ("4:0.5", "gives layer 4 the weight 0.5, and here a layer is in or out"),
+    ({3: 0.0}, "which names none"),
+    ("2,2", "names layer 2 twice"),
+    ([True], "layer True"),
+]
 
 
 def test_what_cannot_be_refined_is_refused_in_words(seeing, painting, photographs, make_picture):
@@ -134,8 +214,11 @@ def test_what_cannot_be_refined_is_refused_in_words(seeing, painting, photograph
         Refiner(seeing, style, painting, [])
     with pytest.raises(ValueError, match="steps is 0"):
         Refiner(seeing, style, painting, photographs, steps=0)
-    with pytest.raises(ValueError, match="from 1 to 9"):
-        Refiner(seeing, style, painting, photographs, layers=[10])
+    for layers, said in LAYERS_REFUSED:
+        with pytest.raises(ValueError, match=said):
+            Refiner(seeing, style, painting, photographs, layers=layers)
+    with pytest.raises(ValueError, match="a style by region is several styles"):
+        Refiner(seeing, Regions([(style, torch.ones(1, 1, 8, 8))], style), painting, photographs)
     with pytest.raises(ValueError, match="one style is refined at a time"):
         Refiner(seeing, seeing.encode_style(painting.repeat(2, 1, 1, 1)), painting, photographs)
     blind = ZMNet({"width": 8}, {"kind": "conv", "width": 8})
@@ -143,6 +226,17 @@ def test_what_cannot_be_refined_is_refused_in_words(seeing, painting, photograph
         Refiner(blind, blind.encode_style(painting), painting, photographs)
     with pytest.raises(WrongModelError, match="was made by"):
         Refiner(told_model_of_another(seeing), style, painting, photographs)
+
+
+def test_words_and_blends_are_starts_that_lead_to_the_painting(seeing, painting, photographs, make_picture):
+    other = seeing.encode_style(make_picture(64, 64, 11))
+    blend = 0.5 * other + 0.5 * seeing.encode_style(painting)
+    words = replace(other, colours=None, name="night")  # what a style of words is: one without colours
+    for start in (blend, words):
+        refiner = Refiner(seeing, start, painting, photographs, steps=8)
+        list(refiner)
+        assert refiner.loss() < refiner.before and refiner.style.name == start.name
+        assert (refiner.style.colours is None) == (start.colours is None)
 
 
 def told_model_of_another(model):

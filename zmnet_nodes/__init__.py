@@ -5,6 +5,7 @@
 | load.py     | Load ZM-Net                                               |
 | encode.py   | Encode Style, Encode Attribute                            |
 | apply.py    | Apply ZM-Net, Animate Styles                              |
+| refine.py   | Refine Style                                              |
 | regions.py  | Style Regions                                             |
 | styles.py   | Blend Styles, Save Style, Load Style, Style Preview       |
 | example.py  | Example Picture                                           |
@@ -23,6 +24,7 @@ from .apply import AnimateStyles, ApplyZMNet
 from .encode import EncodeAttribute, EncodeStyle
 from .example import ExamplePicture
 from .load import LoadZMNet
+from .refine import RefineStyle
 from .regions import StyleRegions
 from .styles import BlendStyles, LoadStyle, SaveStyle, StylePreview
 
@@ -38,4 +40,5 @@ NODES = [
     StylePreview,
     ExamplePicture,
     StyleRegions,
+    RefineStyle,
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ._core import core
@@ -38,13 +38,14 @@ class Progress:
         self._bar.update(1)
         management.throw_exception_if_processing_interrupted()
 
-    def show(self, picture: Tensor, always: bool = False) -> bool:
-        """A picture, [3, H, W] or [1, 3, H, W], as far as it is done. It is shown if the last one is long ago, or
-        always; whether it was is returned.
+    def show(self, picture: Tensor | Callable[[], Tensor], always: bool = False) -> bool:
+        """A picture, [3, H, W] or [1, 3, H, W], as far as it is done, or what makes one. It is shown if the last one
+        is long ago, or always; whether it was is returned.
         """
         start = time.perf_counter()
         if not self._side or (start < self._next and not always):
             return False
+        picture = picture() if callable(picture) else picture
         # ComfyUI would also enlarge a smaller picture to a size that it is told.
         self._bar.update_absolute(self._bar.current, preview=("JPEG", preview(picture, self._side), None))
         now = time.perf_counter()

@@ -441,6 +441,13 @@ def encode(
             help="A photograph to refine on; repeat it for several. If left out, four that come with the library."
         ),
     ] = None,
+    refine_layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYERS",
+            help="Which layers --refine may change, by name (detail,weave,tones) or by number (4-9). If left out, all.",
+        ),
+    ] = None,
     megapixels: MegapixelsOption = None,
     model: ModelOption = "zmnet-base",
     device: DeviceOption = "auto",
@@ -454,7 +461,7 @@ def encode(
     for painting in paintings or []:
         check_no_place(str(painting))
     check_styles(paintings or [])
-    check_refine(paintings or [], attribute or [], refine, refine_on or [])
+    check_refine(paintings or [], attribute or [], refine, refine_on or [], refine_layers)
     look = Look(style_size=style_size, bold=bold)
     network = load_model(model, device)
 
@@ -463,7 +470,7 @@ def encode(
     signals = [load_style(network, file, look, megapixels) for file in paintings or []]
     style = Style.blend(signals + [network.encode_attribute(text) for text in attribute or []])
     if refine and paintings:
-        style = refined(network, style, paintings[0], refine_on or [], refine, megapixels)
+        style = refined(network, style, paintings[0], refine_on or [], refine, refine_layers, megapixels)
     typer.echo(style.save(output))
 
 

@@ -54,6 +54,38 @@ def is_all(layers: tuple[str, ...] | dict[int, float]) -> bool:
     return set(layers) == set(GROUPS) or (isinstance(layers, dict) and set(layers.values()) == {1.0})
 
 
+def chosen_layers(layers: object, called: str = "layers") -> tuple[int, ...]:
+    """Which of the nine layers are meant, in order, where there is no more to say of one than whether it is.
+
+    Args:
+        layers: as of `parsed`, with the weights 0 and 1 alone; or numbers, `[4, 9]`.
+        called: what the user calls it, for the messages.
+
+    Raises:
+        ValueError: as of `parsed`; or a layer has another weight, or none is left.
+    """
+    numbers = (
+        [] if isinstance(layers, (str, bytes, Mapping)) else list(layers) if isinstance(layers, Collection) else []
+    )
+    if numbers and not any(isinstance(each, str) for each in numbers):
+        found = parsed(dict.fromkeys(numbers, 1.0), called)
+    else:
+        found = parsed(layers, called)
+    if not isinstance(found, dict):
+        found = {layer: 1.0 for group in found for layer in LAYER_GROUPS[group] if layer <= DIN_LAYERS}
+    for layer, weight in found.items():
+        if weight not in (0, 1):
+            raise ValueError(
+                f"{called} gives layer {layer} the weight {weight:g}, and here a layer is in or out: leave the weight "
+                f"away, as in 4-9 or {GROUPS[0]},{GROUPS[-1]}."
+            )
+    if not any(found.values()):
+        raise ValueError(
+            f"{called} is {shortened(repr(layers))}, which names none: give names ({', '.join(GROUPS)}) or 4-9."
+        )
+    return tuple(layer for layer, weight in found.items() if weight)
+
+
 def _read(text: str, called: str) -> tuple[str, ...] | dict[int, float]:
     parts = [part.strip() for part in text.split(",")]
     if not any(parts):

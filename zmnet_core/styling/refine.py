@@ -2,10 +2,12 @@
 
 The fine-tuning of the paper (Fig. 8 and 9), with all weights as they are: 3,136 numbers learn, and no more.
 
-    (γ, β)_{k+1} = (γ, β)_k − Adam(∇ L(TNet(X_c; γ, β); X_c, X_s))
+    (γ, β)_{k+1} = (γ, β)_k − u · Adam(∇ L(TNet(X_c; γ, β); X_c, X_s))
 
-L is Eq. 2 in its normalised form, over picture and painting at full and at half size, as seen by the eyes of the PNet.
-What is learned on a few photographs holds for all: so few numbers cannot learn one by heart.
+L is Eq. 2 in its normalised form, over picture and painting at full, half and quarter size, as seen by the eyes of the
+PNet. u is what γ and β usually are at their site (`units`): those of a palette are a fiftieth of those of a residual
+block, and steps of one length for all would throw its colours about while the blocks hardly move. What is learned on a
+few photographs holds for all: so few numbers cannot learn one by heart.
 """
 
 from __future__ import annotations
@@ -19,25 +21,32 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..assets import DEMO_PICTURES
 from ..errors import PictureError, WrongModelError
+from ..images.picture import read_picture, to_tensor
 from ..images.resize import looked_at
 from ..losses.perceptual import LossConfig, PerceptualLoss
 from ..losses.variation import flat_variation
 from ..networks.constants import DIN_LAYERS
 from ..networks.pnet import VGGPNet
 from ..networks.vgg import LAYER_ORDER
+from .layering import Layers, chosen_layers
 from .network import StyleTransfer
 from .style import Style
 
 STEPS = 50
-LEARNING_RATE = 0.05  # of Adam, on γ and β; falls to nothing (cosine)
+LEARNING_RATE = 0.05  # of Adam, in `units`; falls to nothing (cosine)
 RATIO = 8.0  # λ_s / λ_c
+SCALES = (1, 2, 4)
 FLAT_WEIGHT = 1.0
 WINDOW = 256  # px, the side of what a step paints of a photograph
 PHOTOGRAPH = 256  # px, the short side of a photograph from which windows are cut, if it is not smaller
+PIXELS = (
+    8 * WINDOW**2
+)  # a step takes as much memory as painting a picture of so many: 6 kB are kept of each in a window
 PAINTING = 512  # px, the short side at which the painting is looked at, if it is not smaller
 LEAST = 64  # px, the least short side of a painting or photograph to learn from
-WANTED = ("relu1_1", "relu2_2", "relu3_3", "relu4_1")  # the style layers, or the nearest before that the eyes have
+WANTED = ("relu1_2", "relu2_2", "relu3_3", "relu4_1")  # the style layers, or the nearest before that the eyes have
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -54,9 +63,11 @@ class Refiner:
         model: one with a `vgg` PNet, whose eyes see the loss.
         style: one, where it begins; it may be of another painting (the way of CIN), or of words.
         painting: X_s, [1, 3, H, W] in 0..1; a short side of more than 512 px is brought to that.
-        photographs: X_c, [1, 3, h, w] each, any sizes; what is learned on them holds for others, too.
+        photographs: X_c, [1, 3, h, w] each, any sizes; what is learned on them holds for others, too. None: four that
+            come with the library.
         steps: how many there are to be: the learning rate falls to nothing over them.
-        layers: DIN layers that may change, 1..9; all others, the palette as well, stay as they are. None: all change.
+        layers: which may change, in the forms of the knob `layers`, `"7-9"` or `("tones",)`, or by number, `[4, 9]`;
+            all others stay as they are. The palette goes with layer 9. None: all change.
         seed: of the windows.
 
     Raises:
@@ -70,9 +81,9 @@ class Refiner:
         model: StyleTransfer,
         style: Style,
         painting: Tensor,
-        photographs: Sequence[Tensor],
+        photographs: Sequence[Tensor] | None = None,
         steps: int = STEPS,
-        layers: Sequence[int] | None = None,
+        layers: Layers | Sequence[int] | None = None,
         seed: int = 0,
     ):
         if not isinstance(model.pnet, VGGPNet):
@@ -81,7 +92,8 @@ class Refiner:
                 "paintings, such as zmnet-base or zmnet-bold."
             )
         style.require(model.fingerprint, name=model.name)
-        check(style, steps, layers)
+        check(style, steps)
+        photographs = bundled() if photographs is None else photographs
         for what, picture in (("painting", painting), *(("photograph", each) for each in photographs)):
             if min(picture.shape[-2:]) < LEAST:
                 width, height = picture.shape[-1], picture.shape[-2]
@@ -96,9 +108,11 @@ class Refiner:
             self._loss = PerceptualLoss(eyes, loss_of(eyes.last)).to(device)
             self._targets = self._loss.style_targets(fitted(painting, PAINTING).to(device, torch.float32))
             self._photographs = [fitted(each, PHOTOGRAPH).to("cpu", torch.float32) for each in photographs]
-            self._values = style.values.to(device, torch.float32).clone()
-            self._free = free(style, layers).to(device)
-        self._optimiser = torch.optim.Adam([self._values], lr=LEARNING_RATE, betas=(0.9, 0.99))
+            self._begun = style.values.to(device, torch.float32).clone()
+            self._units = units(style).to(device)
+            self._moved = torch.zeros_like(self._begun)
+            self._free = free(style, None if layers is None else chosen_layers(layers)).to(device)
+        self._optimiser = torch.optim.Adam([self._moved], lr=LEARNING_RATE, betas=(0.9, 0.99))
         self._known: tuple[int, float] | None = None  # the loss after so many steps
         self.before = self.loss()
 
@@ -113,9 +127,19 @@ class Refiner:
     @property
     def style(self) -> Style:
         """What has been reached; the one it began with, if the loss over all photographs is not below that one's."""
-        if self.done == 0 or not self.loss() < self.before:
-            return self.start
+        return self.reached if self.done and self.loss() < self.before else self.start
+
+    @property
+    def reached(self) -> Style:
+        """What has been reached, whatever its loss."""
         return replace(self.start, values=self._values.to(self.start.values, copy=True))
+
+    @torch.no_grad()
+    def look(self) -> Tensor:
+        """What the middle of the first photograph looks like by now, [1, 3, h, w] in 0..1."""
+        with torch.inference_mode(False):
+            photograph = window(self._photographs[0]).to(self._values.device)
+            return self._tnet(photograph, self._values)
 
     @torch.no_grad()
     def loss(self) -> float:
@@ -125,6 +149,10 @@ class Refiner:
                 losses = [self._of(window(each), self._values).item() for each in self._photographs]
             self._known = self.done, sum(losses) / len(losses)
         return self._known[1]
+
+    @property
+    def _values(self) -> Tensor:
+        return self._begun + self._units * self._moved
 
     def _of(self, photograph: Tensor, values: Tensor) -> Tensor:
         """The loss of one window, [1, 3, h, w]."""
@@ -136,10 +164,10 @@ class Refiner:
     def _step(self) -> float:
         with torch.inference_mode(False), torch.enable_grad():
             photograph = self._photographs[self.done % len(self._photographs)]
-            values = self._values.clone().requires_grad_()
+            values = self._values.requires_grad_()
             loss = self._of(window(photograph, self._random), values)
             (gradient,) = torch.autograd.grad(loss, values)
-            self._values.grad = torch.where(self._free, gradient, 0)
+            self._moved.grad = torch.where(self._free, gradient * self._units, 0)
             share = math.cos(math.pi * self.done / self.steps)
             self._optimiser.param_groups[0]["lr"] = LEARNING_RATE * (1 + share) / 2
             self._optimiser.step()
@@ -147,26 +175,38 @@ class Refiner:
         return loss.item()
 
 
-def check(style: Style, steps: int, layers: Sequence[int] | None) -> None:
+def check(style: Style, steps: int) -> None:
     """Refuse what cannot be refined.
 
     Raises:
-        ValueError: there are no such steps or layers, or not one style.
+        ValueError: there are no such steps, or not one style.
     """
+    if not isinstance(style, Style):
+        raise ValueError("a style by region is several styles: refine each of them, and then put them together.")
     if len(style) != 1:
         raise ValueError(f"one style is refined at a time, and these are {len(style)}: take style[0], and so on.")
     if steps < 1:
         raise ValueError(f"steps is {steps}: a whole number from 1 on is expected.")
-    if layers is not None and (not layers or not all(1 <= layer <= DIN_LAYERS for layer in layers)):
-        raise ValueError(f"layers are {list(layers)}: numbers from 1 to {DIN_LAYERS} are expected.")
 
 
 def free(style: Style, layers: Sequence[int] | None) -> Tensor:
     """Which channels may change, [ΣC]."""
     channels = [
-        torch.full((site.channels,), layers is None or site.layer in layers, dtype=torch.bool) for site in style.sites
+        torch.full((site.channels,), layers is None or min(site.layer, DIN_LAYERS) in layers, dtype=torch.bool)
+        for site in style.sites
     ]
     return torch.cat(channels)
+
+
+def units(style: Style) -> Tensor:
+    """What γ and β of each site usually are, [1, 2, ΣC]: the mean |γ| over its channels; half the mean |β|, or a
+    quarter of the mean |γ| where that is more, since a site may begin without any β.
+    """
+    found = []
+    for part in style.values.float().abs().split([site.channels for site in style.sites], 2):
+        gamma, beta = part.mean(2, keepdim=True).unbind(1)
+        found.append(torch.stack((gamma, torch.maximum(beta / 2, gamma / 4)), 1).expand_as(part))
+    return torch.cat(found, 2)
 
 
 def loss_of(last: str) -> LossConfig:
@@ -175,15 +215,24 @@ def loss_of(last: str) -> LossConfig:
     style = {max((each for each in seen if each <= layer), key=LAYER_ORDER.index): 1.0 for layer in WANTED}
     content = "relu3_3" if "relu3_3" in seen else last
     return LossConfig(
-        style_weight=RATIO, style_layers=style, content_layers=(content,), statistic="gram+moments", scales=(1, 2)
+        style_weight=RATIO, style_layers=style, content_layers=(content,), statistic="gram+moments", scales=SCALES
     )
 
 
 def trainable(module: M) -> M:
-    """The module, or, if it was made in inference mode (as ComfyUI's nodes run), a copy that a gradient can pass."""
-    if not any(tensor.is_inference() for tensor in (*module.parameters(), *module.buffers())):
+    """The module, or a copy in float32 that a gradient can pass, if it was made in inference mode (as ComfyUI's nodes
+    run) or is in half precision, in which small steps are lost.
+    """
+    tensors = (*module.parameters(), *module.buffers())
+    if not any(tensor.is_inference() or tensor.dtype != torch.float32 for tensor in tensors):
         return module
-    return copy.deepcopy(module).requires_grad_(False)
+    return copy.deepcopy(module).float().requires_grad_(False)
+
+
+def bundled() -> list[Tensor]:
+    """The photographs that come with the library, [1, 3, H, W] each."""
+    files = sorted((DEMO_PICTURES / "contents").glob("*.jpg"))
+    return [to_tensor(read_picture(file).rgb)[None] for file in files]
 
 
 def fitted(picture: Tensor, side: int) -> Tensor:

@@ -27,6 +27,7 @@ from ..tensor_files import not_floats, opened
 if TYPE_CHECKING:
     from PIL import Image
 
+    from .layering import Layers
     from .network import StyleTransfer
 
 FORMAT, SCHEMA = "zmnet-style", "1"
@@ -204,18 +205,19 @@ class Style:
         self,
         model: StyleTransfer,
         painting: Image.Image | Tensor,
-        photographs: Sequence[Image.Image | Tensor],
+        photographs: Sequence[Image.Image | Tensor] | None = None,
         steps: int = 50,
-        layers: Sequence[int] | None = None,
+        layers: Layers | Sequence[int] | None = None,
         step: Callable[[float], object] = lambda loss: None,
     ) -> Style:
         """Optimise this style of one painting (Fig. 8 and 9 of the paper): closer to it, on all photographs.
 
-        >>> style = model.encode_style(painting).refine(model, painting, photographs, steps=50)
+        >>> style = model.encode_style(painting).refine(model, painting, steps=50)
 
         Args:
             model: the one that made the style, with a `vgg` PNet.
-            painting, photographs: PIL images, or tensors [1, 3, H, W] in 0..1.
+            painting, photographs: PIL images, or tensors [1, 3, H, W] in 0..1. If no photographs are given, four that
+                come with the library.
             steps, layers: as of `refine.Refiner`, which gives the style after every step.
             step: called after every step, with the loss as it found it.
 
@@ -231,7 +233,8 @@ class Style:
         def tensor_of(picture: Image.Image | Tensor) -> Tensor:
             return picture if isinstance(picture, Tensor) else to_tensor(to_picture(picture).rgb)[None]
 
-        refiner = Refiner(model, self, tensor_of(painting), [*map(tensor_of, photographs)], steps, layers)
+        contents = None if photographs is None else [*map(tensor_of, photographs)]
+        refiner = Refiner(model, self, tensor_of(painting), contents, steps, layers)
         for loss in refiner:
             step(loss)
         return refiner.style
