@@ -87,7 +87,7 @@ def test_training_example_has_options_that_exist():
 
 
 def test_training_page_names_options_that_exist_and_links_to_files():
-    from zmnet_core.cli.commands import push
+    from zmnet_core.cli.workshop import push
     from zmnet_core.training.config import TrainingConfig
 
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
