@@ -109,12 +109,22 @@ def test_no_page_links_to_what_is_not_there():
             assert (file.parent / target).exists(), f"{file.relative_to(ROOT)}: {target}"
 
 
+PYTHON = re.compile(r"```python\n(.*?)```", re.S)
+SHOWN = [file.relative_to(DOCS).as_posix() for file in sorted(DOCS.rglob("*.md")) if PYTHON.search(file.read_text())]
+
+
+def test_pages_with_python_are_found():
+    assert {"words.md", "guide/video.md", "guide/regions.md"} <= set(SHOWN)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["first-pictures", "blending", "animation", "video"])
-def test_python_of_the_guide_runs_as_it_stands(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", SHOWN)
+def test_python_of_the_pages_runs_as_it_stands(name, tmp_path, monkeypatch):
     pictures = {
         "photo": "contents/chelsea",
         "painting": "styles/irises-van-gogh",
+        "irises": "styles/irises-van-gogh",
+        "sunflowers": "styles/autumn-flowers-hiroshige",
         "monet": "styles/red-boats-monet",
         "hiroshige": "styles/autumn-flowers-hiroshige",
     }
@@ -124,10 +134,9 @@ def test_python_of_the_guide_runs_as_it_stands(name, tmp_path, monkeypatch):
             image.save(tmp_path / f"{target}.jpg")
     write_clip(tmp_path / "clip.mp4", moving(3))
     monkeypatch.chdir(tmp_path)
-    blocks, namespace = re.findall(r"```python\n(.*?)```", page(f"guide/{name}.md"), re.S), {}
-    assert blocks
-    for block in blocks:
-        exec(block, namespace)  # noqa: S102 - the guide's own code
+    namespace = {}
+    for block in PYTHON.findall(page(name)):
+        exec(block, namespace)  # noqa: S102 - the pages' own code
 
 
 def test_examples_of_the_command_line_have_options_that_exist():

@@ -93,6 +93,8 @@ def test_training_page_names_options_that_exist_and_links_to_files():
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     others = {"help", "config", "num_processes", "multi_gpu", "cpu", "logdir", "processes", "batches", "steps"}
     others |= {"count", "split", "coarse_steps"}  # of train/expand_styles.py
+    others |= {"train", "val", "test", "lists"}  # of train/split_paintings.py
+    others |= {"model"}  # of train/weigh_terms.py
     others |= {"expanded_dir", "test_style_dir", "test_content_dir", "init"}  # of train/reproduce.py; --init-from
     others |= {"max_mib", "size"}  # of train/pack_data.py
     others |= {"signal", "requeue"}  # of SLURM's sbatch
