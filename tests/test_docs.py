@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.clips import moving, write_clip
 from zmnet_core.assets import DEMO_PICTURES
+from zmnet_core.hub.locate import bundled_models
 from zmnet_core.version import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -155,6 +156,19 @@ def test_examples_of_the_command_line_have_options_that_exist():
         known = {option for each in commands[name].params for option in (*each.opts, *each.secondary_opts)}
         if name != "train":  # whose options are those of TrainingConfig
             assert {word for word in words if re.match("--?[a-z]", word)} <= known, line
+
+
+def test_no_text_names_a_model_that_is_not_there():
+    """`zmnet-mine` is whatever a reader makes; hub.md says that nobody has made `zmnet-20k`."""
+    folders = (DOCS, ROOT / "web", ROOT / "locales", ROOT / "train", ROOT / "zmnet_core", ROOT / "zmnet_nodes")
+    files = [ROOT / "README.md", *(file for folder in folders for file in folder.rglob("*"))]
+    files = [file for file in files if file.suffix in (".md", ".json", ".yaml", ".py", ".sh")]
+    files.remove(DOCS / "hub.md")
+    others = {"zmnet-mine", "zmnet-demo", "zmnet-evaluation", "zmnet-loan", "zmnet-style"}  # files, folders, an id
+    for file in files:
+        named = set(re.findall(r"\bzmnet-[a-z0-9]+", file.read_text(encoding="utf-8")))
+        assert named <= {*bundled_models(), *others}, file
+    assert "no model but those that are bundled is published" in " ".join(page("hub.md").split())
 
 
 def test_the_readme_is_short():
