@@ -455,11 +455,12 @@ class Trainer:
         first, objective = next(photographs), typing.cast(Step, self.objective)
         if self.accelerator.is_main_process and self.budget.started_in_time:
             self.budget.doing = "weighing the terms of the loss"
-            targets = self._paintings_targets(0, 0, 1)
+            with self.accelerator.autocast():  # as in the step, which may find them kept
+                targets = self._paintings_targets(0, self.share.slot(0), self.share.slots)
 
             def look_at(some: slice) -> None:
                 contents = first.crops[some].to(self.accelerator.device)
-                drawn = self.objective.draw(contents, 0, 0)
+                drawn = self.objective.draw(contents, 0, self.share.slot(0))
                 with self.accelerator.autocast():
                     objective(self.model, contents, targets.some(some), self.identity[0], drawn)
 
