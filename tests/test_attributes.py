@@ -214,7 +214,7 @@ def test_bad_vectors_are_refused_saying_what_is_expected(full_model, vector, sai
 
 
 def test_models_refuse_the_signals_they_do_not_read(make_model, make_picture, words_model, table):
-    with pytest.raises(WrongModelError, match=r"guided by pictures only"):
+    with pytest.raises(WrongModelError, match="guided by pictures only, .* give a painting instead, or take"):
         make_model().encode_attribute("night")
     with pytest.raises(SignalError, match="reads no colours, so that '#fff' means nothing to it. It reads words"):
         words_model.encode_attribute("night + #fff", table=table)

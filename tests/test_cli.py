@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from tests.profiles import rgb_profile
 from zmnet_core.assets import BUNDLED
 from zmnet_core.assets import DEMO_PICTURES as PICTURES
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app
 from zmnet_core.images.picture import to_picture
 from zmnet_core.images.profiles import srgb
 from zmnet_core.model import ZMNet
@@ -441,7 +441,7 @@ def test_evaluate_says_which_file_is_missing(tmp_path):
 
 
 def test_help_does_not_import_torch():
-    code = "import sys, zmnet_core.cli.commands; sys.exit('torch' in sys.modules)"
+    code = "import sys, zmnet_core.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -29,6 +29,7 @@ from zmnet_core.images.companions import check_companions
 from zmnet_core.images.formats import is_clip
 from zmnet_core.images.unfinished import part_of
 from zmnet_core.images.video_colour import HLG, PEAK, PQ, WHITE, in_primaries, light_of, tone_mapped
+from zmnet_core.images.video_frames import EVERYTHING, span_in_words
 
 
 def levels(picture: torch.Tensor) -> np.ndarray:
@@ -254,7 +255,7 @@ def test_a_span_is_a_part_of_the_clip_and_of_its_sound(tmp_path):
     assert seconds(out) == pytest.approx([0.04 * index for index in range(15)])
     whole, copied = packets(path), packets(out)
     assert 25 <= len(copied) <= 30 and {each[0] for each in copied} <= {each[0] for each in whole}
-    with pytest.raises(PictureError, match="between 9 and inf s: it lasts 2.0 s"):
+    with pytest.raises(PictureError, match="can be read from 9 s on: it lasts 2.0 s"):
         Clip(path, span=(9, math.inf))
 
 
@@ -309,6 +310,48 @@ def test_subtitles_are_copied_with_their_language_and_told_of_where_they_do_not_
     assert packets(out, "subtitles") == packets(path, "subtitles") and len(packets(out, "subtitles")) == 2
     with av.open(str(out)) as container:
         assert container.streams.subtitles[0].language == "eng"
+
+
+def test_a_subtitle_that_is_on_screen_when_the_span_begins_or_ends_is_there(tmp_path):
+    path = with_subtitles(write_clip(tmp_path / "a.mkv", moving(25)), tmp_path / "b.mkv")
+    with Clip(path, span=(0.12, 0.6)) as clip:
+        out = copy_of(clip, tmp_path / "c.mkv")
+    assert [(pts, length) for _, pts, _, length in packets(out, "subtitles")] == [(0, 80), (180, 300)]  # ms
+    with Clip(path, span=(0.2, 0.28)) as clip:  # the first is over, the second has not come
+        out = copy_of(clip, tmp_path / "d.mkv")
+    assert packets(out, "subtitles") == []
+
+
+@pytest.mark.parametrize(
+    "span, text",
+    [((2, 9), "between 2 and 9 s"), ((2.5, math.inf), "from 2.5 s on"), ((0, 4), "before 4 s"), (EVERYTHING, "")],
+)
+def test_a_span_in_words(span, text):
+    assert span_in_words(span) == text
+
+
+@pytest.mark.parametrize("sound", [None, "aac"])
+def test_parts_put_end_to_end_follow_each_other_with_their_sound(tmp_path, sound):
+    """As cameras and recorders leave them: the clock of each part begins anew."""
+    part = write_clip(tmp_path / "a.ts", moving(40), sound=sound)
+    whole = tmp_path / "whole.ts"
+    whole.write_bytes(3 * part.read_bytes())
+    with Clip(part) as clip:
+        alone = len(clip)
+        heard = packets(copy_of(clip, tmp_path / "alone.mkv")) if sound else []
+    with Clip(whole) as clip:
+        assert len(clip) == 3 * alone
+        times = [clip.seconds_at(index) for index in range(len(clip))]
+        assert np.diff(times) == pytest.approx(0.04, abs=0.001)
+        again = clip[2 * alone + 3]
+        assert torch.equal(again, clip[3])  # sought where there are no times of its own
+        out = copy_of(clip, tmp_path / "b.mkv")
+    assert np.diff(seconds(out)) == pytest.approx(0.04, abs=0.001)
+    if sound:
+        copied = packets(out)
+        assert len(copied) >= 3 * len(heard) - 4
+        steps = np.diff([pts for _, pts, _, _ in copied])
+        assert steps.min() > 0 and np.median(steps) in (21, 22) and steps.max() < 200  # ms
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are those of Linux")

@@ -111,6 +111,11 @@ def test_an_unreadable_picture_is_drawn_again(expansion, folders):
     assert {make()._choose(i)[2][1] for i in range(6)} == {"train-2.png"}
 
 
+def test_the_papers_counts_are_its_images_shared_out_by_its_splits():
+    found = shares(23_307, {"test": 100, "train": 784, "val": 100})
+    assert found == {"train": 18_570, "val": 2_368, "test": 2_369} and found["train"] + found["val"] == 20_938
+
+
 @given(st.integers(1, 30_000), st.lists(st.integers(1, 5000), min_size=1, max_size=5))
 def test_shares_are_whole_fair_and_sum_to_the_total(total, sizes):
     found = shares(total, {str(i): size for i, size in enumerate(sizes)})

@@ -60,7 +60,7 @@ def load_by_command(name: str) -> str:
     """What `zmnet` says on loading a model that cannot be had."""
     from typer.testing import CliRunner
 
-    from zmnet_core.cli.commands import app
+    from zmnet_core.cli import app
 
     result = CliRunner().invoke(app, ["words", "--model", name])
     assert result.exit_code == 1 and result.output.startswith("error: "), result.output

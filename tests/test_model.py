@@ -285,7 +285,7 @@ def test_missing_file_of_a_saved_model_is_named(folder, name):
 
 
 def test_unknown_name_says_what_there_is():
-    with pytest.raises(WeightsNotFoundError, match="no model 'zmnet-typo'. Bundled models: .*org/zmnet-20k"):
+    with pytest.raises(WeightsNotFoundError, match="no model 'zmnet-typo'. Bundled models: .*org/name"):
         ZMNet.from_pretrained("zmnet-typo")
 
 

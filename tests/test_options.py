@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from zmnet_core import options
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app
 from zmnet_core.errors import TrainingError
 from zmnet_core.training.__main__ import command
 from zmnet_core.training.config import FROM_ZERO, TrainingConfig, parse

@@ -10,8 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zmnet_core.assets import DEMO_PICTURES
-from zmnet_core.cli import pipes
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app, pipes
 
 PAINTING = str(DEMO_PICTURES / "styles" / "irises-van-gogh.jpg")
 SMALL = ["--model", "mini", "--device", "cpu"]

@@ -15,9 +15,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zmnet_core.assets import DEMO_PICTURES
-from zmnet_core.cli import commands
+from zmnet_core.cli import app, commands
 from zmnet_core.cli.checks import plan_outputs
-from zmnet_core.cli.commands import app
 from zmnet_core.errors import PictureError, PlaceError, not_written
 
 PAINTING = DEMO_PICTURES / "styles" / "irises-van-gogh.jpg"

@@ -19,6 +19,7 @@ from zmnet_core.networks.regions import centred_
 from zmnet_core.networks.tnet import RECEPTIVE_RADIUS, TNet
 from zmnet_core.styling.look import Look
 from zmnet_core.styling.paint import animate, stylize_each, stylize_tensor
+from zmnet_core.styling.recolouring import in_palette, palette_tables, with_palette_tables
 from zmnet_core.styling.regions import Regions, between, mixed
 from zmnet_core.styling.steady import stylize_clip
 from zmnet_core.styling.style import Style
@@ -262,6 +263,22 @@ def test_clips_hold_regions_and_their_masks(model, styles):
         Regions([(styles[0], moving), (styles[1], moving[:2])])
 
 
+@pytest.mark.parametrize("own", [0.0, 0.5])
+def test_a_palette_goes_by_what_is_painted_of_the_matched_photograph(model, styles, own):
+    """So a picture, or a clip, is that of the photograph that was matched before."""
+    regions = Regions([(styles[0], halves(64, 96))], rest=styles[1], own=own)
+    both, palette = Look(match=0.8, palette=1.0), Look(palette=1.0)
+    matched = in_palette(PHOTO, regions, 0.8)
+    assert (matched - PHOTO).abs().mean() > 0.02
+    expected = stylize_tensor(model, matched, regions, palette)
+    torch.testing.assert_close(stylize_tensor(model, PHOTO, regions, both), expected, atol=1e-4, rtol=0)
+    matched = with_palette_tables(PHOTO, regions, palette_tables(PHOTO, regions), 0.8)
+    (frame,), (expected,) = (
+        stylize_clip(model, *given, steady="whole") for given in ((PHOTO, regions, both), (matched, regions, palette))
+    )
+    torch.testing.assert_close(frame, expected, atol=1e-4, rtol=0)
+
+
 # Mixing ----------------------------------------------------------------------------------------
 
 
@@ -279,6 +296,12 @@ def test_regions_mix_with_styles(model, styles):
     assert len(same.styles) == 2 and torch.equal(same.styles[1].values, Style.blend([styles[1], styles[3]]).values)
     with pytest.raises(ValueError, match="from 0 on"):
         mixed([regions, styles[2]], [-1, 2])
+    batches = [Regions([(styles[0], torch.rand(count, 8, 8))], rest=styles[1]) for count in (2, 3)]
+    three = model.encode_style(picture_of(48, 48, 5, 3))
+    for others in (batches, [batches[0], three], [Regions([(three, mask)], rest=styles[1]), batches[0], styles[2]]):
+        with pytest.raises(ValueError, match="^styles for 2 and 3 pictures cannot be mixed: give one for all pictures"):
+            mixed(others)
+    assert len(mixed([batches[1], three, regions])) == 3
     moving = animate(model, PHOTO, styles[0], regions, [0.0, 1.0])
     torch.testing.assert_close(moving[:1], model.apply(PHOTO, styles[0]), atol=1e-4, rtol=0)
     torch.testing.assert_close(moving[1:], model.apply(PHOTO, regions), atol=1e-4, rtol=0)

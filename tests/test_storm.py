@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tests import storm
 from tests.conftest import model_of, picture_of
 from tests.processes import start_alone
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app
 from zmnet_core.data.sources import find_files
 from zmnet_core.errors import ZMNetError
 from zmnet_core.images.picture import read_picture

@@ -112,6 +112,15 @@ def test_blend_needs_one_weight_a_style(a, b, weights):
         Style.blend([a, b], weights)
 
 
+def test_styles_for_other_numbers_of_pictures_are_not_added(model, make_picture):
+    one, two, three = (model.encode_style(make_picture(48, 48, seed=n, count=n)) for n in (1, 2, 3))
+    assert len(one + three) == len(Style.blend([three, one])) == 3
+    with pytest.raises(ValueError, match="^styles for 2 and 3 pictures cannot be added: give one for all pictures"):
+        Style.blend([two, one, three])
+    with pytest.raises(ValueError, match="styles for 2 and 3 pictures cannot be added"):
+        two - three
+
+
 def test_blend_of_nothing_is_refused():
     with pytest.raises(ValueError, match="0 styles"):
         Style.blend([])

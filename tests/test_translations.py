@@ -103,7 +103,7 @@ def test_translations_read_the_same_where_the_english_does_and_only_there(englis
 
 
 def numbers(text: str) -> set[str]:
-    """The numbers of a text, with a decimal point. Digits of names such as zmnet-20k are none, nor are those with which
+    """The numbers of a text, with a decimal point. Digits of names such as VGG16 are none, nor are those with which
     Japanese counts things (1つ, 8つ), where English writes words."""
     found = re.findall(r"(?<![A-Za-z0-9.,#])\d+(?:[.,]\d+)?(?![A-Za-z0-9_つ枚回]|フレーム)", text)
     return {number.replace(",", ".") for number in found}

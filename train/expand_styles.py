@@ -1,6 +1,8 @@
-"""Expand a set of paintings by optimisation, as the paper did from 984 to 23,307 style images.
+"""Expand a set of paintings by optimisation, as the paper did within each split from 984 to 23,307 style images.
 
-    accelerate launch train/expand_styles.py --style_dir S --content_dir C --output_dir expanded --count 23307
+    python train/split_paintings.py paintings/ -o styles/
+    python train/split_paintings.py photographs/ -o contents/ --train 80% --val 10% --test 10%
+    accelerate launch train/expand_styles.py --style_dir styles --content_dir contents --output_dir made --count 23307
 
 Sub-folders that both folders have (train, val, test …) are splits, and each is expanded on its own, in proportion to
 its paintings. `--split train=200 --split val=40` names splits and numbers instead, and `--split .=500` takes the

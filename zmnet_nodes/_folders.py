@@ -73,7 +73,7 @@ def no_model(name: str) -> str:
         f"There is no ZM-Net model '{name}'. Wanted: a folder '{name}' with {CONFIG} and {WEIGHTS}. "
         f"Searched: {_listed(searched)}. Found: {_listed(model_folders())}. "
         f"Put the folder into {searched[0]} and press R to refresh, or write the Hugging Face id of a model "
-        "(such as org/zmnet-20k) into hub_id. zmnet-base comes with the node pack: if it is missing, install the pack "
+        "(of the form org/name) into hub_id. zmnet-base comes with the node pack: if it is missing, install the pack "
         "again."
     )
 

@@ -36,7 +36,7 @@ class LoadZMNet(io.ComfyNode):
                     default="",
                     optional=True,
                     placeholder="Hugging Face id (optional)",
-                    tooltip="If you write a Hugging Face id here, such as org/zmnet-20k, that model is taken instead "
+                    tooltip="If you write a Hugging Face id here, such as org/name, that model is taken instead "
                     "of the one above. It is downloaded once, into the Hugging Face cache. If this is empty, nothing "
                     "is downloaded.",
                 ),

@@ -1,5 +1,6 @@
 """The command line: `zmnet`."""
 
-from .commands import app
+from . import commands, workshop
+from .application import app
 
-__all__ = ["app"]
+__all__ = ["app", "commands", "workshop"]  # the verbs, in the order in which `zmnet --help` lists them

@@ -1,5 +1,5 @@
 """`python -m zmnet_core.cli`, what `zmnet` does where the script is not on the path."""
 
-from .commands import app
+from . import app
 
 app()

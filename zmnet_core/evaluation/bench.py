@@ -192,7 +192,7 @@ def report(model: ZMNet, name: str, repeat: int, large: bool, sides: tuple[int, 
         for label, network, run in jobs:
             taken, floor = time_in_turn([run, bare_convolutions(network, run)], repeat, device)
             yield [label, _ms(taken), _ms(floor), _ratio(taken, floor)]
-        command = [sys.executable, "-m", "zmnet_core.cli.commands", "--help"]
+        command = [sys.executable, "-m", "zmnet_core.cli", "--help"]
         (starts,) = time_in_turn([lambda: subprocess.run(command, capture_output=True, check=True)], repeat, device)
         yield ["zmnet --help", _ms(starts)]
 

@@ -58,7 +58,7 @@ def find(name: str, revision: str | None = None, **options: Unpack[Access]) -> C
     if identity.count("/") != 1 or name.startswith((".", "/")):
         raise WeightsNotFoundError(
             f"there is no model '{name}'. Bundled models: {', '.join(bundled_models()) or 'none'}; "
-            "otherwise give a folder with config.json and model.safetensors, or a Hub id such as org/zmnet-20k."
+            "otherwise give a folder with config.json and model.safetensors, or a Hub id of the form org/name."
         )
     return Repository(identity, revision or after or None, **options).file
 

@@ -184,7 +184,9 @@ class Repository:
         uncached = f", and '{self.name}' is neither a folder nor in the cache" if file else ""
         match error:
             case HFValidationError():
-                return f"'{self.name}' is no id of a model on the Hugging Face Hub, such as org/zmnet-20k: {error}"
+                return (
+                    f"'{self.name}' is no id of a model on the Hugging Face Hub, which is of the form org/name: {error}"
+                )
             case LocalEntryNotFoundError():
                 return (
                     f"{file} of '{self.name}' ({revision}) is not in the cache "

@@ -160,7 +160,7 @@ class ClipWriter:
         stream = add_video(container, _even(clip.size), clip.rate, ENCODING)
         stream.time_base = stream.codec_context.time_base = clip.time_base
         stream.codec_context.sample_aspect_ratio = clip.aspect
-        beside = Companions(clip.path, container, self.path.suffix.lower(), clip.span, clip.start)
+        beside = Companions(clip.path, container, self.path.suffix.lower(), clip.span, clip.start, clip.shifts)
         shift = round(clip.start / clip.time_base)
         container.start_encoding()
 

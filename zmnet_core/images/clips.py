@@ -22,7 +22,7 @@ from ..errors import PictureError
 from .ahead import Ahead
 from .picture import Side, fitted_size
 from .video_colour import is_hdr, srgb_of
-from .video_frames import EVERYTHING, Reader, Span, upright, way_up
+from .video_frames import EVERYTHING, Reader, Span, span_in_words, upright, way_up
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -48,6 +48,8 @@ class Clip:
         start: when the span begins by the file's clock, seconds.
         rate: frames a second, about.
         aspect: how wide a pixel is for its height.
+        shifts: of each part behind the first, if files were put end to end, by how many seconds later it is shown than
+            its own clock says.
         small: small copies, [3, h, w] each, uint8, for `styling.scenes`.
     """
 
@@ -111,10 +113,11 @@ class Clip:
             step()
         if first is None:
             end = f"it lasts {float(reader.seconds):.1f} s" if reader.seconds else "nothing is there"
-            of = "" if self.span == EVERYTHING else f" between {self.span[0]:g} and {self.span[1]:g} s: {end}"
+            of = f" {span_in_words(self.span)}: {end}" if span_in_words(self.span) else ""
             raise PictureError(f"'{self.path}' holds no frame that can be read{of}.")
         self.size = fitted_size(_stored((first.width, first.height), first), side)
         self.time_base, self.rate, self._counted = reader.time_base, reader.rate, reader.counts
+        self.shifts = tuple(reader.shifts)
         self.aspect = 1 / reader.aspect if way_up(first)[0] else reader.aspect
         self.start = reader.begins if self.span[0] <= 0 else self.stamps[0] * self.time_base
         if is_hdr(first):

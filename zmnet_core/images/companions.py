@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PictureError
 from .formats import CLIP_WRITABLE
-from .video_frames import EVERYTHING, Span, opened
+from .video_frames import BACK, EVERYTHING, Span, opened
 
 if TYPE_CHECKING:
     from av import Packet
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ON_SCREEN = 30  # seconds for which a subtitle may be shown
 SHORT = 1  # seconds by which sound may end before its file says
 COPIED = {"audio": "sound", "subtitle": "subtitles"}  # kinds of streams, and what people call them
 TOLD = ("title", "artist", "album", "date", "creation_time", "comment", "copyright", "description", "location")
@@ -82,13 +84,22 @@ class Companions:
         source: the clip.
         target: the container that gets them; its stream of pictures is there already, and nothing is written yet.
         suffix: which kind of container that is.
-        span, start: as in `Clip`; `start` becomes the beginning.
+        span, start, shifts: as in `Clip`; `start` becomes the beginning.
     """
 
-    def __init__(self, source: Path, target: OutputContainer, suffix: str, span: Span, start: Fraction):
+    def __init__(
+        self,
+        source: Path,
+        target: OutputContainer,
+        suffix: str,
+        span: Span,
+        start: Fraction,
+        shifts: Sequence[Fraction] = (),
+    ):
         self._container, self._target, self._start = opened(source), target, start
         self._end = None if span[1] == EVERYTHING[1] else start + Fraction(span[1]) - Fraction(max(span[0], 0))
         self._ranged = span[0] > 0
+        self._shifts = (Fraction(0), *shifts)
         self._last: dict[int, int] = {}
         self.said = ""
         self._streams: dict[int, Stream] = {}
@@ -122,8 +133,10 @@ class Companions:
         if not self._streams:
             return
         if self._ranged:
+            seen = max(Fraction(0), self._start - ON_SCREEN * any(map(self._is_text, self._streams)))
             with suppress(FFmpegError):
-                self._container.seek(round(self._start * 10**6), backward=True)
+                self._container.seek(round(seen * 10**6), backward=True)
+        clocks: dict[int, tuple[int, int]] = {}  # of each stream the time by its own clock, and its part
         packets = self._container.demux([self._container.streams[index] for index in self._streams])
         while True:
             try:
@@ -140,6 +153,14 @@ class Companions:
             if decoded is None or shown is None:
                 continue  # the end of a stream
             base, index = packet.time_base, packet.stream_index
+            before, part = clocks.get(index, (decoded, 0))
+            part += (before - decoded) * base > BACK
+            clocks[index] = decoded, part
+            later = round(self._shifts[min(part, len(self._shifts) - 1)] / base)
+            decoded, shown = decoded + later, shown + later
+            if self._is_text(index):
+                shown, ends = self._on_screen(shown, packet.duration or 0, base, self._last.get(index))
+                decoded, packet.duration = max(decoded, shown), ends - shown
             if self._ranged and shown * base < self._start:
                 continue
             if self._end is not None and shown * base >= self._end:
@@ -151,6 +172,18 @@ class Companions:
                 continue
             self._last[index] = packet.dts
             yield packet.dts * base, packet
+
+    def _is_text(self, index: int) -> bool:
+        return self._container.streams[index].type == "subtitle"
+
+    def _on_screen(self, shown: int, length: int, base: Fraction, last: int | None) -> tuple[int, int]:
+        """When a subtitle comes and goes within the span: one that is there when it begins comes with it."""
+        ends, begin = shown + length, math.ceil(self._start / base)
+        if self._ranged and shown < begin < ends:
+            shown = begin if last is None else begin + last + 1  # after another one that is there, too
+        if self._end is not None and length:
+            ends = min(ends, round(self._end / base))
+        return shown, max(shown, ends)
 
     def _ends_early(self, index: int) -> bool:
         """Whether a stream of sound ends before the file says; subtitles may."""

@@ -23,6 +23,15 @@ Span = tuple[float, float]  # seconds from the beginning: from the one on, and b
 EVERYTHING: Span = (0.0, math.inf)
 RATE = Fraction(25)  # frames a second where the file says nothing
 STEP = Fraction(1, 1000)  # seconds by which a frame is moved that comes no later than the one before: one tick of .mkv
+BACK = 1  # seconds by which times go back where another part begins: MPEG-TS files put end to end
+
+
+def span_in_words(span: Span) -> str:
+    """For messages: "between 2 and 9 s", "from 2 s on", "before 9 s"; nothing of everything."""
+    first, end = span
+    if math.isfinite(end):
+        return f"between {first:g} and {end:g} s" if first > 0 else f"before {end:g} s"
+    return f"from {first:g} s on" if first > 0 else ""
 
 
 def opened(path: str | os.PathLike[str]) -> InputContainer:
@@ -59,7 +68,8 @@ class Reader:
         rate: frames a second, about.
         aspect: how wide a pixel is for its height, as it is stored.
         broken: how many parts could not be decoded so far.
-        counts: whether it has no stamps, or not of all frames, so that frames were counted.
+        counts: whether it has no stamps, or not of all frames, so that frames were counted; or several parts.
+        shifts: of each part behind the first, by how many seconds later it is shown than its own clock says.
     """
 
     def __init__(self, path: str | os.PathLike[str], span: Span = EVERYTHING):
@@ -80,6 +90,7 @@ class Reader:
         self.rate = self.stream.average_rate or self.stream.guessed_rate or RATE
         self.aspect = self.stream.codec_context.sample_aspect_ratio or Fraction(1)
         self.broken, self.counts = 0, False
+        self.shifts: list[Fraction] = []
         self._first, self._end = (
             round((Fraction(second) + self.begins) / self.time_base) if math.isfinite(second) else None
             for second in span
@@ -99,14 +110,22 @@ class Reader:
         if target is not None:
             with suppress(av.error.FFmpegError):  # then it begins at the beginning
                 self.container.seek(target, stream=self.stream, backward=True)
-        last: int | None = None
+        last, usual, shift = None, max(1, round(1 / (self.rate * self.time_base))), 0
+        self.shifts.clear()
         for frame in self._decoded():
             stamp = frame.pts if frame.pts is not None else frame.dts
             if stamp is None:
                 if target is not None:
                     raise PictureError(f"'{self.path}' has no times, so no part of it can be found: put it into .mkv.")
                 self.counts = True
-                stamp = 0 if last is None else last + max(1, round(1 / (self.rate * self.time_base)))
+                stamp = 0 if last is None else last + usual
+            else:
+                stamp += shift
+            if last is not None and last - stamp > BACK / self.time_base:  # it goes on as if it were one clip
+                self.counts, shift, stamp = True, shift + last + usual - stamp, last + usual
+                self.shifts.append(shift * self.time_base)
+            elif last is not None and stamp > last:
+                usual = stamp - last
             if last is not None and stamp <= last:  # as of an .avi with B-frames, which knows no order, or by damage
                 self.counts, stamp = True, last + math.ceil(STEP / self.time_base)
             last = stamp

@@ -223,13 +223,15 @@ def term(layer: str, scale: int) -> str:
 class PerceptualTerms(NamedTuple):
     """Each term per picture, before λ: content [N] and style {term: [N]}.
 
-    `each` is the loss of each picture, [N]; `total` their mean.
+    `each` is the loss of each picture, [N], the sum of `weighted_style` and `weighted_content`; `total` is its mean.
     """
 
     total: Tensor
     content: Tensor
     style: dict[str, Tensor]
     each: Tensor
+    weighted_style: Tensor
+    weighted_content: Tensor
 
 
 class PerceptualLoss(nn.Module):
@@ -301,7 +303,7 @@ class PerceptualLoss(nn.Module):
 
         statistic, relative_error = STATISTICS[config.statistic]
         style: dict[str, Tensor] = {}
-        weighted: Tensor | float = 0.0
+        weighted = torch.zeros_like(content)
         for scale in config.scales:
             if scale > 1:
                 features = self._features(reduced(stylised, scale), tuple(config.style_layers))
@@ -320,8 +322,9 @@ class PerceptualLoss(nn.Module):
             style[COLOURS] = colour_error(colour_quantiles(stylised, self.directions), style_targets[COLOURS])
             weighted = weighted + config.colour_weight * compress(style[COLOURS], config.compression)
         faith = config.content_weight if faithful is None else config.content_weight * faithful
-        each = config.style_weight * weighted + faith * content
-        return PerceptualTerms(each.mean(), content, style, each)
+        weighted_style, weighted_content = config.style_weight * weighted, faith * content
+        each = weighted_style + weighted_content
+        return PerceptualTerms(each.mean(), content, style, each, weighted_style, weighted_content)
 
     def _features(self, pictures: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         if self.checkpointing:  # compute the loss network again in the backward pass, keep nothing of it

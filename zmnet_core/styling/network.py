@@ -134,9 +134,8 @@ class StyleTransfer(nn.Module):
         pnets = self.vector_pnets
         if not pnets:
             raise WrongModelError(
-                "this model is guided by pictures only, so words "
-                "and vectors mean nothing to it: encode a painting instead (encode_style, the node Encode Style), or "
-                "take a model that knows words, as zmnet-base does."
+                "this model is guided by pictures only, so words and vectors mean nothing to it: give a painting "
+                "instead, or take a model that knows words, such as zmnet-base."
             )
         if isinstance(attribute, str):
             values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name

@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from ..images.masks import fitted, to_mask
 from ..networks.areas import Areas
-from .style import Style
+from .style import Style, check_counts
 
 log = logging.getLogger(__name__)
 
@@ -296,7 +296,8 @@ def mixed(styles: Sequence[AnyStyle], weights: Iterable[float] | None = None) ->
     """The weighted mean of styles and regions: `Style.blend`, and where there are regions, γ and β of every place.
 
     Raises:
-        ValueError: as in `Style.blend`; or a weight is negative where there are regions.
+        ValueError: as in `Style.blend`, of the numbers of masks as well; or a weight is negative where there are
+            regions.
         WrongModelError: the styles are of different models.
     """
     plain = [style for style in styles if isinstance(style, Style)]
@@ -306,6 +307,7 @@ def mixed(styles: Sequence[AnyStyle], weights: Iterable[float] | None = None) ->
     if len(shares) != len(styles) or min(shares) < 0 or sum(shares) <= 0:
         raise ValueError(f"weights {shares} for {len(styles)} styles by region: give one from 0 on for each.")
     regions = [style if isinstance(style, Regions) else _everywhere(style) for style in styles]
+    check_counts([len(each) for each in regions], "be mixed")
     total = sum(shares)
     for each in regions[1:]:
         regions[0].require(each.fingerprint, "the styles cannot be mixed", each.model)

@@ -96,6 +96,7 @@ class Style:
                 f"the two styles cannot be added: one was made by {one}, the other by {another}, and only styles of "
                 "one model can be mixed. Encode both with the same."
             )
+        check_counts([len(self), len(other)], "be added")
         name = " + ".join(n for n in (self.name, other.name) if n)
         return replace(self._each(torch.add, other), name=name)
 
@@ -151,8 +152,8 @@ class Style:
         refused, because the result would lie far outside what the TNet has learned.
 
         Raises:
-            ValueError: there is no style, or not one weight for each; or the sum of the weights is not finite, or less
-                than a third of the sum of their sizes.
+            ValueError: there is no style, or not one weight for each; the sum of the weights is not finite, or less
+                than a third of the sum of their sizes; or the styles are for other numbers of pictures.
             WrongModelError: the styles are of different models.
         """
         shares = [1.0] * len(styles) if weights is None else [float(w) for w in weights]
@@ -339,6 +340,18 @@ class Style:
             raise WrongModelError(
                 f"'{path}' is a damaged style file ({type(error).__name__}: {shortened(error)})."
             ) from error
+
+
+def check_counts(counts: Iterable[int], what: str) -> None:
+    """Refuse styles for other numbers of pictures; one style goes with any number.
+
+    Raises:
+        ValueError: "styles for 2 and 3 pictures cannot be …".
+    """
+    several = sorted({*counts} - {1})
+    if len(several) > 1:
+        numbers = f"{', '.join(map(str, several[:-1]))} and {several[-1]}"
+        raise ValueError(f"styles for {numbers} pictures cannot {what}: give one for all pictures, or one for each.")
 
 
 def _site(entry: object) -> Site:

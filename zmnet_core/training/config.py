@@ -104,9 +104,14 @@ class TrainingConfig:
     lr_scheduler: str = option("step", "how the learning rate falls", choices=("constant", "cosine", "step"))
     lr_warmup_steps: int = option(100, "for how many steps the learning rate rises at the start")
     lr_decay_steps: int = option(40_000, "with `step`: after every so many steps the learning rate falls to a tenth")
-    weight_decay: float = option(0.1, "AdamW's decay of those convolutions of the TNet that a norm follows")
-    max_grad_norm: float = option(1.0, "gradients are clipped to this norm")
-    ema_decay: float = option(0.999, "the decay of the moving average of the weights, which is what is saved")
+    weight_decay: float = option(
+        0.1, "AdamW's decay of those convolutions of the TNet that a norm follows; 0 makes it plain Adam"
+    )
+    adam_beta2: float = option(0.99, "Adam's β₂, the decay of the squares of gradients; β₁ is 0.9")
+    max_grad_norm: float = option(1.0, "gradients are clipped to this norm; 0 leaves them as they are")
+    ema_decay: float = option(
+        0.999, "the decay of the moving average of the weights, which is what is saved; 0 saves the weights themselves"
+    )
     max_bad_steps: int = option(20, "stop after so many steps in a row without a finite gradient")
     loss: str = option(
         "normalised", "which loss to use; `paper` is Eq. 2 as printed", choices=("normalised", "paper"), group="Loss"
@@ -289,8 +294,10 @@ class TrainingConfig:
         for f in fields(self):
             if f.name in FROM_ZERO or f.name.endswith("_weight"):
                 check_from_zero(f"--{f.name}", getattr(self, f.name))
-        if not 0 <= self.ema_decay < 1:
-            raise TrainingError(f"--ema_decay {self.ema_decay} cannot be: a number from 0 to below 1, such as 0.999.")
+        for name in ("ema_decay", "adam_beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                value = getattr(self, name)
+                raise TrainingError(f"--{name} {value} cannot be: a number from 0 to below 1, such as 0.999.")
         for name in ("pnet_taps", "style_layers", "content_layers"):
             named = [] if getattr(self, name) is None else getattr(self, name).split(",")
             if unknown := [layer for layer in named if layer not in LAYER_ORDER]:

@@ -19,6 +19,7 @@ from ..networks.pnet import VGGPNet, trainable
 from ..networks.reviser import Reviser
 from .config import TrainingConfig
 
+BETA1 = 0.9  # of Adam, as in the paper
 TOLD_SCALE = 30.0
 WARM_UP, COOL_DOWN = 0.05, 0.2  # parts of the time of a run that has a budget
 
@@ -78,7 +79,7 @@ def make_optimizer(model: ZMNet, config: TrainingConfig) -> torch.optim.Optimize
     if told:
         groups.append({"params": told, "weight_decay": 0.0, "scale": TOLD_SCALE})
     # Fused: all parameters in one kernel, which also leaves a step out on the device's own word.
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(BETA1, config.adam_beta2), fused=True)
 
 
 class MovingAverage(AveragedModel):
@@ -134,11 +135,12 @@ class Update:
                     state["step"] = torch.as_tensor(state["step"], dtype=torch.float32).to(parameter.device)
 
     def __call__(self, rate: float) -> Tensor:
-        """Clip to `most`, step, average, forget the gradients; the gradient's norm before, a scalar on the device.
+        """Clip to `most` (0: not at all), step, average, forget the gradients; the gradient's norm before, a scalar on
+        the device.
 
         Gradients are averaged over processes by now, so all of them decide alike.
         """
-        norm = self.accelerator.clip_grad_norm_(self._parameters, self.most)
+        norm = self.accelerator.clip_grad_norm_(self._parameters, self.most or math.inf)
         finite = norm.isfinite()
         for group in self.optimizer.param_groups:
             group["lr"] = group["scale"] * rate

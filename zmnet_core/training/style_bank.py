@@ -45,6 +45,14 @@ class StyleTargets(NamedTuple):
             None if self.taught is None else self.taught.repeat_interleave(times, 0),
         )
 
+    def some(self, which: slice) -> StyleTargets:
+        """Those of some of the paintings."""
+        return StyleTargets(
+            self.features[which],
+            {term: wanted[which] for term, wanted in self.style.items()},
+            None if self.taught is None else self.taught[which],
+        )
+
 
 class StyleBank:
     """Paintings, looked at by the PNet's frozen part and by the loss network.

@@ -11,9 +11,11 @@ import copy
 import errno
 import logging
 import time
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NoReturn
@@ -38,6 +40,7 @@ from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
 from ..networks.vgg import VGG16, WIDTH, load_vgg16
 from ..styling.parts import Description
+from .balance import what_vanishes
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
 from .config import TrainingConfig
@@ -297,7 +300,10 @@ class Trainer:
             self.prepare()
             over = torch.multiprocessing.Event()
             try:
-                self._loop(stop, self._photographs(over))
+                photographs = self._photographs(over)
+                if self.start == 0:
+                    photographs = self._weighed(photographs)
+                self._loop(stop, photographs)
             finally:
                 over.set()  # after an error, too: a process that ends waits for its workers
 
@@ -443,6 +449,24 @@ class Trainer:
             worker_init_fn=partial(leave_signals_to_the_loop, over),
         )
         return iter(loader)
+
+    def _weighed(self, photographs: Iterator[ContentBatch]) -> Iterator[ContentBatch]:
+        """The same batches; warns before the first step if a term of its loss has no say."""
+        first, objective = next(photographs), typing.cast(Step, self.objective)
+        if self.accelerator.is_main_process and self.budget.started_in_time:
+            self.budget.doing = "weighing the terms of the loss"
+            with self.accelerator.autocast():  # as in the step, which may find them kept
+                targets = self._paintings_targets(0, self.share.slot(0), self.share.slots)
+
+            def look_at(some: slice) -> None:
+                contents = first.crops[some].to(self.accelerator.device)
+                drawn = self.objective.draw(contents, 0, self.share.slot(0))
+                with self.accelerator.autocast():
+                    objective(self.model, contents, targets.some(some), self.identity[0], drawn)
+
+            if text := what_vanishes(self.config, self.perceptual, look_at):
+                logger.warning("%s", text)
+        return chain((first,), photographs)
 
     def _gradients(self, step: int, photographs: Iterator[ContentBatch]) -> dict[str, Tensor]:
         """Forward and backward of one step, over its accumulation parts; what the last part has to log."""
