@@ -5,7 +5,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.conftest import told_model
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app
 from zmnet_core.images.picture import read_picture, to_pil, to_tensor
 from zmnet_core.model import ZMNet
 from zmnet_core.styling.paint import encode_painting
