@@ -293,11 +293,12 @@ def _held_out(
     """
     count = Counter(row for _, row in paired)
     words = len(count) < len(paired)
-    training, held_out = [], []
+    training, held_out, due = [], [], False
     for place, (file, row) in enumerate(paired):
-        if place % HELD_OUT == 0 and not (words and count[row] == 1):
+        due = due or place % HELD_OUT == 0
+        if due and not (words and count[row] == 1):
             held_out.append((file, row))
-            count[row] -= 1
+            count[row], due = count[row] - 1, False
         else:
             training.append((file, row))
     if not training or not held_out:
