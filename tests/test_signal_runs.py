@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import picture_of
 from tests.test_training import (  # noqa: F401
+    REVISER,
     assert_same_state,
     log_of,
     make_config,
@@ -27,6 +28,8 @@ from zmnet_core.images.colour import luma
 from zmnet_core.images.picture import to_pil
 from zmnet_core.losses.perceptual import LossConfig, PerceptualLoss
 from zmnet_core.model import ZMNet
+from zmnet_core.networks.pnet import build_pnet
+from zmnet_core.networks.tnet import din_sites
 from zmnet_core.networks.vector_pnet import sequences
 from zmnet_core.signals.palettes import picture_histogram
 from zmnet_core.training.objective import Objective
@@ -155,6 +158,31 @@ def test_a_broken_picture_is_replaced_with_its_own_vector(tmp_path, random_vgg):
         bank = StyleBank(Pictures(files), model.pnet, loss, (64, 64), variants, 0, signals=signals)
         found = bank.batch(0, 2).features
         torch.testing.assert_close(found, model.pnet.features(table.vectors[1][None]).expand(2, -1))
+
+
+def test_looks_that_are_kept_on_disk_are_those_of_their_vectors(tmp_path, random_vgg, picture_folder):
+    files = [LocalFile(path) for path in sorted(picture_folder.iterdir())[:2]]
+    loss = PerceptualLoss(random_vgg, LossConfig(style_layers={"relu1_2": 1.0}))
+    pnet = build_pnet("mlp", din_sites(8), signal="mood", inputs=F, size=1, width=8)
+    for scale in (1, 2):
+        table = SignalTable("t", ["a", "b"], [scale * v for v in vectors_of("ab").values()], False)
+        signals = Named("mood", table, [0, 1], False)
+        for _ in range(2):  # made, then read
+            bank = StyleBank(Pictures(files), pnet, loss, (64, 64), 1, 0, tmp_path / "cache", signals=signals)
+            assert torch.equal(bank.look(1, 0).features, pnet.features(table.vectors[1][None]))
+
+
+def test_a_model_carries_no_more_names_than_config_json_has_room_for():
+    names = [f"{'x' * 30}{n}" for n in range(30)]
+    table = SignalTable("t", names, list(torch.randn(30, 2)), False)
+    assert Named("mood", table, range(30), False).names == tuple(names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zmnet_core.training.signals.MOST_NAMES", 20)
+        few = Named("mood", table, range(12), False)
+        assert few.names == few.trained == tuple(names[:12])
+        patch.setattr("zmnet_core.training.signals.MOST_LETTERS", 100)
+        none = Named("mood", table, range(12), False)
+        assert none.names == none.trained == () and len(none.shown) == 12
 
 
 # What is refused -------------------------------------------------------------------------------
@@ -346,6 +374,23 @@ def test_pictures_alone_may_be_trained_on_a_frozen_tnet_and_the_words_stay(make_
         before.encode_attribute("noon").values, after.encode_attribute("noon").values, rtol=0, atol=2e-3
     )
     assert not torch.equal(before.pnet.heads.gamma[0].weight, after.pnet.heads.gamma[0].weight)
+
+
+@pytest.mark.parametrize("option", ["init_from", "teacher"])
+def test_a_model_of_vectors_is_refused_where_one_of_pictures_is_needed(make_config, mood_run, tmp_path, option):  # noqa: F811
+    with pytest.raises(TrainingError, match="guided by mood vectors and not by pictures|does not read pictures"):
+        train(make_config(tmp_path / "run", **{option: str(mood_run)}))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_reviser_leaves_words_and_colours_as_they_were(make_config, tmp_path):  # noqa: F811
+    before = ZMNet.from_pretrained(full(tmp_path / "full"))
+    options = {"init_from": str(tmp_path / "full"), "max_train_steps": 1, "calibration_paintings": 2, **REVISER}
+    after = ZMNet.from_pretrained(train(make_config(tmp_path / "run", **options)))
+    assert after.reviser and set(after.vector_pnets) == {"glove", "histogram"}
+    one, other = (model.encode_attribute("noon").values for model in (before, after))
+    torch.testing.assert_close(one, other, rtol=0, atol=2e-3)  # float16
 
 
 @pytest.mark.parametrize(

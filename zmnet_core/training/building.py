@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..errors import TrainingError
 from ..hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, find, read_config
+from ..images.folders import Say
 from ..model import ZMNet
 from ..networks.pnet import AttributePNetConfig, PNetConfig, VGGPNet
 from ..networks.tnet import TNetOptions
@@ -39,17 +40,23 @@ class Built(NamedTuple):
     first: int = 0
 
 
-def build_model(config: TrainingConfig, vgg: VGG16) -> ZMNet:
+def build_model(config: TrainingConfig, vgg: VGG16, warn: Say = logger.warning) -> ZMNet:
     """A fresh model of the run's description, or the one that `--init_from` names; for pictures.
 
     Args:
         vgg: the loss network, of which a fresh `vgg` PNet gets its first layers.
+        warn: told if the model's words and colours are lost.
+
+    Raises:
+        TrainingError: the model is guided by vectors, or is told to be what it cannot.
     """
     if config.init_from:
-        keeps = config.freeze_tnet or config.reviser_width > 0
-        model = _source(config.init_from, keeps)
-        if keeps and model.attribute_pnets:
-            logger.info("the words and colours of '%s' are kept", config.init_from)
+        model = _source(config.init_from, config.freeze_tnet or config.reviser_width > 0, warn)
+        if isinstance(model.pnet, VectorPNet):
+            raise TrainingError(
+                f"'{config.init_from}' is guided by {model.pnet.signal} vectors and not by pictures: it is trained on "
+                "by --signals."
+            )
         wanted = model.config.copy()
         wanted["tnet"] = _tnet(config, model)
         if config.pnet_bold and not isinstance(model.pnet, VGGPNet):
@@ -71,7 +78,7 @@ def build_model(config: TrainingConfig, vgg: VGG16) -> ZMNet:
     return model
 
 
-def build_guided(config: TrainingConfig, signals: Signals) -> Built:
+def build_guided(config: TrainingConfig, signals: Signals, warn: Say = logger.warning) -> Built:
     """A model that is guided by vectors: a fresh one, or that of `--init_from` with a PNet for them.
 
     Its TNet frozen, it keeps all that it has, and the PNet stands beside the others; else it is guided by these vectors
@@ -82,7 +89,7 @@ def build_guided(config: TrainingConfig, signals: Signals) -> Built:
     """
     if not config.init_from:
         return Built(ZMNet(config.networks()[0], _guided(config, signals, _options(config, signals))), teach=True)
-    source = _source(config.init_from, config.freeze_tnet)
+    source = _source(config.init_from, config.freeze_tnet, warn)
     before = source.vector_pnets.get(signals.signal)
     options = _options(config, signals) if before is None else _further(config, source, signals)
     wanted = source.config.copy()
@@ -105,20 +112,18 @@ def build_guided(config: TrainingConfig, signals: Signals) -> Built:
     return Built(model.train(), before is None, source if source.pnet.signal == "image" else None, first)
 
 
-def _source(name: str, keeps: bool) -> ZMNet:
+def _source(name: str, keeps: bool, warn: Say) -> ZMNet:
     """The model of `--init_from`; without its words and colours unless its TNet `keeps` as it is."""
     if keeps:
         return ZMNet.from_pretrained(name)
     lost = read_config(find(name)(CONFIG)).get("attribute_pnets") or {}
     if lost:
         reads = " and ".join(READS.get(signal) or f"{signal} vectors" for signal in lost)
-        logger.warning(
-            "'%s' reads %s by %s, which is made for its TNet, and this run trains that: the new model is without them. "
-            "Teach it anew when the run is over: python train/words.py --model RUN for words and colours, --signals … "
-            "--freeze_tnet --init_from RUN for vectors of your own. (--freeze_tnet keeps TNet, words and colours.)",
-            name,
-            reads,
-            ATTRIBUTE_WEIGHTS,
+        warn(
+            f"'{name}' reads {reads} by {ATTRIBUTE_WEIGHTS}, which is made for its TNet, and this run trains that: "
+            "the new model is without them. Teach it anew when the run is over: python train/words.py --model RUN for "
+            "words and colours, --signals … --freeze_tnet --init_from RUN for vectors of your own. (--freeze_tnet "
+            "keeps TNet, words and colours.)"
         )
     return ZMNet.from_pretrained(name, attribute_pnets=None)
 

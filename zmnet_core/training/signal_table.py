@@ -120,7 +120,9 @@ def load_table(path: str, sequence: bool) -> SignalTable:
     except OSError as error:
         raise TrainingError(f"--signals {source} cannot be read: {in_words(error)}.") from error
     except SafetensorError as error:
-        raise TrainingError(f"--signals {source} cannot be read as safetensors: {shortened(error)}.") from error
+        many = " Put so many into one tensor `vectors`, and their names into a .words.txt beside it."
+        many = many if "header has" in str(error) else ""
+        raise TrainingError(f"--signals {source} cannot be read as safetensors: {shortened(error)}.{many}") from error
 
 
 def vectors_of_words(signal: str, words: Sequence[str], sequence: bool) -> SignalTable:

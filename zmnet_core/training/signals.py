@@ -30,7 +30,7 @@ from .signal_table import SEQUENCE, WORDS, SignalTable, load_table, some, vector
 
 HISTOGRAM = "histogram"  # computed from each picture
 LOOKED_AT = 256  # px, pictures whose histograms the compression is taken from
-MOST_NAMES = 20_000  # that a model carries
+MOST_NAMES, MOST_LETTERS = 20_000, 500_000  # that a model carries: config.json has them
 MOST_NUMBERS = 64  # that a vector is compressed to unless the run says otherwise
 HOW = (
     "A picture's name is its path in --style_dir, with or without its suffix, or the folder that it is in; or else a "
@@ -45,7 +45,7 @@ class Signals:
         signal: what they are.
         inputs: numbers of a vector.
         names: that the model is to carry.
-        trained: the names that have pictures.
+        trained: the names that have pictures, for the model to tell; none if they are too many for that.
     """
 
     signal: str
@@ -117,7 +117,10 @@ class Named(Signals):
 
     Args:
         rows: of each picture, its vector's place in the table.
-        carried: whether the model is to carry the names; else only `words` are told.
+        carried: whether the model is to carry the names; else it only tells what it was trained on.
+
+    Attributes:
+        shown: the names that have pictures.
     """
 
     def __init__(self, signal: str, table: SignalTable, rows: Sequence[int], sequence: bool, carried: bool = True):
@@ -127,8 +130,9 @@ class Named(Signals):
         for picture, row in enumerate(rows):
             self._pictures.setdefault(row, []).append(picture)
         self._words = sorted(self._pictures)
-        self.trained = tuple(table.names[row] for row in self._words)
-        carry = next((names for names in (table.names, self.trained) if len(names) <= MOST_NAMES), ())
+        self.shown = tuple(table.names[row] for row in self._words)
+        self.trained = self.shown if few(self.shown) else ()
+        carry = next((names for names in (table.names, self.shown) if few(names)), ())
         self.names = carry if carried else ()
 
     def drawn(self, random: np.random.Generator, count: int) -> list[int]:
@@ -154,6 +158,11 @@ class Named(Signals):
     def vectors(self) -> list[Tensor]:
         row = dict(zip(self.table.names, self.table.vectors))
         return [row[name] for name in self.names]
+
+
+def few(names: Sequence[str]) -> bool:
+    """Whether a model may carry so many names."""
+    return len(names) <= MOST_NAMES and sum(map(len, names)) <= MOST_LETTERS
 
 
 class Material(NamedTuple):
@@ -202,15 +211,18 @@ def material(config: TrainingConfig, own: Iterable[str], say: Say, warn: Say) ->
         pairs, held_out = _held_out(pairs)
     signal, carried = (signals, False) if signals in WORDS else (config.signal_name, True)
     guiding, unseen = (Named(signal, table, [row for _, row in part], sequence, carried) for part in (pairs, held_out))
-    trained = set(guiding.trained)
-    lonely = [name for name in table.names if name not in trained]
+    shown = set(guiding.shown)
+    lonely = [name for name in table.names if name not in shown]
     if carried and lonely:
         warn(
             f"{len(lonely):,} of the {len(table.names):,} names of {table.source} have no picture to train on: "
             f"{some(lonely)}. The model knows their vectors, and is not trained on them"
         )
     if carried and not guiding.names:
-        warn(f"{table.source} has {len(table.names):,} names, and a model carries {MOST_NAMES:,} at most: none is kept")
+        warn(
+            f"{table.source} has {len(table.names):,} names, and a model carries {MOST_NAMES:,} at most, of "
+            f"{MOST_LETTERS:,} letters in all: it will know none, and is guided by vectors alone"
+        )
     return Material([file for file, _ in pairs], guiding), Material([file for file, _ in held_out], unseen)
 
 

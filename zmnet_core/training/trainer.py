@@ -125,7 +125,14 @@ class Trainer:
         budget.doing = "loading the loss network"
         self.vgg = load_vgg16()
         budget.doing = "loading the model"
-        self.built = build_guided(config, styles.signals) if styles.signals else Built(build_model(config, self.vgg))
+        lost: list[str] = []
+        if styles.signals:
+            self.built = build_guided(config, styles.signals, lost.append)
+        else:
+            self.built = Built(build_model(config, self.vgg, lost.append))
+        if accelerator.is_main_process:
+            for text in lost:
+                logger.warning("%s", text)
         self.model = self.built.model
         unfreeze(self.model, config.reviser_width > 0, not config.freeze_tnet)
         least, most = config.style_sides
@@ -135,6 +142,8 @@ class Trainer:
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
         self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
+        if self.teacher and self.teacher.pnet.signal != "image":
+            raise TrainingError(f"--teacher '{config.teacher}' does not read pictures, so it has no style for them.")
 
         # Nothing is missing: from here on the run's folder is written.
         self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
