@@ -8,9 +8,10 @@
 
 `layers` (Fig. 7) measures what each layer carries of light, colour, edges and texture, and shows it. `words` (Sec. 4.2,
 Fig. 10) trains a serial and a parallel PNet on noon and night, writes the figure words.png and prints what is measured
-on the way from noon to night. `serial_parallel` trains both on words as train/train.py does, and compares their size, losses and pictures.
-`colours` measures how near a model that is guided by histograms brings grey photographs to the colours of others. `expansion` trains the same model twice, with and without the styles that
-train/expand_styles.py made, and prints the errors of both on unseen pairs.
+on the way from noon to night. `serial_parallel` trains both on words as train/train.py does, and compares their size,
+losses and pictures. `colours` measures how near a model that is guided by histograms brings grey photographs to the
+colours of others. `expansion` trains the same model twice, with and without the styles that train/expand_styles.py
+made, and prints the errors of both on unseen pairs.
 """
 
 import importlib
