@@ -32,6 +32,7 @@ from zmnet_core.networks.pnet import build_pnet
 from zmnet_core.networks.tnet import din_sites
 from zmnet_core.networks.vector_pnet import sequences
 from zmnet_core.signals.palettes import picture_histogram
+from zmnet_core.training.checkpoints import check_through
 from zmnet_core.training.objective import Objective
 from zmnet_core.training.signal_table import SignalTable, load_table
 from zmnet_core.training.signals import Named, labelled, material
@@ -499,3 +500,11 @@ def test_a_gru_learns_the_order_of_words_by_the_objective(random_vgg):
     assert painted[1] - painted[0] > 0.3, painted
     swapped = model.encode_attribute(phrases[0].flip(0))
     torch.testing.assert_close(swapped.values, light.values)
+
+
+def test_a_run_that_was_stopped_on_the_way_is_not_measured(mood_run, tmp_path):
+    check_through(mood_run, 4)
+    with pytest.raises(TrainingError, match="run' was stopped after step 4 of 5: the same command goes on with it"):
+        check_through(mood_run, 5)
+    with pytest.raises(TrainingError, match="after step 0 of 1"):
+        check_through(tmp_path, 1)

@@ -19,6 +19,7 @@ from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..model import ZMNet
 from ..networks.pnet import trainable
+from ..training.checkpoints import check_through, checkpoints
 from ..training.config import TrainingConfig
 from ..training.trainer import train
 
@@ -61,9 +62,12 @@ def serial_parallel(
             train_batch_size=2, styles_per_batch=2, max_train_steps=steps, learning_rate=2e-3, lr_scheduler="cosine",
             lr_warmup_steps=max(1, steps // 30), ema_decay=0.9, logging_steps=1, checkpointing_steps=50,
             checkpoints_total_limit=1, validation_steps=max(1, steps // PARTS), validation_pairs=8,
-            validation_resolution=2 * resolution, seed=seed, resume_from_checkpoint="latest",
+            validation_resolution=2 * resolution, seed=seed,
+            resume_from_checkpoint="latest" if checkpoints(output_dir / name) else None,
         )  # fmt: skip
-        models[name] = ZMNet.from_pretrained(train(config))
+        run = train(config)
+        check_through(run, steps)
+        models[name] = ZMNet.from_pretrained(run)
         found[name] = _measured(models[name], output_dir / name / "log.jsonl", named, steps)
     contents = centre_squares([DEMO_PICTURES / shown for shown in SHOWN], 2 * resolution)
     sheet = _sheet(models, contents, named)

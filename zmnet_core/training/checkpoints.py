@@ -47,6 +47,20 @@ def latest_checkpoint(run: Path) -> Path | None:
     return found[-1] if found else None
 
 
+def check_through(run: Path, steps: int) -> None:
+    """Refuse to measure a run that was stopped on the way.
+
+    Raises:
+        TrainingError: its newest checkpoint has fewer steps.
+    """
+    last = latest_checkpoint(run)
+    done = int(last.name.removeprefix("checkpoint-")) if last else 0
+    if done < steps:
+        raise TrainingError(
+            f"the run '{run}' was stopped after step {done} of {steps}: the same command goes on with it."
+        )
+
+
 def last_good(run: Path) -> str:
     """For messages: the newest whole checkpoint."""
     last = latest_checkpoint(run)
