@@ -149,4 +149,4 @@ def _sheet(models: dict[str, ZMNet], contents: Tensor, words: list[str]) -> Imag
         for name, model in models.items():
             rows.append([content, *(model.apply(content, model.encode_attribute(text)) for text in texts)])
             labels.append(name)
-    return contact_sheet(rows, CELL, [["photograph", *texts]], labels)
+    return contact_sheet(rows, min(CELL, contents.shape[-1]), [["photograph", *texts]], labels)
