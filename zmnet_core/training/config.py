@@ -56,6 +56,13 @@ class TrainingConfig:
 
     content_dir: str = option("", f"photographs: {FORMS}", group="Data")
     style_dir: str = option("", f"paintings: {FORMS}")
+    output_dir: str = option("runs/zmnet", "the run folder: checkpoints, the log, samples and the final model")
+    validation_content_dir: str | None = option(
+        None, "photographs for validation; if left out, every 20th photograph is held out"
+    )
+    validation_style_dir: str | None = option(
+        None, "paintings for validation; if left out, every 20th painting is held out"
+    )
     signals: str | None = option(
         None,
         "vectors that guide the network in the place of paintings, which only the loss then sees: a .safetensors table "
@@ -65,13 +72,6 @@ class TrainingConfig:
     signal_name: str = option("own", "what the vectors of such a table are called in the model, such as audio")
     signal_size: int = option(
         0, "how many numbers a vector is compressed to; 0 takes 64, or fewer where there are few vectors"
-    )
-    output_dir: str = option("runs/zmnet", "the run folder: checkpoints, the log, samples and the final model")
-    validation_content_dir: str | None = option(
-        None, "photographs for validation; if left out, every 20th photograph is held out"
-    )
-    validation_style_dir: str | None = option(
-        None, "paintings for validation; if left out, every 20th painting is held out"
     )
     image_column: str = option("image", "the column of a data set that holds the pictures")
     streaming: bool = option(
