@@ -337,7 +337,8 @@ def test_sides_of_looks_lie_in_the_range_and_enlarge_no_painting(make_bank, tmp_
     monkeypatch.setattr(bank.pictures, "_kept", {i: i * torch.ones_like(bank.pictures[i]) for i in range(3)})
     seen = {name: [] for name in names}
 
-    def look(crops, side):
+    def look(crops, side, pictures):
+        assert len(crops) == len(pictures)
         for crop in crops:
             assert crop.shape[1] == crop.shape[2] == side
             seen[names[round(float(crop.mean()) * 255)]].append(crop.shape[1])

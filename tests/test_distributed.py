@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.processes import ROOT, finish, send, start_script
+from zmnet_core.files import write_tensors
 from zmnet_core.model import ZMNet
 from zmnet_core.training.checkpoints import OPTIMIZER_FILE, checkpoints
 
@@ -176,6 +177,40 @@ def test_runs_that_are_killed_go_on_with_nothing_lost(launch, tmp_path, source, 
     finish(launch(killed, 2, resume_from_checkpoint="latest", **options))
     assert_same_end(tmp_path / "alone", killed, steps)
     assert not list(killed.glob(".*.*")), "something half-written was left"
+
+
+@pytest.fixture
+def vectors(picture_folder, tmp_path):
+    """What guides a run on vectors: one for each picture."""
+    found = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    write_tensors(tmp_path / "table.safetensors", {file.name: v for file, v in zip(picture_folder.iterdir(), found)})
+    return {"signals": tmp_path / "table.safetensors", "pnet": "mlp", "signal_name": "mood", "identity_steps": 0}
+
+
+def test_a_run_on_vectors_by_the_real_launcher_is_killed_and_goes_on_bit_for_bit(launch, vectors, tmp_path):
+    finish(launch(tmp_path / "alone", 2, steps=5, **vectors))
+    options = {"launcher": True, "resume_from_checkpoint": "latest", **vectors}
+    process = launch(tmp_path / "killed", 2, steps=100_000, **options)
+    deadline = time.monotonic() + 240
+    while done(tmp_path / "killed") < 2 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    send(process, signal.SIGKILL)
+    process.communicate()
+    for checkpoint in checkpoints(tmp_path / "killed"):  # it may have come further than it was to
+        if int(checkpoint.name.removeprefix("checkpoint-")) > 4:
+            shutil.rmtree(checkpoint)
+    assert 0 < done(tmp_path / "killed") < 5
+    finish(launch(tmp_path / "killed", 2, steps=5, **options))
+    assert_same_end(tmp_path / "alone", tmp_path / "killed", 5)
+    model = ZMNet.from_pretrained(tmp_path / "killed")
+    assert model.encode_attribute("0.png", signal="mood").values.isfinite().all()
+
+
+def test_processes_share_out_the_vectors_of_a_step(launch, vectors, tmp_path):
+    for name, processes in (("one", 1), ("two", 2)):
+        finish(launch(tmp_path / name, processes, steps=1, **vectors))
+    one, two = (gradients(tmp_path / name, 1) for name in ("one", "two"))
+    assert (one - two).norm() < 3e-4 * one.norm()
 
 
 def test_stream_goes_on_bit_for_bit_with_processes_and_workers(launch, shards, tmp_path):

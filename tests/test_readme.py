@@ -97,6 +97,7 @@ def test_training_page_names_options_that_exist_and_links_to_files():
     others |= {"model"}  # of train/weigh_terms.py
     others |= {"expanded_dir", "test_style_dir", "test_content_dir", "init"}  # of train/reproduce.py; --init-from
     others |= {"max_mib", "size"}  # of train/pack_data.py
+    others |= {"attribute", "style", "model"}  # of zmnet stylize, zmnet words and train/words.py
     others |= {"signal", "requeue"}  # of SLURM's sbatch
     flags = set(re.findall(r"(?<![\w-])--([a-z]\w+)", page)) - others
     assert len(flags) > 20 and flags <= {*vars(TrainingConfig()), *inspect.signature(push).parameters}

@@ -118,6 +118,27 @@ def test_words_trains_both_pnets_and_writes_figure_and_numbers(tmp_path, data, m
 
 
 @pytest.mark.slow
+def test_serial_parallel_trains_both_alike_writes_its_page_and_goes_on(tmp_path, data, make_model, random_vgg_file):
+    make_model().save_pretrained(tmp_path / "base")
+    options = ["--base", tmp_path / "base", "--data", data, "--output_dir", tmp_path / "out", "--steps", 4]
+    options += ["--width", 8, "--resolution", 64]
+    said = reproduce("serial_parallel", *options, vgg=random_vgg_file)
+    assert (tmp_path / "out/serial_parallel.jpg").stat().st_size > 5_000
+    assert (tmp_path / "out/serial_parallel.md").read_text() in said
+    report = json.loads((tmp_path / "out/serial_parallel.json").read_text())
+    rows, tnet = report["rows"], ZMNet.from_pretrained(tmp_path / "base").fingerprint
+    for name, kind in (("serial", "mlp"), ("parallel", "mlp-parallel")):
+        model = ZMNet.from_pretrained(tmp_path / "out" / name)
+        pnet = model.vector_pnets["glove"]
+        assert model.fingerprint == tnet and model.config["attribute_pnets"]["glove"]["kind"] == kind
+        assert rows[name]["parameters"] == sum(parameter.numel() for parameter in pnet.parameters())
+        assert len(rows[name]["losses"]) == 4 and set(rows[name]["lightness"]) == {"noon", "night"}
+    assert rows["serial"]["losses"] != rows["parallel"]["losses"]
+    again = reproduce("serial_parallel", *options, vgg=random_vgg_file)  # both are complete: nothing is trained again
+    assert json.loads((tmp_path / "out/serial_parallel.json").read_text()) == report and "noon" in again
+
+
+@pytest.mark.slow
 def test_expansion_trains_twice_on_the_lists_it_says(tmp_path, data, random_vgg_file):
     options = ["--style_dir", data / "styles/train", "--expanded_dir", data / "styles/made"]
     options += ["--content_dir", data / "content/train", "--test_content_dir", data / "content/val"]

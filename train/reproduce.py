@@ -3,13 +3,17 @@
     python train/reproduce.py layers --output_dir runs/layers
     python train/reproduce.py finetune --output_dir runs/finetune
     python train/reproduce.py words --output_dir runs/words
+    python train/reproduce.py serial_parallel --output_dir runs/serial-parallel
+    python train/reproduce.py colours --model runs/colours --content_dir C --output_dir runs/colours-measured
     python train/reproduce.py expansion --style_dir S --expanded_dir E --content_dir C --output_dir runs/expansion
 
 `layers` (Fig. 7) measures what each layer carries of light, colour, edges and texture, and shows it. `finetune`
 (Fig. 8-9) refines styles from the network's first glance and from where CIN begins. `words` (Sec. 4.2, Fig. 10) trains
 a serial and a parallel PNet on noon and night, writes the figure words.png and prints what is measured on the way from
-noon to night. `expansion` trains the same model twice, with and without the styles that
-train/expand_styles.py made, and prints the errors of both on unseen pairs.
+noon to night. `serial_parallel` trains both on words as train/train.py does, and compares their size, losses and
+pictures. `colours` measures how near a model that is guided by histograms brings grey photographs to the colours of
+others. `expansion` trains the same model twice, with and without the styles that train/expand_styles.py made, and
+prints the errors of both on unseen pairs.
 """
 
 import importlib

@@ -46,14 +46,17 @@ def model_card(
         model_name=title if records.scores else None,
         eval_results=records.results() or None,
     )
-    kind = config["pnet"].get("kind", "vgg")
+    pnet = config["pnet"]
+    kind = pnet.get("kind", "vgg")
+    words = [word for members in (pnet.get("words") or {}).values() for word in members] or ["night"]
     return ModelCard.from_template(
         data,
         template_path=str(TEMPLATE),
         title=title,
         name=name,
         kind=kind,
-        of_pictures=kind in IMAGE_KINDS,
+        of_pictures=kind in IMAGE_KINDS or pnet.get("signal") == "histogram",  # which a picture has
+        word=words[0],
         width=config["tnet"].get("width", 32),
         signals=config.get("attribute_pnets", {}),
         schema=config["schema"],

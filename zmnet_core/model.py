@@ -19,6 +19,7 @@ from .hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS, find, known_as, read
 from .hub.repository import Repository
 from .images.picture import to_picture
 from .networks.unmade import made_like, unmade
+from .networks.vector_pnet import VectorPNet
 from .styling.look import Knobs, Look
 from .styling.network import StyleTransfer
 from .styling.paint import encode_painting, stylize_picture
@@ -180,7 +181,7 @@ class ZMNet(StyleTransfer):
             )
 
     def _load(self, file: str | os.PathLike[str], attributes: bool) -> None:
-        own = self._tensors(attributes)
+        own = self.tensors(attributes)
         try:
             with opened(file) as tensors:
                 self._check(file, own, shapes_of(tensors), not_floats(tensors))
@@ -226,7 +227,7 @@ class ZMNet(StyleTransfer):
                 lines.append(f"  {what}: {', '.join(shortened(key) for key in keys[:8])}{more}")
         raise WrongModelError("\n".join(lines))
 
-    def _tensors(self, attributes: bool) -> dict[str, Tensor]:
+    def tensors(self, attributes: bool) -> dict[str, Tensor]:
         """The tensors of attribute.safetensors, or those of model.safetensors, by the names they have there."""
         named = {name.replace(COMPILED, ""): tensor for name, tensor in self.state_dict().items()}
         return {name: tensor for name, tensor in named.items() if name.startswith(ATTRIBUTES) == attributes}
@@ -235,14 +236,24 @@ class ZMNet(StyleTransfer):
         """Write what `from_pretrained` reads into a folder."""
         folder = Path(save_directory)
         write_json(folder / CONFIG, self.config)
-        write_tensors(folder / WEIGHTS, self._tensors(attributes=False))
+        write_tensors(folder / WEIGHTS, self.tensors(attributes=False))
         if self.attribute_pnets:
             self.save_attribute_weights(folder / ATTRIBUTE_WEIGHTS)
 
     def save_attribute_weights(self, file: Path, dtype: torch.dtype | None = None) -> None:
         """Write the PNets for words and colours, bound to this TNet by its fingerprint."""
-        tensors = {name: tensor.to(dtype or tensor.dtype) for name, tensor in self._tensors(attributes=True).items()}
-        write_tensors(file, tensors, {"fingerprint": self.fingerprint})
+        write_tensors(file, self.rounded(attributes=True, dtype=dtype), {"fingerprint": self.fingerprint})
+
+    def rounded(self, attributes: bool, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+        """The tensors in this type, but for how vectors are compressed: these may be of any scale."""
+        exact = {
+            f"{place}.{name}"
+            for place, module in self.named_modules()
+            if isinstance(module, VectorPNet)
+            for name, _ in module.named_buffers()
+        }
+        tensors = self.tensors(attributes).items()
+        return {name: tensor if name in exact else tensor.to(dtype or tensor.dtype) for name, tensor in tensors}
 
 
 def _begins_with(file: str | os.PathLike[str], sign: bytes) -> bool:

@@ -322,13 +322,15 @@ def words(
         raise WrongModelError(f"'{model}' is guided by pictures only: it has no words.")
     for signal, pnet in pnets.items():
         for family, members in pnet.words.items():
-            if found := [word for word in members if search.lower() in word]:
+            if found := [word for word in members if search.lower() in word.lower()]:
                 typer.echo(f"{family}: {', '.join(found)}")
-        if everything and signal != "histogram":
-            known = (sentences().table if signal == "sentence" else glove()).words
-            typer.echo("\n".join(word for word in known if search.lower() in word))
+        if everything:
+            shipped = {"sentence": lambda: sentences().table.words, "glove": lambda: glove().words}
+            known = [*pnet.names, *(shipped[signal]() if signal in shipped else ())]
+            typer.echo("\n".join(word for word in dict.fromkeys(known) if search.lower() in word.lower()))
     if not any(pnet.words for pnet in pnets.values()):
-        hint = " `zmnet words --all` lists what has a vector." if set(pnets) - {"histogram"} and not everything else ""
+        listed = any(signal in ("sentence", "glove") or pnet.names for signal, pnet in pnets.items())
+        hint = " `zmnet words --all` lists what has a vector." if listed and not everything else ""
         typer.echo(f"'{model}' reads {' and '.join(pnets)} vectors, and does not say what it was trained on.{hint}")
     if "histogram" in pnets and not search:
         typer.echo("colours: any, as #d9a441")

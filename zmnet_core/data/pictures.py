@@ -57,10 +57,15 @@ class Pictures:
 
     def __getitem__(self, index: int) -> Tensor:
         """[3, H, W], uint8, sides of at least 64 px."""
+        return self.at(index)[0]
+
+    def at(self, index: int) -> tuple[Tensor, int]:
+        """The same, and the index of the file that it was read from."""
         for offset in range(len(self.files)):
-            picture = self._decoded((index + offset) % len(self.files))
+            found = (index + offset) % len(self.files)
+            picture = self._decoded(found)
             if picture is not None:
-                return picture
+                return picture, found
         raise TrainingError(
             f"none of the {len(self.files)} pictures could be read; the first is '{self.files[0]}'. (If these are "
             "the ones held out for validation, every 20th: take the broken files away, or name others by "

@@ -25,6 +25,7 @@ class Span(NamedTuple):
 
 Count = Annotated[int, Span(1, 2**16)]  # of channels, of a vector's numbers, of pixels
 Depth = Annotated[int, Span(0, 64)]  # of layers one after the other
+Length = Annotated[int, Span(0, 2**12)]  # of a sequence
 
 
 def check_options(options: object, kind: type, what: str) -> None:

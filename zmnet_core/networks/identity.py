@@ -20,13 +20,14 @@ from .tnet import TNet
 from .unmade import unmade
 
 
-def fingerprint(weights: Iterable[tuple[str, Tensor]], palette: bool) -> str:
+def fingerprint(weights: Iterable[tuple[str, Tensor]], palette: bool, grey: bool = False) -> str:
     """SHA-256 of a TNet's weights, by name in the order of its state dict, rounded to float16.
 
     Args:
         palette: whether the TNet's norms know of the painting's palette, which no weight shows.
+        grey: whether it sees photographs without colour, the like.
     """
-    digest = hashlib.sha256(b"palette" if palette else b"")
+    digest = hashlib.sha256(b"palette" * palette + b"grey" * grey)
     for name, tensor in weights:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
@@ -44,7 +45,8 @@ def fingerprint_of(folder: str | os.PathLike[str]) -> str:
         with unmade():
             tnet = TNet(**options)
         with opened(Path(folder) / WEIGHTS) as file:
-            return fingerprint(((name, file.get_tensor(f"tnet.{name}")) for name in tnet.state_dict()), tnet.palette)
+            weights = ((name, file.get_tensor(f"tnet.{name}")) for name in tnet.state_dict())
+            return fingerprint(weights, tnet.palette, tnet.grey)
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         raise WrongModelError(f"'{folder}' holds no model of this version: {in_words(error)}.") from error
 

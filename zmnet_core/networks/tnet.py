@@ -21,6 +21,7 @@ from typing import NamedTuple, TypedDict
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..images.colour import luma
 from ..images.resize import resized
 from .areas import Areas
 from .colour_norm import AXES, NUMBERS
@@ -74,6 +75,7 @@ class TNetOptions(TypedDict, total=False):
     kernel: Count
     separable: bool
     palette: bool
+    grey: bool
 
 
 class TNet(nn.Module):
@@ -85,6 +87,7 @@ class TNet(nn.Module):
         kernel: side of the first and the last convolution, odd; 9 in the paper.
         separable: 3 × 3 + 1 × 1 in the residual blocks' convolutions (`SeparableConv`), an eighth of their cost.
         palette: the picture gets the painting's colours at the end (`normalise_colours`).
+        grey: the network sees photographs without their colours, so that these come from the style alone.
     """
 
     axes: Tensor
@@ -96,6 +99,7 @@ class TNet(nn.Module):
         kernel: int = 9,
         separable: bool = False,
         palette: bool = False,
+        grey: bool = False,
     ):
         super().__init__()
         w, e = width, width if edge is None else edge
@@ -104,7 +108,7 @@ class TNet(nn.Module):
         if kernel not in KERNELS:
             raise ValueError(f"the kernel of the TNet's first and last convolution is 1, 3, 5, 7 or 9, not {kernel}.")
         self.width = width
-        self.palette = palette
+        self.palette, self.grey = palette, grey
         self.register_buffer("axes", constant(AXES), persistent=False)
         self.sites = din_sites(w, e) + (PALETTE_SITE,) * palette
         self.c9 = Conv(3, e, kernel, bias=False)
@@ -181,9 +185,10 @@ class TNet(nn.Module):
     def _planes(self, content: Tensor, din: DIN | RegionDIN) -> Tensor:
         """Layers 1 to 9: [N, 2w, H/2, W/2]."""
         height, width = content.shape[-2:]
-        x, missing = content, (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
+        x = luma(content).expand(-1, 3, -1, -1) if self.grey else content
+        missing = (0, -width % DOWNSAMPLING, 0, -height % DOWNSAMPLING)
         if any(missing):
-            x = F.pad(content, missing, mode="reflect")
+            x = F.pad(x, missing, mode="reflect")
         x = din.relu(self.c9(x * 2 - 1))
         x = din.relu(self.d2w(x))
         x = din.relu(self.d4w(x))

@@ -12,6 +12,7 @@ principal component analysis of vectors like those it will see, taken by `fit` b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -20,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from typing_extensions import Unpack
 
-from ..signals.words import SIGNALS
-from .described import Count
+from ..signals.words import SIGNALS, spellings
+from .described import Count, Length
 from .heads import PNet, ResidualLayer, StyleHeads
 from .tnet import Site
 from .typed import Modules
@@ -33,6 +34,8 @@ class Compression(TypedDict, total=False):
     size: Count
     inputs: Count | None
     words: Mapping[str, Sequence[str]] | None
+    names: Sequence[str] | None
+    longest: Length
 
 
 class VectorOptions(Compression, total=False):
@@ -46,16 +49,23 @@ class VectorPNet(PNet):
 
     Args:
         sites: the TNet's; a palette among them is learned like the others, since words have no colours to read off.
-        signal: what the vectors are: "glove", "sentence" or "histogram" (`zmnet_core.signals.words`).
+        signal: what the vectors are: "glove", "sentence" or "histogram" (`zmnet_core.signals.words`), or a name of
+            one's own, of letters, digits, _ and -.
         size: numbers d that a vector is compressed to.
-        inputs: numbers of a vector; the signal's own if left out.
+        inputs: numbers of a vector; the signal's own if left out, which only those three have.
         words: what it was trained on, {family: words}, for people; nothing is computed from it.
+        names: of vectors that the model carries (`learn_names`), so that their names are enough to be guided by them.
+        longest: of a `gru`, how many vectors the longest of the sequences has that the model carries.
+
+    Attributes:
+        known: the vectors that `names` name, compressed: [V, d], of a `gru` [V, longest, d + 1].
     """
 
     signal = "vector"
     sequence = False
     offset: Tensor
     components: Tensor
+    known: Tensor
 
     def __init__(
         self,
@@ -64,16 +74,51 @@ class VectorPNet(PNet):
         size: int = 2,
         inputs: int | None = None,
         words: Mapping[str, Sequence[str]] | None = None,
+        names: Sequence[str] | None = None,
+        longest: int = 0,
     ):
         super().__init__(sites)
         if signal not in SIGNALS:
-            raise ValueError(f"there is no signal '{signal}'; choose one of {', '.join(SIGNALS)}.")
+            check_signal_name(signal)
+            if inputs is None:
+                raise ValueError(
+                    f"there is no signal '{signal}'; choose one of {', '.join(SIGNALS)}, or say how many numbers its "
+                    "vectors have (inputs)."
+                )
         self.signal, self.size, self.inputs = signal, size, inputs or SIGNALS[signal]
         if not 1 <= size <= self.inputs:
             raise ValueError(f"a vector of {self.inputs} numbers cannot be compressed to {size}.")
         self.words = {family: tuple(members) for family, members in (words or {}).items()}
         self.register_buffer("offset", torch.zeros(self.inputs))
         self.register_buffer("components", torch.eye(size, self.inputs))
+        self.names = tuple(names or ())
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two of the names of the vectors are the same.")
+        if self.names:
+            if self.sequence and not longest:
+                raise ValueError("a PNet that carries named sequences says how long the longest is.")
+            one = (longest, size + 1) if self.sequence else (size,)
+            self.register_buffer("known", torch.zeros(len(self.names), *one))
+        self._rows = {spelt: row for row, name in reversed([*enumerate(self.names)]) for spelt in spellings(name)[:1]}
+        self._rows |= {name: row for row, name in enumerate(self.names)}
+
+    @torch.no_grad()
+    def learn_names(self, vectors: Sequence[Tensor], first: int = 0) -> None:
+        """Carry these vectors, [F] each or of a `gru` [T, F], as those of `names` from `first` on."""
+        if self.sequence:
+            compressed = self.features(sequences(vectors))
+            self.known[first:].zero_()
+            self.known[first:, : compressed.shape[1]].copy_(compressed)
+        else:
+            self.known[first:].copy_(self.features(torch.stack([*vectors])))
+
+    def named(self, name: str) -> Tensor | None:
+        """What `features` gives for the vector of that name, [1, …]; None if the model carries none.
+
+        Case and underscores make no difference if no name is written just so.
+        """
+        row = next((self._rows[spelt] for spelt in (name, *spellings(name)) if spelt in self._rows), None)
+        return None if row is None else self.known[row][None]
 
     @torch.no_grad()
     def fit(self, vectors: Tensor) -> None:
@@ -171,6 +216,28 @@ class GRUPNet(VectorPNet):
             psi = layer(psi)
             psis.append(psi)  # ψ_l
         return self.heads(psis)
+
+
+def check_signal_name(name: str) -> None:
+    """Refuse what cannot name a signal of one's own.
+
+    Raises:
+        ValueError: with what a name is.
+    """
+    taken = name == "image" or hasattr(nn.ModuleDict, name)  # PNets are kept by their signals
+    if taken or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", name):
+        raise ValueError(
+            f"'{name[:60]}' cannot name a signal{' (it means something else)' if taken else ''}: a name is a letter "
+            "and up to 39 more letters, digits, _ and -."
+        )
+
+
+def joined(features: Sequence[Tensor]) -> Tensor:
+    """Features of several batches as one; sequences [N, T, d + 1] of any lengths are padded at the end."""
+    longest = max(each.shape[1] for each in features) if features[0].dim() == 3 else 0
+    if longest:
+        features = [nn.functional.pad(each, (0, 0, 0, longest - each.shape[1])) for each in features]
+    return torch.cat([*features])
 
 
 def sequences(vectors: Sequence[Tensor]) -> Tensor:

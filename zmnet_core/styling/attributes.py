@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
@@ -21,38 +22,73 @@ READS = {"sentence": "words", "glove": "words (GloVe's)", COLOURS: "colours such
 FURTHEST = 100.0  # of a compressed vector, in deviations of the vectors that the PNet was fitted to
 
 
-def encode_text(pnets: Mapping[str, VectorPNet], text: str, table: WordTable | None = None) -> Tensor:
+def encode_text(
+    pnets: Mapping[str, VectorPNet], text: str, table: WordTable | None = None, signal: str | None = None
+) -> Tensor:
     """γ, β of a mixture such as "0.7 night + 0.3 impressionism", or "night + #d9a441": [1, 2, ΣC].
 
     Words are mixed as vectors before the PNet, as in the paper, colours as histograms; a mixture of
-    both, and words that a `gru` reads, are mixed as styles. Weights are divided by their sum.
+    several signals, and words that a `gru` reads, are mixed as styles. Weights are divided by their sum.
 
     Args:
         pnets: the model's, by signal.
         table: vectors of words in place of the signal's own.
+        signal: the only one that is to read the text; if left out, each word goes to the first that knows it.
 
     Raises:
         SignalError: the text is no mixture, holds unknown words, or has no PNet here that reads it.
     """
+    if signal is not None:
+        pnets = {signal: pnet_named(pnets, signal)}
+    for pnet in pnets.values():
+        if (features := _carried(pnet, text.strip(), table)) is not None:  # whatever signs the name has in it
+            return pnet(features)
     terms = parse_mixture(text)
     total = sum(weight for _, weight in terms)
-    parts = [
-        (COLOURS, [(term, weight) for term, weight in terms if term.startswith("#")]),
-        (next((s for s in WORDS if s in pnets), "words"), [term for term in terms if not term[0].startswith("#")]),
-    ]
-    parts = [(signal, wanted) for signal, wanted in parts if wanted]
-    for signal, wanted in parts:
-        if signal not in pnets:
-            what = "colours" if signal == COLOURS else "words"
-            raise SignalError(
-                f"this model reads no {what}, so that '{wanted[0][0]}' means nothing to it. It reads "
-                f"{' and '.join(READS[name] for name in pnets)}."
-            )
+    parts: dict[str, list[tuple[str, float]]] = {}
+    for term, weight in terms:
+        parts.setdefault(_reader(pnets, term, table), []).append((term, weight))
     mixed = torch.zeros(())
-    for signal, wanted in parts:
+    for reader, wanted in sorted(parts.items(), key=lambda part: part[0] != COLOURS):
         share = sum(weight for _, weight in wanted) / total
-        mixed = mixed + _encode_terms(pnets[signal], signal, wanted, table) * share
+        mixed = mixed + _encode_terms(pnets[reader], reader, wanted, table) * share
     return mixed
+
+
+def _reader(pnets: Mapping[str, VectorPNet], term: str, table: WordTable | None) -> str:
+    """The signal whose PNet reads a term: colours theirs, else the first that carries a vector of that name, else the
+    one that knows all words.
+    """
+    if term.startswith("#"):
+        if COLOURS in pnets:
+            return COLOURS
+        what = "colours"
+    else:
+        knowing = [signal for signal, pnet in pnets.items() if _carried(pnet, term, table) is not None]
+        if knowing := knowing or [signal for signal in WORDS if signal in pnets]:
+            return knowing[0]
+        what = "words"
+        if names := [name for pnet in pnets.values() for name in pnet.names]:
+            raise SignalError(
+                f"'{term}' is none of the {len(names):,} names that this model knows{_nearest(term, names)}."
+            )
+    raise SignalError(
+        f"this model reads no {what}, so that '{term}' means nothing to it. It reads "
+        f"{' and '.join(READS.get(name) or f'{name} vectors' for name in pnets)}."
+    )
+
+
+def _nearest(term: str, names: Sequence[str], most: int = 12) -> str:
+    """For messages: the names that look like a term, else the first."""
+    near = difflib.get_close_matches(term, names, 5, cutoff=0.6)
+    shown = ", ".join(repr(name) for name in near or names[:most])
+    more = " and others" if not near and len(names) > most else ""
+    return f"; the nearest are {shown}" if near else f": {shown}{more}"
+
+
+def _carried(pnet: VectorPNet, name: str, table: WordTable | None) -> Tensor | None:
+    """What `features` gives for the vector of that name, if the model carries it and no `table` stands in for it."""
+    return None if table is not None and pnet.signal in WORDS else pnet.named(name)
 
 
 def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]], table: WordTable | None) -> Tensor:
@@ -65,6 +101,12 @@ def _encode_terms(pnet: VectorPNet, signal: str, terms: list[tuple[str, float]],
         if (shares < 0).any():
             raise SignalError(f"the weights of {names} are no shares: colours are mixed as the areas of one picture.")
         return encode_vectors(pnet, palette_histogram([term for term, _ in terms], shares.tolist()))
+    carried = [_carried(pnet, term, table) for term, _ in terms]
+    if all(features is not None for features in carried):
+        features = torch.cat([each for each in carried if each is not None])
+        if pnet.sequence:
+            return torch.einsum("n,nkc->kc", shares.to(features), pnet(features))[None]
+        return pnet(shares.to(features)[None] @ features)  # compressing is affine, and the shares sum to one
     if signal == "sentence":
         known = table if table is not None else sentences()
         vectors = [known[term] for term, _ in terms]
@@ -139,6 +181,17 @@ def encode_vectors(pnet: VectorPNet, vectors: Tensor) -> Tensor:
     return pnet(features)
 
 
+def pnet_named(pnets: Mapping[str, VectorPNet], signal: str) -> VectorPNet:
+    """The PNet of a signal.
+
+    Raises:
+        SignalError: the model has none; the message says which it has.
+    """
+    if signal not in pnets:
+        raise SignalError(f"this model reads no '{signal}', but {', '.join(pnets)}.")
+    return pnets[signal]
+
+
 def pnet_for(pnets: Mapping[str, VectorPNet], vectors: Tensor, signal: str | None) -> VectorPNet:
     """The PNet that reads these vectors: the one named, else the one whose vectors have this size.
 
@@ -146,9 +199,7 @@ def pnet_for(pnets: Mapping[str, VectorPNet], vectors: Tensor, signal: str | Non
         SignalError: there is none.
     """
     if signal is not None:
-        if signal not in pnets:
-            raise SignalError(f"this model reads no '{signal}', but {', '.join(pnets)}.")
-        return pnets[signal]
+        return pnet_named(pnets, signal)
     size = vectors.shape[-1] if vectors.dim() else 0
     fitting = [pnet for pnet in pnets.values() if pnet.inputs == size]
     if not fitting:

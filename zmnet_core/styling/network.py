@@ -19,6 +19,7 @@ from ..images.resize import looked_at, resized
 from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
 from ..networks.drafts import AnyReviser, ReviserConfig, build_reviser, draft_size
+from ..networks.heads import PNet
 from ..networks.identity import fingerprint
 from ..networks.local_affine import LocalAffine
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
@@ -26,6 +27,7 @@ from ..networks.reviser import Revised, Reviser, Window, enlarged
 from ..networks.tnet import MIN_SIDE, TNet, TNetOptions, Trace
 from ..networks.typed import NamedModules
 from ..networks.vector_pnet import VectorPNet
+from ..signals.palettes import picture_histogram
 from ..signals.words import WordTable
 from .attributes import COLOURS, READS, as_vectors, encode_text, encode_vectors, is_palette, pnet_for
 from .look import KNOBS, known
@@ -73,6 +75,7 @@ class StyleTransfer(nn.Module):
             vector_pnet = build_pnet(sites=self.tnet.sites, signal=signal, **options)
             assert isinstance(vector_pnet, VectorPNet)  # the others refuse a signal
             self.attribute_pnets[signal] = vector_pnet
+        self.guided_by = ""
         self._fingerprint: tuple[object, str] | None = None
         self.name = ""  # what people call it: a bundled name, a folder, a Hub id; `from_pretrained` fills it in
 
@@ -80,7 +83,7 @@ class StyleTransfer(nn.Module):
     def encode_style(
         self, images: Tensor, size: int | None = STYLE_SIZE, name: str = "", bold: float = AS_IT_IS
     ) -> Style:
-        """Read the style (γ, β) of each painting.
+        """Read the style (γ, β) of each painting; a model that is guided by histograms reads that of its colours.
 
         Args:
             images: paintings [N, 3, H, W], 0..1; if they are longer than 4 : 1, only their middle is looked at.
@@ -94,7 +97,7 @@ class StyleTransfer(nn.Module):
             ValueError: bold is off its scale, or there are no pictures.
         """
         KNOBS["bold"].check("bold", bold)
-        if self.pnet.signal != "image":
+        if self.pnet.signal not in ("image", COLOURS):
             raise WrongModelError(
                 f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
                 "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
@@ -105,7 +108,8 @@ class StyleTransfer(nn.Module):
         colours = colour_quantiles(images)
         images = images.to(self._parameter.dtype)
         told = None if self.pnet.bold is None else images.new_full((len(images),), bold)
-        return self._style(self._values(self.pnet.features(images), told), name, colours)
+        seen = picture_histogram(images) if self.pnet.signal == COLOURS else images
+        return self._style(_values(self.pnet, self.pnet.features(seen), told), name, colours)
 
     @torch.no_grad()
     def encode_attribute(
@@ -121,8 +125,9 @@ class StyleTransfer(nn.Module):
             attribute: a mixture of words and colours such as "0.7 night + 0.3 impressionism" or "#d9a441 + dusk"; or a
                 vector of the model's signal, [F] or [N, F] (a `gru`: one sequence [T, F]); or a colour histogram
                 of `zmnet_core.signals.palettes`, [245] or [N, 245], of shares or counts; or a list of colours,
-                `["#d9a441", "#123a6b"]`. Vectors may be tensors, arrays or lists of numbers.
-            signal: the PNet that a vector is for, if the model has several for vectors of this size.
+                `["#d9a441", "#123a6b"]`; or the name of a vector that the model carries. Vectors may be tensors,
+                arrays or lists of numbers.
+            signal: the PNet that it is for, if the model has several for vectors of this size or for a word.
             table: vectors of words to use in place of the signal's own (`WordTable.load`).
             name: a name for people, which the style carries; if left out, the text.
 
@@ -138,7 +143,7 @@ class StyleTransfer(nn.Module):
                 "instead, or take a model that knows words, such as zmnet-base."
             )
         if isinstance(attribute, str):
-            values, name = encode_text(pnets, attribute, table), attribute.strip() if name is None else name
+            values, name = encode_text(pnets, attribute, table, signal), attribute.strip() if name is None else name
         else:
             if signal is None and is_palette(attribute):
                 signal = COLOURS
@@ -147,6 +152,11 @@ class StyleTransfer(nn.Module):
         if not values.isfinite().all():
             raise SignalError("the style holds NaN or infinite values: the vectors it was made of are too large.")
         return self._style(values.to(self._parameter.device), name or "")
+
+    @property
+    def guide(self) -> PNet:
+        """The PNet that `forward` asks: the model's own, or the one of words or colours that `guided_by` names."""
+        return self.attribute_pnets[self.guided_by] if self.guided_by else self.pnet
 
     @property
     def vector_pnets(self) -> Mapping[str, VectorPNet]:
@@ -247,15 +257,15 @@ class StyleTransfer(nn.Module):
     def forward(
         self, contents: Tensor, features: Tensor, bold: Tensor | None = None, window: Window | None = None
     ) -> Trace | Revised:
-        """One differentiable pass: contents [N, 3, H, W], `pnet.features` of N signals and, of a PNet that can be
+        """One differentiable pass: contents [N, 3, H, W], `guide.features` of N signals and, of a PNet that can be
         told, how boldly to paint, [N].
 
         With a window it is one of the reviser alone, on drafts of the squares `contents`.
         """
         if window is None:
-            return self.tnet.trace(contents, self._values(features, bold))
+            return self.tnet.trace(contents, _values(self.guide, features, bold))
         with torch.no_grad():
-            style = self._values(features, bold)
+            style = _values(self.guide, features, bold)
             seen = resized(contents, (window.draft, window.draft))
             draft, detail = (window.of(each) for each in enlarged(self.tnet(seen, style), contents, seen))
         revise, again = self.require_learned_reviser(), None
@@ -275,7 +285,7 @@ class StyleTransfer(nn.Module):
         state = bare(self.tnet).state_dict(keep_vars=True)
         version = tuple((t.data_ptr(), t.device, 0 if t.is_inference() else t._version) for t in state.values())
         if self._fingerprint is None or self._fingerprint[0] != version:
-            self._fingerprint = (version, fingerprint(state.items(), self.tnet.palette))
+            self._fingerprint = (version, fingerprint(state.items(), self.tnet.palette, self.tnet.grey))
         return self._fingerprint[1]
 
     def __repr__(self) -> str:
@@ -283,13 +293,14 @@ class StyleTransfer(nn.Module):
         weight = self._parameter
         name = f"{self.name}, " if self.name else ""
         lines = [f"{name}{_size(self)}, {weight.dtype} on {weight.device}, fingerprint {self.fingerprint[:8]}"]
-        described = {name: value for name, value in self.config["pnet"].items() if name != "words"}
+        described = {name: value for name, value in self.config["pnet"].items() if name not in ("words", "names")}
         lines += [f"tnet: {self.config['tnet']}, {_size(self.tnet)}", f"pnet: {described}, {_size(self.pnet)}"]
         lines += [f"reviser: {self.config['reviser']}, {_size(self.reviser)}"] if self.reviser else ["no reviser"]
         for signal, pnet in self.vector_pnets.items():
             count = sum(map(len, pnet.words.values()))
             trained = f", trained on {count} words" if count else ""
-            lines.append(f"reads {READS[signal]} ({signal}){trained}")
+            carried = f", carries {len(pnet.names)} names" if pnet.names else ""
+            lines.append(f"reads {READS.get(signal, 'vectors')} ({signal}){trained}{carried}")
         return "\n".join([f"{type(self).__name__}(", *(f"  {line}" for line in lines), ")"])
 
     def own_style(self, contents: Tensor) -> Style:
@@ -332,9 +343,6 @@ class StyleTransfer(nn.Module):
         if not isinstance(reviser := self.require_reviser(), Reviser):
             raise WrongModelError("this model's reviser has no weights: there is nothing to train in it.")
         return reviser
-
-    def _values(self, features: Tensor, bold: Tensor | None) -> Tensor:
-        return self.pnet(features) if bold is None else self.pnet(features, bold)
 
     def _checked(self, images: object, least: int = MIN_SIDE) -> Tensor:
         if not isinstance(images, Tensor):
@@ -386,6 +394,10 @@ class StyleTransfer(nn.Module):
                 return style.walk(own, strength, layers)
             style = replace(style, values=style.values.expand_as(own.values)).walk(own, strength, layers)
         return style
+
+
+def _values(pnet: PNet, features: Tensor, bold: Tensor | None) -> Tensor:
+    return pnet(features) if bold is None else pnet(features, bold)
 
 
 def _size(module: nn.Module) -> str:

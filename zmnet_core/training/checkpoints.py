@@ -14,8 +14,8 @@ from accelerate import Accelerator
 from safetensors import SafetensorError
 
 from ..errors import TrainingError, in_words
-from ..files import half, plainly_named, read_tensors, write_json, write_tensors
-from ..hub.locate import CONFIG, WEIGHTS
+from ..files import plainly_named, read_tensors, write_json, write_tensors
+from ..hub.locate import ATTRIBUTE_WEIGHTS, CONFIG, WEIGHTS
 from ..model import ZMNet
 from .config import TrainingConfig
 
@@ -27,9 +27,12 @@ PROGRESS_FILE = "progress.json"
 
 
 def save_model(model: ZMNet, folder: Path, metadata: dict[str, str] | None = None) -> None:
-    """config.json and model.safetensors (float16), as `from_pretrained` reads them; `metadata` goes into the latter."""
+    """What `from_pretrained` reads, in float16; `metadata` goes into model.safetensors."""
+    if model.attribute_pnets:  # first: a config.json that names what is not there would not load
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save_attribute_weights(folder / ATTRIBUTE_WEIGHTS, torch.float16)
     write_json(folder / CONFIG, model.config)
-    write_tensors(folder / WEIGHTS, half(model.state_dict()), metadata)
+    write_tensors(folder / WEIGHTS, model.rounded(attributes=False, dtype=torch.float16), metadata)
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -42,6 +45,20 @@ def latest_checkpoint(run: Path) -> Path | None:
     """The newest whole checkpoint, if there is one."""
     found = checkpoints(run)
     return found[-1] if found else None
+
+
+def check_through(run: Path, steps: int) -> None:
+    """Refuse to measure a run that was stopped on the way.
+
+    Raises:
+        TrainingError: its newest checkpoint has fewer steps.
+    """
+    last = latest_checkpoint(run)
+    done = int(last.name.removeprefix("checkpoint-")) if last else 0
+    if done < steps:
+        raise TrainingError(
+            f"the run '{run}' was stopped after step {done} of {steps}: the same command goes on with it."
+        )
 
 
 def last_good(run: Path) -> str:
@@ -147,6 +164,11 @@ NETWORK = (
     "tnet_kernel",
     "tnet_separable",
     "tnet_palette",
+    "tnet_grey",
+    "freeze_tnet",
+    "signals",
+    "signal_name",
+    "signal_size",
     "pnet",
     "pnet_width",
     "pnet_taps",

@@ -25,11 +25,13 @@ from ..data.sources import FORMS
 from ..errors import TrainingError, did_you_mean, in_words
 from ..losses.perceptual import CONTENT_LAYERS, STATISTICS, STYLE_LAYERS, LossConfig
 from ..networks.drafts import ReviserConfig
-from ..networks.pnet import IMAGE_KINDS, PNetConfig
+from ..networks.pnet import IMAGE_KINDS, KINDS, PNetConfig
 from ..networks.reviser import BLOCKS, DRAFT_SIDE, EDGE, MOST_FACTOR, Reviser
 from ..networks.tnet import KERNELS, MIN_SIDE, TNetOptions
+from ..networks.vector_pnet import check_signal_name
 from ..networks.vgg import LAYER_ORDER
 from ..options import check_from_zero, command_line, declare
+from ..signals.words import SIGNALS
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,16 @@ class TrainingConfig:
     )
     validation_style_dir: str | None = option(
         None, "paintings for validation; if left out, every 20th painting is held out"
+    )
+    signals: str | None = option(
+        None,
+        "vectors that guide the network in the place of paintings, which only the loss then sees: a .safetensors table "
+        "of names (of pictures of --style_dir, of their folders, or of a list's lines name<TAB>picture); or histogram "
+        "(colours), or glove or sentence (the folders are words)",
+    )
+    signal_name: str = option("own", "what the vectors of such a table are called in the model, such as audio")
+    signal_size: int = option(
+        0, "how many numbers a vector is compressed to; 0 takes 64, or fewer where there are few vectors"
     )
     image_column: str = option("image", "the column of a data set that holds the pictures")
     streaming: bool = option(
@@ -156,7 +168,15 @@ class TrainingConfig:
     tnet_kernel: int = option(9, "the side of the TNet's first and last convolution")
     tnet_separable: bool = option(False, "use separable convolutions in the TNet's residual blocks")
     tnet_palette: bool = option(False, "give the picture the painting's colours at the end, by construction")
-    pnet: str = option("conv", "the kind of PNet", choices=IMAGE_KINDS)
+    tnet_grey: bool = option(False, "let the TNet see photographs without colour, so that it learns to give them some")
+    freeze_tnet: bool = option(
+        False,
+        "keep the TNet of --init_from as it is, and with it styles, words and saved files; with --signals the new PNet "
+        "stands beside those that the model has",
+    )
+    pnet: str = option(
+        "conv", "the kind of PNet; mlp, mlp-parallel and gru read the vectors of --signals", choices=tuple(KINDS)
+    )
     pnet_width: int = option(0, "the width of the PNet; 0 takes its own default")
     pnet_taps: str | None = option(None, "the VGG-16 layers that a vgg PNet reads, such as relu1_2,relu2_2")
     pnet_bold: bool = option(
@@ -248,6 +268,8 @@ class TrainingConfig:
             tnet["separable"] = True
         if self.tnet_palette:
             tnet["palette"] = True
+        if self.tnet_grey:
+            tnet["grey"] = True
         pnet: PNetConfig = {"kind": self.pnet}
         if self.pnet_width:
             pnet["width"] = self.pnet_width
@@ -306,6 +328,11 @@ class TrainingConfig:
             raise TrainingError(f"--pnet_bold needs a vgg PNet: --pnet {self.pnet} cannot be told how boldly to paint.")
         if self.pnet_taps and self.pnet != "vgg":
             raise TrainingError(f"--pnet_taps needs a vgg PNet: --pnet {self.pnet} has none.")
+        self._check_signals()
+        if self.freeze_tnet and not self.init_from:
+            raise TrainingError("--freeze_tnet keeps the TNet of a trained model: name it by --init_from.")
+        if self.freeze_tnet and (self.tnet_palette or self.tnet_grey):
+            raise TrainingError("--freeze_tnet keeps a TNet as it is, and --tnet_palette and --tnet_grey change it.")
         if self.reviser_width:
             self._check_reviser()
         scales = self.style_scales.split(",")
@@ -337,6 +364,40 @@ class TrainingConfig:
             most, least = self.style_resolution_max, self.style_resolution
             raise TrainingError(f"--style_resolution_max {most} is below --style_resolution {least}.")
 
+    def _check_signals(self) -> None:
+        reads_pictures = self.pnet in IMAGE_KINDS
+        vectors = " or ".join(kind for kind in KINDS if kind not in IMAGE_KINDS)
+        if self.signals is None:
+            if not reads_pictures:
+                raise TrainingError(
+                    f"--pnet {self.pnet} reads vectors: give them by --signals, or take a PNet of pictures."
+                )
+            for name, value in (("signal_name", self.signal_name != "own"), ("signal_size", self.signal_size)):
+                if value:
+                    raise TrainingError(f"--{name} is for the vectors of --signals, and there are none.")
+            return
+        if reads_pictures:
+            raise TrainingError(f"--signals: --pnet {self.pnet} reads pictures, and vectors are read by {vectors}.")
+        if self.signals in SIGNALS and self.signal_name != "own":
+            raise TrainingError(f"--signal_name is for a table of one's own: --signals {self.signals} has its name.")
+        try:
+            if self.signal_name not in SIGNALS:
+                check_signal_name(self.signal_name)
+        except ValueError as error:
+            raise TrainingError(f"--signal_name: {error}") from error
+        if self.signal_size < 0:
+            raise TrainingError(f"--signal_size {self.signal_size} cannot be: a whole number from 0 on.")
+        if self.pnet == "gru" and self.signals in ("histogram", "sentence"):
+            raise TrainingError(f"--pnet gru reads sequences, and --signals {self.signals} gives single vectors: mlp.")
+        if self.pnet == "gru" and self.compile:
+            raise TrainingError("--compile: a gru waits for the lengths of its sequences and cannot be compiled.")
+        if self.signals != "histogram":
+            for name in ("identity_steps", "identity_every"):
+                if getattr(self, name):
+                    raise TrainingError(
+                        f"--{name}: a photograph as its own style needs its vector, which only --signals histogram has."
+                    )
+
     def _check_aims(self) -> None:
         if self.style_weight or self.content_weight:
             if not self.loss_config().style_layers:
@@ -361,7 +422,7 @@ class TrainingConfig:
             raise TrainingError(
                 "--reviser_width: a reviser is trained for a model that is there: name it by --init_from."
             )
-        for name in ("teacher", "compile", "identity_steps", "tnet_palette"):
+        for name in ("teacher", "compile", "identity_steps", "tnet_palette", "tnet_grey", "signals"):
             if getattr(self, name):
                 raise TrainingError(
                     f"--{name} is for the training of a TNet, and --reviser_width trains a reviser alone."

@@ -18,6 +18,7 @@ from ..lists import read_lines
 from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16
+from .checkpoints import check_through
 from .config import TrainingConfig
 from .trainer import train
 
@@ -62,7 +63,8 @@ class Experiment:
         folders = {name: folder / file.stem for name, file in lists.items()}
         for name, file in lists.items():
             config = replace(self.config, style_dir=str(file), output_dir=str(folders[name]))
-            train(replace(config, resume_from_checkpoint="latest" if folders[name].is_dir() else None))
+            run = train(replace(config, resume_from_checkpoint="latest" if folders[name].is_dir() else None))
+            check_through(run, config.max_train_steps)
         judge = Judge(load_vgg16())
         contents, paintings = (find_pictures(place) for place in (self.contents, self.unseen))
         tests = [self._pair(judge, contents, paintings, index) for index in range(self.pairs)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.heads import PNet
+from ..networks.vector_pnet import joined
+from .signals import Signals
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class StyleBank:
         sides: least and largest side of the square that is looked at; for every look one in between is drawn, but
             none that enlarges the painting. Where a painting is larger than the squares that a model is trained
             on, its strokes are then seen at several scales.
+        signals: what the PNet reads in place of the pictures; None: the pictures.
         loss_side: side of the square that the loss looks at; the PNet sees the same square reduced to its own side.
             Not enlarged either. None: the PNet's side.
         variants: how many looks are kept of a painting: the first is the whole painting's centre
@@ -84,9 +87,10 @@ class StyleBank:
         cache: str | os.PathLike[str] | None = None,
         teacher: ZMNet | None = None,
         loss_side: int | None = None,
+        signals: Signals | None = None,
     ):
         self.pictures, self.pnet, self.loss, self.teacher, self.loss_side = pictures, pnet, loss, teacher, loss_side
-        self.sides, self.variants, self.seed = sides, variants, seed
+        self.sides, self.variants, self.seed, self.signals = sides, variants, seed, signals
         self.cache = Path(cache) if cache else None
         self._taught_by = [teacher.fingerprint, teacher.config] if teacher else []  # before its weights are rounded
         self.device = next(loss.vgg.parameters()).device
@@ -98,23 +102,28 @@ class StyleBank:
         The paintings of a step differ from each other, over all its batches, while there are enough.
         """
         total = count * slots
-        order = rng(self.seed, step, 0, Stream.STYLE).choice(
-            len(self.pictures), total, replace=total > len(self.pictures)
-        )
-        chosen = [(int(order[sample]), sample) for sample in range(slot * count, (slot + 1) * count)]
+        random = rng(self.seed, step, 0, Stream.STYLE)
+        if self.signals:
+            order = self.signals.drawn(random, total)
+        else:
+            order = random.choice(len(self.pictures), total, replace=total > len(self.pictures)).tolist()
+        chosen = [(order[sample], sample) for sample in range(slot * count, (slot + 1) * count)]
         if self.variants == 0:
-            sides = [self._sides(self.pictures[i], rng(self.seed, step, g, Stream.SIDE)) for i, g in chosen]
+            pictures, seen = zip(*(self.pictures.at(i) for i, _ in chosen))
+            sides = [
+                self._sides(picture, rng(self.seed, step, g, Stream.SIDE)) for picture, (_, g) in zip(pictures, chosen)
+            ]
             crops = [
-                random_crop(self.pictures[i], most, rng(self.seed, step, g, Stream.CROP))
-                for (i, g), (_, most) in zip(chosen, sides)
+                random_crop(picture, most, rng(self.seed, step, g, Stream.CROP))
+                for picture, (_, g), (_, most) in zip(pictures, chosen, sides)
             ]
             if len(set(sides)) == 1:
-                return self._look(torch.stack(crops), sides[0][0])
-            looks = [self._look(crop[None], side) for crop, (side, _) in zip(crops, sides)]
+                return self._look(torch.stack(crops), sides[0][0], seen)
+            looks = [self._look(crop[None], side, [i]) for crop, (side, _), i in zip(crops, sides, seen)]
         else:
             looks = [self.look(i, int(rng(self.seed, step, g, Stream.CROP).integers(self.variants))) for i, g in chosen]
         return StyleTargets(
-            torch.cat([look.features for look in looks]),
+            joined([look.features for look in looks]),
             {term: torch.cat([look.style[term] for look in looks]).float() for term in looks[0].style},
             torch.cat([look.taught for look in looks if look.taught is not None]) if self.teacher else None,
         )
@@ -138,23 +147,23 @@ class StyleBank:
 
     def _keep(self, keys: list[tuple[int, int]]) -> None:
         """Read looks from the cache, or make them: those whose squares have the same sides together."""
-        drawn: dict[tuple[int, int], list[tuple[tuple[int, int], Tensor]]] = {}  # squares by sides
+        drawn: dict[tuple[int, int], list[tuple[tuple[int, int], Tensor, int]]] = {}  # squares by sides
         for index, variant in keys:
             file = self._cache_file(index, variant)
             found = self._read(file) if file else None
             if found is not None:
                 self._kept[index, variant] = found
                 continue
-            picture = self.pictures[index]
+            picture, seen = self.pictures.at(index)
             side, most = self._sides(picture, rng(self.seed, index, variant, Stream.SIDE))
             if variant == 0:
                 crop = centre_square(picture, most)
             else:
                 crop = random_crop(picture, most, rng(self.seed, index, variant, Stream.VARIANT), least=0.6)
-            drawn.setdefault((side, most), []).append(((index, variant), crop))
+            drawn.setdefault((side, most), []).append(((index, variant), crop, seen))
         for (side, _), crops in drawn.items():
-            looks = self._look(torch.stack([crop for _, crop in crops]), side)
-            for place, (key, _) in enumerate(crops):
+            looks = self._look(torch.stack([crop for _, crop, _ in crops]), side, [seen for *_, seen in crops])
+            for place, (key, *_) in enumerate(crops):
                 this = slice(place, place + 1)
                 self._kept[key] = kept = StyleTargets(
                     looks.features[this].clone(),  # of its own: a slice would keep the whole batch
@@ -207,12 +216,20 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
+        if self.signals:
+            recipe += self.signals.recipe(self.pnet, index)
         digest = hashlib.sha256(painting + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
-    def _look(self, crops: Tensor, side: int) -> StyleTargets:
+    def own(self, contents: Tensor) -> Tensor:
+        """What the PNet reads of photographs [N, 3, H, W] that are their own style."""
+        return self.signals.own(self.pnet, contents) if self.signals else self.pnet.features(contents)
+
+    def _look(self, crops: Tensor, side: int, seen_of: Sequence[int]) -> StyleTargets:
+        """Of squares [N, 3, S, S] of so many pictures, by index."""
         crops = crops.to(self.device)
         seen = looked_at(crops, (side, side))
         with torch.no_grad():
             taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
-            return StyleTargets(self.pnet.features(seen), self.loss.style_targets(crops), taught)
+            read = self.signals.features(self.pnet, seen, seen_of) if self.signals else self.pnet.features(seen)
+            return StyleTargets(read, self.loss.style_targets(crops), taught)

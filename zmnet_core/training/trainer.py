@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from ..data.contents import ContentBatch, ContentBatches
 from ..data.decoding import SKIPPED, Tally
-from ..data.pictures import Pictures, split
+from ..data.pictures import Pictures, centre_square, split
 from ..data.sampling import Share
 from ..data.sources import PictureFile, Shard
 from ..data.streams import ContentStream, split_shards
@@ -38,9 +38,10 @@ from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
-from ..networks.vgg import VGG16, WIDTH, load_vgg16
-from ..styling.parts import Description
+from ..networks.vector_pnet import VectorPNet
+from ..networks.vgg import load_vgg16
 from .balance import what_vanishes
+from .building import Built, build_guided, build_model, unfreeze
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
 from .config import TrainingConfig
@@ -51,6 +52,7 @@ from .objective import Objective, Step
 from .optimisation import MovingAverage, Update, learning_rate, make_optimizer
 from .records import begin_records, begin_trackers, make_accelerator, record, record_picture
 from .revision import RevisionObjective
+from .signals import Signals, material
 from .stopping import StopSignal, agreed, leave_signals_to_the_loop
 from .stopwatch import Stopwatch
 from .style_bank import StyleBank, StyleTargets
@@ -61,55 +63,6 @@ logger = logging.getLogger(__name__)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space on the disk, in the quota, in a file
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes in
-
-
-def build_model(config: TrainingConfig, vgg: VGG16) -> ZMNet:
-    """A fresh model of the run's description, or the one that `--init_from` names.
-
-    Args:
-        vgg: the loss network, of which a fresh `vgg` PNet gets its first layers.
-    """
-    if config.init_from:
-        model = ZMNet.from_pretrained(config.init_from, attribute_pnets=None)  # they were made for the old TNet
-        wanted = model.config.copy()
-        if config.tnet_palette:  # it has no weights of its own
-            wanted["tnet"] = {**wanted["tnet"], "palette": True}
-        if config.pnet_bold and not isinstance(model.pnet, VGGPNet):
-            raise TrainingError(f"--pnet_bold needs a vgg PNet, and '{config.init_from}' has another one.")
-        if config.pnet_bold:  # its weights are zero at first: nothing changes
-            wanted["pnet"] = {**wanted["pnet"], "bold": True}
-        if (reviser := config.reviser_options()) is not None:
-            wanted["reviser"] = reviser
-        if wanted != model.config:
-            model = _with_parts(model, wanted)
-        return model.train()
-    tnet, pnet = config.networks()
-    if pnet["kind"] == "vgg" and vgg.width != WIDTH:
-        pnet["vgg_width"] = vgg.width
-    model = ZMNet(tnet, pnet)
-    if isinstance(model.pnet, VGGPNet):
-        weights = vgg.state_dict()
-        model.pnet.vgg.load_state_dict({name: weights[name] for name in model.pnet.vgg.state_dict()})
-    return model
-
-
-def _with_parts(model: ZMNet, config: Description) -> ZMNet:
-    """A model of another description with the weights of this one; what this one has not is fresh."""
-    other = ZMNet(**config)
-    has = model.state_dict()
-    if config.get("reviser") != model.config.get("reviser"):
-        has = {name: tensor for name, tensor in has.items() if not name.startswith("reviser.")}
-    other.load_state_dict(has, strict=False)
-    return other
-
-
-def unfreeze(model: ZMNet, reviser: bool = False) -> None:
-    """Train everything but the VGG-16 inside a `vgg` PNet and the reviser; or the `reviser` alone."""
-    model.requires_grad_(not reviser)
-    if model.reviser:
-        model.reviser.requires_grad_(reviser)
-    if isinstance(model.pnet, VGGPNet):
-        model.pnet.vgg.requires_grad_(False)
 
 
 def train(config: TrainingConfig, began: float | None = None) -> Path:
@@ -165,27 +118,35 @@ class Trainer:
                 shards, held_out_contents = split_shards(*source)
             else:
                 contents, held_out_contents = split(*source)
-            paintings, held_out_paintings = split(
-                config.style_dir, config.validation_style_dir, "--style_dir", column, *others
-            )
+            styles, held_out_styles = material(config, *others, left_out.append)
         if accelerator.is_main_process:
             for text in left_out:
                 logger.warning("%s", text)
-        self.shards, self.photographs, self.paintings = shards, contents, paintings
-        self.held_out = held_out_contents, held_out_paintings
+        self.shards, self.photographs, self.styles = shards, contents, styles
+        self.held_out = held_out_contents, held_out_styles
 
         budget.doing = "loading the loss network"
         self.vgg = load_vgg16()
         budget.doing = "loading the model"
-        self.model = build_model(config, self.vgg)
-        unfreeze(self.model, config.reviser_width > 0)
+        lost: list[str] = []
+        if styles.signals:
+            self.built = build_guided(config, styles.signals, lost.append)
+        else:
+            self.built = Built(build_model(config, self.vgg, lost.append))
+        if accelerator.is_main_process:
+            for text in lost:
+                logger.warning("%s", text)
+        self.model = self.built.model
+        unfreeze(self.model, config.reviser_width > 0, not config.freeze_tnet)
         least, most = config.style_sides
-        if least < most and config.styles_per_batch > 1 and not isinstance(self.model.pnet, VGGPNet):
+        if least < most and config.styles_per_batch > 1 and not isinstance(self.model.guide, VGGPNet | VectorPNet):
             raise TrainingError(
                 "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
         self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
+        if self.teacher and self.teacher.pnet.signal != "image":
+            raise TrainingError(f"--teacher '{config.teacher}' does not read pictures, so it has no style for them.")
 
         # Nothing is missing: from here on the run's folder is written.
         self.lock = FolderLock(self.folder) if accelerator.is_main_process else None
@@ -206,7 +167,9 @@ class Trainer:
         self.end: tuple[str, ...] = ("checkpoint", "export")  # what has to be done at the end
         if accelerator.is_main_process:
             remove_unfinished(self.folder)
-            counts = {"paintings": len(paintings)}
+            counts = {"paintings": len(styles.files)}
+            if styles.signals and styles.signals.trained:
+                counts["names"] = len(styles.signals.trained)
             if not config.streaming:  # what shards hold is not known before they have been read
                 counts["photographs"] = len(contents)
             name = begin_records(self.folder, config, self.start, accelerator.num_processes, counts)
@@ -236,8 +199,13 @@ class Trainer:
         if self.start == 0:
             if revising and not (reviser := self.model.require_learned_reviser()).calibrated:
                 self._calibrate(lambda looks: reviser.calibrate(self.model.pnet(looks)))
+            elif self.styles.signals:
+                self._teach_vectors(self.styles.signals)
             elif isinstance(self.model.pnet, VGGPNet) and not config.init_from:
                 self._calibrate(self.model.pnet.calibrate)
+        elif self.styles.signals:
+            self._check_vectors(self.styles.signals)
+        self.built = Built(self.model)  # what it was made of is of no more use
         self.identity = torch.eye(2, device=accelerator.device)[1]  # [0, 1]: False and True, where the step is
         begin_trackers(accelerator, config)
         if config.pictures_in_memory:
@@ -255,7 +223,7 @@ class Trainer:
             budget.doing = "compiling (without --compile the steps begin at once)"
             self.loss_of_step = compiled(self.objective, self.wrapped, self._examples(), accelerator)
         else:  # hooks would break its graph
-            self.watch.follow("pnet", self.model.pnet)
+            self.watch.follow("pnet", self.model.guide)
         self.tally = Tally(accelerator)
         if accelerator.is_main_process:
             budget.doing = "looking at the pairs of the validation"
@@ -279,8 +247,8 @@ class Trainer:
         self.contents = None if config.streaming else Pictures(self.photographs, None, *memory)  # None: from shards
         least, most = config.style_sides
         return StyleBank(
-            Pictures(self.paintings, (least, max(most, config.style_loss_resolution or 0)), *memory),
-            self.model.pnet,
+            Pictures(self.styles.files, (least, max(most, config.style_loss_resolution or 0)), *memory),
+            self.model.guide,
             self.perceptual,
             config.style_sides,
             config.style_variants,
@@ -288,6 +256,7 @@ class Trainer:
             config.style_cache,
             teacher,
             config.style_loss_resolution,
+            self.styles.signals,
         )
 
     def run(self, stop: StopSignal) -> None:
@@ -426,7 +395,7 @@ class Trainer:
 
     def _own_targets(self, contents: Tensor, style: bool) -> StyleTargets:
         """The photographs as their own style; without `style` nothing of them is matched but pixels."""
-        own = self.model.pnet.features(contents)
+        own = self.bank.own(contents)
         if own is contents:  # a `conv` PNet's; two inputs that are one tensor would be compiled to a graph of their own
             own = contents.clone()
         return StyleTargets(own, self.perceptual.style_targets(contents) if style else {})
@@ -523,6 +492,43 @@ class Trainer:
         for what, kinds in ("skipped", pictures.keys() & set(SKIPPED)), ("converted", pictures.keys() - set(SKIPPED)):
             if kinds:
                 progress.write(f"pictures {what}: " + ", ".join(f"{pictures[kind]} {kind}" for kind in sorted(kinds)))
+
+    @torch.no_grad()
+    def _teach_vectors(self, signals: Signals) -> None:
+        """Fit how a new PNet compresses its vectors, start it from the mean style of pictures, give it its names."""
+        self.budget.doing = "looking at vectors"
+        guide, built = self.model.guide, self.built
+        assert isinstance(guide, VectorPNet)
+        if built.teach:
+            guide.fit(signals.sample(self.bank.pictures, self.config.calibration_paintings).to(guide.offset.device))
+            if built.pictures:
+                guide.heads.start_from(self._mean_style(built.pictures.to(self.accelerator.device)))
+        if signals.names:
+            guide.learn_names([vector.to(guide.offset.device) for vector in signals.vectors()], built.first)
+        self.average.module.load_state_dict(self.model.state_dict())
+        if self.accelerator.is_main_process:
+            self._export(self.start)
+
+    def _mean_style(self, pictures: ZMNet, most: int = 32) -> Tensor:
+        """What a model of pictures writes for those of this run, [2, ΣC], in the mean."""
+        count = min(most, len(self.bank.pictures))
+        side = self.config.style_resolution
+        squares = (centre_square(self.bank.pictures[i * len(self.bank.pictures) // count], side) for i in range(count))
+        found = [pictures.encode_style(square[None].to(self.accelerator.device), None).values for square in squares]
+        return torch.cat(found).mean(0)
+
+    def _check_vectors(self, signals: Signals) -> None:
+        """Refuse to go on with vectors other than those that the run began with."""
+        guide = self.model.guide
+        assert isinstance(guide, VectorPNet)
+        if signals.names:
+            now = copy.deepcopy(guide)
+            now.learn_names([vector.to(guide.offset.device) for vector in signals.vectors()], self.built.first)
+            if not torch.allclose(now.known, guide.known, rtol=1e-4, atol=1e-5):
+                raise TrainingError(
+                    f"--signals {self.config.signals} has changed since the run began: give the table that it began "
+                    "with, or start another --output_dir (by --init_from this one, if the weights are to be kept)."
+                )
 
     @torch.no_grad()
     def _calibrate(self, calibrate: Callable[[Tensor], None]) -> None:

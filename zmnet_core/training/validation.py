@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from ..data.decoding import Notes
-from ..data.pictures import centre_squares
+from ..data.pictures import Pictures, centre_square
 from ..data.sources import PictureFile
 from ..evaluation.judge import Judge, Score, summarise
 from ..files import replacing
+from ..images.colour import luma
 from ..images.resize import looked_at
 from ..images.sheet import contact_sheet
 from ..model import ZMNet
 from ..networks.reviser import LEAST_FACTOR, MOST_FACTOR
 from ..styling.style import Style
 from .config import TrainingConfig
+from .signals import Material
 from .time_budget import TimeBudget
 
 
@@ -36,15 +38,19 @@ class Validation:
         self,
         config: TrainingConfig,
         contents: Sequence[PictureFile],
-        paintings: Sequence[PictureFile],
+        styles: Material,
         judge: Judge,
         budget: TimeBudget,
     ):
         self.notes: Notes = {}
 
-        def squares(files: Sequence[PictureFile], step: int) -> Sequence[Tensor]:
-            chosen = [files[(i * step) % len(files)] for i in range(config.validation_pairs)]
-            return centre_squares(chosen, config.validation_resolution, self.notes).split(1)
+        def squares(files: Sequence[PictureFile], step: int) -> tuple[Sequence[Tensor], list[int]]:
+            chosen = [(i * step) % len(files) for i in range(config.validation_pairs)]
+            pictures = Pictures([files[i] for i in chosen])
+            pictures.notes = self.notes
+            found = [pictures.at(place) for place in range(len(chosen))]
+            side = config.validation_resolution
+            return [centre_square(picture, side)[None] for picture, _ in found], [chosen[at] for _, at in found]
 
         # Of a reviser: the middle of the sizes that it is trained for.
         middle = (LEAST_FACTOR * MOST_FACTOR) ** 0.5
@@ -53,9 +59,9 @@ class Validation:
         device = next(judge.vgg.parameters()).device
         self.judge, self.budget = judge, budget
         with budget.measure("validation"):
-            self.pairs = [
-                judge.pair(c.to(device), s.to(device)) for c, s in zip(squares(contents, 3), squares(paintings, 7))
-            ]
+            paintings, self.paintings = squares(styles.files, 7)
+            self.pairs = [judge.pair(c.to(device), s.to(device)) for c, s in zip(squares(contents, 3)[0], paintings)]
+        self.signals = styles.signals
 
     @torch.no_grad()
     def __call__(self, model: ZMNet, grid: Path, before: tuple[str, ...] = ()) -> dict[str, float] | None:
@@ -67,17 +73,20 @@ class Validation:
         rows: list[list[Tensor]] = []
         scores: list[Score] = []
         with self.budget.measure("validation"):
-            for pair in self.pairs:
+            for pair, index in zip(self.pairs, self.paintings):
                 if not self.budget.allows("one pair", before):
                     return None
                 with self.budget.measure("one pair"):
                     # At the side that the PNet learns to look with, not at the one it is judged at.
-                    values = model.pnet(model.pnet.features(looked_at(pair.painting, self.looked_at)))
+                    seen, guide = looked_at(pair.painting, self.looked_at), model.guide
+                    read = self.signals.features(guide, seen, [index]) if self.signals else guide.features(seen)
+                    values = guide(read)
                     stylised = model.apply(
                         pair.content, Style(values, model.tnet.sites, model.fingerprint), draft=self.draft
                     )
                     scores.append(self.judge(stylised, pair))
-                rows.append([pair.content, pair.painting, stylised])
+                shown = luma(pair.content).expand_as(pair.content) if model.tnet.grey else pair.content
+                rows.append([shown, pair.painting, stylised])
             lines = [[*left, *(right or [])] for left, right in zip_longest(rows[::2], rows[1::2])]
             sheet = contact_sheet(lines)
             with replacing(grid) as temporary:
