@@ -18,6 +18,7 @@ from ..images.masks import within_mask
 from ..images.resize import looked_at, resized
 from ..images.transport import colour_quantiles
 from ..networks.constants import AS_IT_IS, STYLE_SIZE
+from ..networks.heads import PNet
 from ..networks.identity import fingerprint
 from ..networks.pnet import AttributePNetConfig, PNetConfig, build_pnet
 from ..networks.reviser import Revised, Reviser, ReviserOptions, Window, draft_size, enlarged
@@ -58,7 +59,7 @@ class StyleTransfer(nn.Module):
         tnet, pnet = {**(tnet or {})}, {"kind": "vgg", **(pnet or {})}
         self.config: Description = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
-        self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
+        self.pnet = self._made_pnet(pnet)
         self.reviser: Reviser | None = None
         if reviser is not None:
             self.config["reviser"] = {**reviser}
@@ -72,6 +73,10 @@ class StyleTransfer(nn.Module):
             self.attribute_pnets[signal] = vector_pnet
         self._fingerprint: tuple[object, str] | None = None
         self.name = ""  # what people call it: a bundled name, a folder, a Hub id; `from_pretrained` fills it in
+
+    def _made_pnet(self, options: PNetConfig) -> PNet:
+        """The PNet; what a ZM-Net is compared with has another there (`zmnet_core.evaluation.baselines`)."""
+        return build_pnet(sites=self.tnet.sites, **options)
 
     @torch.no_grad()
     def encode_style(

@@ -21,7 +21,7 @@ from ..files import read_tensors, write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
-from ..networks.heads import PNet
+from ..networks.heads import ROW, PNet
 
 logger = logging.getLogger(__name__)
 
@@ -101,8 +101,8 @@ class StyleBank:
                 for (i, g), (_, most) in zip(chosen, sides)
             ]
             if len(set(sides)) == 1:
-                return self._look(torch.stack(crops), sides[0][0])
-            looks = [self._look(crop[None], side) for crop, (side, _) in zip(crops, sides)]
+                return self._look(torch.stack(crops), sides[0][0], [index for index, _ in chosen])
+            looks = [self._look(crop[None], side, [index]) for crop, (side, _), (index, _) in zip(crops, sides, chosen)]
         else:
             looks = [self.look(i, int(rng(self.seed, step, g, Stream.CROP).integers(self.variants))) for i, g in chosen]
         return StyleTargets(
@@ -145,7 +145,7 @@ class StyleBank:
                 crop = random_crop(picture, most, rng(self.seed, index, variant, Stream.VARIANT), least=0.6)
             drawn.setdefault((side, most), []).append(((index, variant), crop))
         for (side, _), crops in drawn.items():
-            looks = self._look(torch.stack([crop for _, crop in crops]), side)
+            looks = self._look(torch.stack([crop for _, crop in crops]), side, [index for (index, _), _ in crops])
             for place, (key, _) in enumerate(crops):
                 this = slice(place, place + 1)
                 self._kept[key] = kept = StyleTargets(
@@ -199,12 +199,14 @@ class StyleBank:
             recipe += [kept, self.loss.config.scales, self.loss_side]
         recipe += self._taught_by + ["palette"] * self.pnet.palette
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
+        recipe += [index] * (self.pnet.signal == ROW)  # the same painting may have another number in another run
         digest = hashlib.sha256(painting + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
-    def _look(self, crops: Tensor, side: int) -> StyleTargets:
+    def _look(self, crops: Tensor, side: int, paintings: list[int]) -> StyleTargets:
         crops = crops.to(self.device)
         seen = looked_at(crops, (side, side))
+        own = torch.tensor(paintings, device=self.device) if self.pnet.signal == ROW else seen
         with torch.no_grad():
             taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
-            return StyleTargets(self.pnet.features(seen), self.loss.style_targets(crops), taught)
+            return StyleTargets(self.pnet.features(own), self.loss.style_targets(crops), taught)

@@ -34,6 +34,7 @@ from ..errors import TrainingError, in_words
 from ..evaluation.judge import Judge
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
+from ..networks.heads import ROW
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
 from ..networks.vgg import VGG16, WIDTH, load_vgg16
@@ -109,11 +110,22 @@ def unfreeze(model: ZMNet, reviser: bool = False) -> None:
         model.pnet.vgg.requires_grad_(False)
 
 
-def train(config: TrainingConfig, began: float | None = None) -> Path:
+def prepared(config: TrainingConfig, vgg: VGG16) -> ZMNet:
+    """The model of `build_model`; what the run trains of it requires a gradient."""
+    model = build_model(config, vgg)
+    unfreeze(model, config.reviser_width > 0)
+    return model
+
+
+Make = Callable[[TrainingConfig, VGG16], ZMNet]
+
+
+def train(config: TrainingConfig, began: float | None = None, make: Make = prepared) -> Path:
     """Run (or resume) a training run; returns its folder, which `ZMNet.from_pretrained` reads.
 
     Args:
         began: when its time began, on the monotonic clock (`time_budget.BEGAN` for a script); now if left out.
+        make: makes the model, with a gradient where it is to learn: another one's for what a ZM-Net is compared with.
 
     Raises:
         TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN, a full disk.
@@ -121,7 +133,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     config.check()
     budget = TimeBudget(config.time_budget or None, began)
     with StopSignal() as stop, budget.enforced(f"'{config.export_folder}' holds what was exported before."):
-        trainer = Trainer(config, budget)
+        trainer = Trainer(config, budget, make)
         try:
             trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
@@ -142,7 +154,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
 class Trainer:
     """One training run on this process: what it is made of, one step, the loop."""
 
-    def __init__(self, config: TrainingConfig, budget: TimeBudget | None = None):
+    def __init__(self, config: TrainingConfig, budget: TimeBudget | None = None, make: Make = prepared):
         budget = budget or TimeBudget(None)
         self.config, self.budget, self.folder = config, budget, Path(config.output_dir)
         self.accelerator = accelerator = make_accelerator(config)
@@ -174,8 +186,7 @@ class Trainer:
         budget.doing = "loading the loss network"
         self.vgg = load_vgg16()
         budget.doing = "loading the model"
-        self.model = build_model(config, self.vgg)
-        unfreeze(self.model, config.reviser_width > 0)
+        self.model = make(config, self.vgg)
         least, most = config.style_sides
         if least < most and config.styles_per_batch > 1 and not isinstance(self.model.pnet, VGGPNet):
             raise TrainingError(
@@ -254,7 +265,8 @@ class Trainer:
         else:  # hooks would break its graph
             self.watch.follow("pnet", self.model.pnet)
         self.tally = Tally(accelerator)
-        if accelerator.is_main_process:
+        self.validation: Validation | None = None
+        if accelerator.is_main_process and self.model.pnet.signal != ROW:  # a table knows no paintings to validate with
             budget.doing = "looking at the pairs of the validation"
             self.validation = Validation(config, *self.held_out, judge, budget)
             self.tally.add(self.validation.notes)
@@ -484,9 +496,11 @@ class Trainer:
             return
         grid = self.folder / "samples" / f"{done:06d}.png"
         self.budget.doing = "validating"
-        allowed = self.budget.allows("validation", before)
-        scores = self.validation(self.average.module.eval(), grid, before) if allowed else None
-        if scores is None:
+        allowed = self.validation is not None and self.budget.allows("validation", before)
+        scores = self.validation(self.average.module.eval(), grid, before) if self.validation and allowed else None
+        if self.validation is None:
+            pass
+        elif scores is None:
             logger.warning("no time for the validation at step %d", done)
         else:
             record_picture(self.accelerator, grid, done)
