@@ -204,7 +204,7 @@ def test_a_norm_right_behind_such_a_convolution_forgets_the_style():
 
 
 class Joining(DIN):
-    """The norm of a network in which concatenation is done as it says: planes are joined and convolved at every site."""
+    """The norm of a network in which concatenation is done as it says: planes are joined and convolved behind it."""
 
     def __init__(self, heads, psis, sites):
         channels = torch.zeros(1, sum(site.channels for site in sites))

@@ -90,8 +90,8 @@ class CIN(ZMNet):
         )
 
     def for_new(self, styles: int) -> Self:
-        """A CIN with this TNet, frozen, and a table of so many new styles, which begin at the mean of the old ones: only
-        γ and β learn.
+        """A CIN with this TNet, frozen, and a table of so many new styles, which begin at the mean of the old ones:
+        only γ and β learn.
         """
         options: Any = {**self.config["pnet"], "rows": styles}
         new = type(self)(self.config["tnet"], options)

@@ -108,8 +108,8 @@ class OST:
         with torch.inference_mode(False), torch.enable_grad():
             if self.config.optimiser == "adam":
                 return self._adam(pictures, contents, paintings, steps)
-            parts = zip(*(each.split(1) for each in (pictures, contents, paintings)))
-            return torch.cat([self._lbfgs(*part, steps) for part in parts])  # apart: a stride has one length
+            parts = zip(pictures.split(1), contents.split(1), paintings.split(1))  # apart: a stride has one length
+            return torch.cat([self._lbfgs(picture, content, painting, steps) for picture, content, painting in parts])
 
     def _targets(self, contents: Tensor, paintings: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         with torch.autocast(contents.device.type, torch.bfloat16, enabled=self.config.bfloat16):
@@ -145,7 +145,7 @@ class OST:
         best, least = picture, math.inf
         # torch's first stride changes all numbers by 1 together: in this unit that is FIRST a pixel.
         unit = FIRST * picture.numel()
-        free = (picture / unit).requires_grad_()
+        free = (picture / unit).contiguous().requires_grad_()
         optimizer = torch.optim.LBFGS(
             [free], max_iter=steps, max_eval=2 * steps, tolerance_grad=0, tolerance_change=0, history_size=HISTORY,
             line_search_fn="strong_wolfe",
@@ -156,7 +156,7 @@ class OST:
             if done == steps or self.stop():
                 raise _Enough
             loss = self._look((free * unit).clamp(0, 1), content, targets)
-            (free.grad,) = torch.autograd.grad(loss, free)
+            free.grad = torch.autograd.grad(loss, free)[0].contiguous()  # torch's L-BFGS reads no other memory format
             done += 1
             if loss.item() < least:
                 best, least = (free.detach() * unit).clamp(0, 1), loss.item()
