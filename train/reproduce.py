@@ -17,5 +17,6 @@ from zmnet_core import reproduce
 from zmnet_core.options import run
 
 if __name__ == "__main__":
-    names = sorted(module.name for module in pkgutil.iter_modules(reproduce.__path__))
+    found = (module.name for module in pkgutil.iter_modules(reproduce.__path__))
+    names = sorted(name for name in found if not name.startswith("_"))  # these are what the experiments share
     run(*(getattr(importlib.import_module(f"{reproduce.__name__}.{name}"), name) for name in names))

@@ -193,6 +193,8 @@ class Trainer:
                 "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
+        if self.model.pnet.signal == ROW and (config.identity_steps or config.identity_every):
+            raise TrainingError("--identity_steps, --identity_every: a table of styles has no row for photographs.")
         self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
 
         # Nothing is missing: from here on the run's folder is written.
