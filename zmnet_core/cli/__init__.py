@@ -1,5 +1,6 @@
 """The command line: `zmnet`."""
 
+from . import optimising
 from .commands import app
 
-__all__ = ["app"]
+__all__ = ["app", "optimising"]  # the verbs that are apart

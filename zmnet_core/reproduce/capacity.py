@@ -11,7 +11,7 @@ from ..evaluation.judge import Judge
 from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
-from ..training.contest import CIN_, ZM_NET, Data, Entrant, Test, config_of, drawn, losses
+from ..training.contest import CIN_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn, losses
 from ._frame import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
 
 ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total")
@@ -69,6 +69,8 @@ def capacity(
         found, what.size, what.style_size, what.steps, what.batch, what.styles, what.width, what.pnet, what.pnet_width,
         seed,
     )  # fmt: skip
+    if budget == PAPER:
+        config = by_the_paper(config)
     entrants = [Entrant(kind, paintings[:count]) for count in (what.few, what.many) for kind in (CIN_, ZM_NET)]
     test = Test(Judge(load_vgg16()), contents, what.test_size)
     models, results = {}, {}

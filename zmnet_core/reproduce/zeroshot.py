@@ -11,7 +11,7 @@ from ..evaluation.judge import Judge
 from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
-from ..training.contest import CONCATENATION, FST_, ZM_NET, Data, Entrant, Test, config_of, drawn
+from ..training.contest import CONCATENATION, FST_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn
 from ._frame import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
 
 ERRORS = ("content", "style", "total")
@@ -37,7 +37,7 @@ class Budget:
 
 
 BUDGETS = {
-    SMALL: Budget(1000, 240, 2, 4, 4, 16, "vgg", 128, 64, 128, 20, 128),
+    SMALL: Budget(1000, 160, 1, 4, 4, 16, "vgg", 128, 64, 128, 20, 128),
     PAPER: Budget(20_938, 160_000, 4, 4, 1, 32, "conv", 0, 256, 256, 100, 256),
 }
 
@@ -70,10 +70,11 @@ def zeroshot(
     run = Run(output_dir, "zeroshot", described(what) | {"seed": seed})
 
     def config(styles: int) -> Any:
-        return config_of(
+        own = config_of(
             found, what.size, what.style_size, what.steps, what.batch, min(what.styles, styles), what.width, what.pnet,
             what.pnet_width, seed,
         )  # fmt: skip
+        return by_the_paper(own) if budget == PAPER else own
 
     counts = [count for count in (1, 10, 100) if count < what.many] + [what.many]
     entrants = [Entrant(ZM_NET, paintings[:count]) for count in counts] + [Entrant(CONCATENATION, paintings)]

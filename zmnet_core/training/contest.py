@@ -202,7 +202,13 @@ def config_of(
         resolution=resolution, style_resolution=style_resolution, style_variants=1, train_batch_size=batch,
         styles_per_batch=styles, max_train_steps=steps, tnet_width=width, pnet=pnet, pnet_width=pnet_width,
         learning_rate=2e-3, lr_scheduler="cosine", lr_warmup_steps=max(1, steps // 20), compression=0.5,
-        ema_decay=0.99, calibration_paintings=64, checkpointing_steps=max(1, steps // 4), checkpoints_total_limit=1,
+        ema_decay=0.99, calibration_paintings=64, checkpointing_steps=max(1, min(1000, steps // 4)),
+        checkpoints_total_limit=1,
         validation_steps=steps + 1, validation_pairs=1, validation_resolution=64,
         logging_steps=max(1, min(20, steps // 20)), seed=seed,
     )  # fmt: skip
+
+
+def by_the_paper(config: TrainingConfig) -> TrainingConfig:
+    """The same run with the paper's learning rate: 1e-3, a tenth of it after every 40,000 steps."""
+    return replace(config, learning_rate=1e-3, lr_scheduler="step", lr_decay_steps=40_000, lr_warmup_steps=1)
