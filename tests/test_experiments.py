@@ -13,11 +13,10 @@ import typer
 from zmnet_core.errors import DataNotFoundError, TrainingError
 from zmnet_core.evaluation.baselines.cin import CIN
 from zmnet_core.images.picture import read_picture, to_pil
-from zmnet_core.reproduce import _frame
 from zmnet_core.reproduce.capacity import BUDGETS, capacity
 from zmnet_core.reproduce.table1 import table1
 from zmnet_core.reproduce.zeroshot import zeroshot
-from zmnet_core.training import contest
+from zmnet_core.training import contest, experiments
 from zmnet_core.training.contest import CIN_, ZM_NET, Data, Entrant, Stopped, config_of, drawn, losses
 from zmnet_core.training.objective import Objective
 
@@ -46,7 +45,7 @@ def check_page(folder: Path, name: str) -> dict:
     """The numbers of a page whose files are there."""
     text = (folder / f"{name}.md").read_text(encoding="utf-8")
     assert text.startswith("# ") and "**The paper:**" in text and "**Here:**" in text and f"![]({name}.jpg)" in text
-    assert 1_000 < (folder / f"{name}.jpg").stat().st_size <= _frame.MOST
+    assert 1_000 < (folder / f"{name}.jpg").stat().st_size <= experiments.MOST
     assert min(read_picture(folder / f"{name}.jpg").size) > 100
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["results"]
 
@@ -116,7 +115,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_bits(tmp_path, data, mon
 
 
 def test_an_experiment_that_is_stopped_says_how_it_goes_on(tmp_path, capsys):
-    with pytest.raises(typer.Exit) as end, _frame.going_on(tmp_path):
+    with pytest.raises(typer.Exit) as end, experiments.going_on(tmp_path):
         raise Stopped
     assert end.value.exit_code == 130 and "the same command goes on with it" in capsys.readouterr().err
 
@@ -155,12 +154,12 @@ def test_what_cannot_be_is_refused_before_anything_is_written(tmp_path, data):
 
 
 def test_the_papers_budget_has_the_papers_numbers():
-    paper = BUDGETS[_frame.PAPER]
+    paper = BUDGETS[experiments.PAPER]
     assert (paper.few, paper.many, paper.steps, paper.batch, paper.styles) == (10, 20_938, 160_000, 4, 1)
-    small = BUDGETS[_frame.SMALL]  # each of the many styles is seen as often as in the paper
+    small = BUDGETS[experiments.SMALL]  # each of the many styles is seen as often as in the paper
     seen, theirs = (each.steps * each.styles / each.many for each in (small, paper))
     assert seen == pytest.approx(theirs, rel=0.05)
-    assert replace(small, steps=1) == _frame.budget_of(BUDGETS, "small", steps=1)
+    assert replace(small, steps=1) == experiments.budget_of(BUDGETS, "small", steps=1)
 
 
 def test_a_table_needs_photographs_that_are_not_their_own_style(data, tmp_path):

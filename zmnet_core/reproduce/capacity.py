@@ -12,7 +12,7 @@ from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
 from ..training.contest import CIN_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn, losses
-from ._frame import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
 
 ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total")
 SHOWN, CELL = 3, 128  # rows of the picture, px

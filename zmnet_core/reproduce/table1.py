@@ -22,7 +22,7 @@ from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16
 from ..training.contest import FST_, Data, Entrant, config_of
-from ._frame import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
 
 PHOTOGRAPH, PAINTING = (DEMO_PICTURES / name for name in ("contents/colosseum.jpg", "styles/irises-van-gogh.jpg"))
 NEW, KNOWN, OPTIMISED, NETWORK = "a new style", "a known style", "OST, L-BFGS", "FST, training"

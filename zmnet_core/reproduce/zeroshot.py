@@ -12,7 +12,7 @@ from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
 from ..training.contest import CONCATENATION, FST_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn
-from ._frame import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
 
 ERRORS = ("content", "style", "total")
 CELL = 128  # px

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import TrainingError, did_you_mean
 from ..files import replacing, write_json
-from ..training.contest import Stopped
+from .contest import Stopped
 
 SMALL, PAPER = "small", "paper"
 MOST = 150_000  # bytes of a picture, so that pages can carry it
