@@ -180,8 +180,7 @@ def peer_rows(peers: Path, device: torch.device | str = "cpu") -> list[Row]:
 def ost_row(vgg: VGG16, pairs: int, cache: Path, config: OSTConfig) -> Row:
     """Optimisation, picture by picture, on the first `pairs`; its pictures are kept in `cache`."""
     bar = tqdm(desc=OPTIMISED, unit="step", leave=False)
-    described = repr(config).replace(", optimiser='adam'", "")  # as what was kept before there was another
-    key = f"OST {described} {vgg.fingerprint}"
+    key = f"OST {config!r} {vgg.fingerprint}"
     return Row(OPTIMISED, KeptPictures(OST(vgg, config, lambda loss: bar.update()), cache / "ost", key), key, pairs)
 
 

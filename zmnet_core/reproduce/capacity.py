@@ -64,7 +64,6 @@ def capacity(
     found = Data.of(folder)
     paintings = drawn(found.paintings, max(what.many, what.few), seed, "paintings (styles/train)")
     contents = drawn(found.test_contents, what.pairs, seed, "photographs (content/val)")
-    run = Run(output_dir, "capacity", described(what) | {"seed": seed})
     config = config_of(
         found, what.size, what.style_size, what.steps, what.batch, what.styles, what.width, what.pnet, what.pnet_width,
         seed,
@@ -73,6 +72,7 @@ def capacity(
         config = by_the_paper(config)
     entrants = [Entrant(kind, paintings[:count]) for count in (what.few, what.many) for kind in (CIN_, ZM_NET)]
     test = Test(Judge(load_vgg16()), contents, what.test_size)
+    run = Run(output_dir, "capacity", described(what) | {"seed": seed})
     models, results = {}, {}
     with going_on(output_dir):
         for entrant in entrants:

@@ -58,8 +58,8 @@ def table1(
     what = budget_of(BUDGETS, budget, ost=steps, size=size, repeat=repeat)
     if what.size < 64:
         raise typer.BadParameter(f"{what.size} px is too small: 64 at least", param_hint="--size")
-    run = Run(output_dir, "table1", described(what) | {"model": model})
     network, vgg = ZMNet.from_pretrained(model), load_vgg16()
+    run = Run(output_dir, "table1", described(what) | {"model": model})
     content, painting = (load_square(file, what.size) for file in (PHOTOGRAPH, PAINTING))
     judge, kept = Judge(vgg), output_dir / "pictures"
     pair = judge.pair(content, painting)

@@ -67,7 +67,6 @@ def zeroshot(
     unseen = drawn(
         found.test_paintings, max(what.networks, min(what.pairs, len(found.test_paintings))), seed, "paintings"
     )
-    run = Run(output_dir, "zeroshot", described(what) | {"seed": seed})
 
     def config(styles: int) -> Any:
         own = config_of(
@@ -79,6 +78,7 @@ def zeroshot(
     counts = [count for count in (1, 10, 100) if count < what.many] + [what.many]
     entrants = [Entrant(ZM_NET, paintings[:count]) for count in counts] + [Entrant(CONCATENATION, paintings)]
     test = Test(Judge(load_vgg16()), contents, what.test_size)
+    run = Run(output_dir, "zeroshot", described(what) | {"seed": seed})
     models, results, fst = {}, {}, {}
     with going_on(output_dir):
         for entrant in entrants:

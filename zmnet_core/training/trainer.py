@@ -498,12 +498,12 @@ class Trainer:
             return
         grid = self.folder / "samples" / f"{done:06d}.png"
         self.budget.doing = "validating"
-        allowed = self.validation is not None and self.budget.allows("validation", before)
-        scores = self.validation(self.average.module.eval(), grid, before) if self.validation and allowed else None
-        if self.validation is None:
-            pass
-        elif scores is None:
-            logger.warning("no time for the validation at step %d", done)
+        scores = None
+        if self.validation is not None and self.budget.allows("validation", before):
+            scores = self.validation(self.average.module.eval(), grid, before)
+        if scores is None:
+            if self.validation is not None:
+                logger.warning("no time for the validation at step %d", done)
         else:
             record_picture(self.accelerator, grid, done)
             progress.write(f"step {done}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))

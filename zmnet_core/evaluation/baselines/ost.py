@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -63,6 +64,18 @@ class OSTConfig:
             raise ValueError(f"OST starts from {' or '.join(STARTS)}, not from '{self.start}'.")
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"OST's optimiser is {' or '.join(OPTIMISERS)}, not '{self.optimiser}'.")
+
+    def described(self) -> dict[str, Any]:
+        """The values by name. Of Adam nothing is said: what was made before there was another is known again."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in self._unsaid}
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.described().items())
+        return f"{type(self).__name__}({said})"
+
+    @property
+    def _unsaid(self) -> tuple[str, ...]:
+        return ("optimiser",) if self.optimiser == "adam" else ()
 
 
 class OST:
