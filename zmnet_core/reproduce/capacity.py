@@ -1,6 +1,6 @@
 """Fig. 4-5: what a table of styles can hold, and what a PNet can, at the same number of steps."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
 from ..training.contest import CIN_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn, losses
-from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, going_on, number, paragraph
 
 ERRORS = ("content", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "style", "total")
 SHOWN, CELL = 3, 128  # rows of the picture, px
@@ -72,7 +72,7 @@ def capacity(
         config = by_the_paper(config)
     entrants = [Entrant(kind, paintings[:count]) for count in (what.few, what.many) for kind in (CIN_, ZM_NET)]
     test = Test(Judge(load_vgg16()), contents, what.test_size)
-    run = Run(output_dir, "capacity", described(what) | {"seed": seed})
+    run = Run(output_dir, "capacity", asdict(what) | {"seed": seed, "data": str(folder.resolve())})
     models, results = {}, {}
     with going_on(output_dir):
         for entrant in entrants:

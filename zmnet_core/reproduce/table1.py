@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from ..markdown import table
 from ..model import ZMNet
 from ..networks.vgg import load_vgg16
 from ..training.contest import FST_, Data, Entrant, config_of
-from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, going_on, number, paragraph
 
 PHOTOGRAPH, PAINTING = (DEMO_PICTURES / name for name in ("contents/colosseum.jpg", "styles/irises-van-gogh.jpg"))
 NEW, KNOWN, OPTIMISED, NETWORK = "a new style", "a known style", "OST, L-BFGS", "FST, training"
@@ -59,7 +59,7 @@ def table1(
     if what.size < 64:
         raise typer.BadParameter(f"{what.size} px is too small: 64 at least", param_hint="--size")
     network, vgg = ZMNet.from_pretrained(model), load_vgg16()
-    run = Run(output_dir, "table1", described(what) | {"model": model})
+    run = Run(output_dir, "table1", asdict(what) | {"model": model})
     content, painting = (load_square(file, what.size) for file in (PHOTOGRAPH, PAINTING))
     judge, kept = Judge(vgg), output_dir / "pictures"
     pair = judge.pair(content, painting)

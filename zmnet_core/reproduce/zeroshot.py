@@ -1,6 +1,6 @@
 """Fig. 6: styles that were never trained, after training on one style, on ten, on a hundred and on all."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from ..images.sheet import contact_sheet
 from ..markdown import table
 from ..networks.vgg import load_vgg16
 from ..training.contest import CONCATENATION, FST_, ZM_NET, Data, Entrant, Test, by_the_paper, config_of, drawn
-from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, described, going_on, number, paragraph
+from ..training.experiments import PAPER, SMALL, BudgetOption, Run, budget_of, going_on, number, paragraph
 
 ERRORS = ("content", "style", "total")
 CELL = 128  # px
@@ -78,7 +78,7 @@ def zeroshot(
     counts = [count for count in (1, 10, 100) if count < what.many] + [what.many]
     entrants = [Entrant(ZM_NET, paintings[:count]) for count in counts] + [Entrant(CONCATENATION, paintings)]
     test = Test(Judge(load_vgg16()), contents, what.test_size)
-    run = Run(output_dir, "zeroshot", described(what) | {"seed": seed})
+    run = Run(output_dir, "zeroshot", asdict(what) | {"seed": seed, "data": str(folder.resolve())})
     models, results, fst = {}, {}, {}
     with going_on(output_dir):
         for entrant in entrants:

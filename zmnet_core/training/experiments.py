@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,11 +108,6 @@ def going_on(folder: Path) -> Iterator[None]:
     except (Stopped, KeyboardInterrupt):
         typer.echo(f"stopped; '{folder}' holds what is done, and the same command goes on with it.", err=True)
         raise typer.Exit(130) from None
-
-
-def described(budget: Any) -> dict[str, Any]:
-    """The numbers of a budget by name."""
-    return asdict(budget)
 
 
 def number(value: float | None, digits: int = 2) -> str:
