@@ -40,7 +40,7 @@ def budget_of(budgets: Mapping[str, B], name: str, **given: int | None) -> B:
     for field, value in changes.items():
         if value < 1:
             raise TrainingError(f"--{field} {value} is too small: it is at least 1.")
-    return replace(budgets[name], **changes)  # type: ignore[type-var]
+    return replace(budgets[name], **changes)  # type: ignore[type-var]  # budgets are dataclasses
 
 
 @dataclass
