@@ -44,7 +44,7 @@ def no_training(*_, **__):
 def check_page(folder: Path, name: str) -> dict:
     """The numbers of a page whose files are there."""
     text = (folder / f"{name}.md").read_text(encoding="utf-8")
-    assert text.startswith("# ") and "**The paper:**" in text and "**Here:**" in text and f"![]({name}.jpg)" in text
+    assert text.startswith("# ") and "**The paper:**" in text and "**Here:**" in text and f"]({name}.jpg)" in text
     assert 1_000 < (folder / f"{name}.jpg").stat().st_size <= experiments.MOST
     assert min(read_picture(folder / f"{name}.jpg").size) > 100
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["results"]

@@ -124,7 +124,7 @@ def page(what: Budget, results: dict[str, Any]) -> list[str]:
         *paragraph("The training's loss on its way (the mean over a tenth of the steps, up to the one named):"),
         *table(["step", *curves], way),
         "",
-        "![](capacity.jpg)",
+        "![Photographs after paintings that were trained, by each network](capacity.jpg)",
         "",
         *paragraph(
             "**The paper:** with ten styles CIN and ZM-Net are alike; with 20,938 CIN's loss stays high and its",

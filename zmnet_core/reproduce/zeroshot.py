@@ -153,7 +153,7 @@ def page(what: Budget, counts: list[int], results: dict[str, Any]) -> list[str]:
         *paragraph(f"{what.networks} of the unseen paintings got networks of their own (FST), with as many steps:"),
         *table(["", *ERRORS], beside),
         "",
-        "![](zeroshot.jpg)",
+        "![Photographs after paintings that were not trained, by each network](zeroshot.jpg)",
         "",
         *paragraph(
             "**The paper:** trained on ten styles ZM-Net fails on unseen ones; trained on 20,938 it is nearly as good",

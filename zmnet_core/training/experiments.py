@@ -94,7 +94,8 @@ class Run:
     def page(self, lines: list[str], numbers: object) -> None:
         """Write NAME.json and NAME.md, and print the page."""
         write_json(self.folder / f"{self.name}.json", {"options": self.options, "results": numbers})
-        text = "\n".join(lines).rstrip() + "\n"
+        made = f"*`python train/reproduce.py {self.name}` wrote this page; {self.name}.json has its numbers.*"
+        text = "\n".join([*lines, *[""] * bool(lines[-1]), made]) + "\n"
         with replacing(self.folder / f"{self.name}.md") as temporary:
             temporary.write_text(text, encoding="utf-8")
         typer.echo(text)
