@@ -14,7 +14,7 @@ def pair(make_picture):
 
 def test_loss_falls_and_pixels_stay_in_range(random_vgg, pair):
     steps = []
-    ost = OST(random_vgg, OSTConfig(steps=12), lambda: steps.append(1))
+    ost = OST(random_vgg, OSTConfig(steps=12), steps.append)
     stylised = ost(*pair)
     assert stylised.shape == pair[0].shape and 0 <= stylised.min() and stylised.max() <= 1
     assert ost.loss(stylised, *pair) < 0.7 * ost.loss(pair[0], *pair)
@@ -56,6 +56,21 @@ def test_works_where_gradients_are_switched_off(random_vgg, pair):
     ost = OST(random_vgg, OSTConfig(steps=2))
     with torch.no_grad():
         assert not torch.equal(ost(*pair), pair[0])
+
+
+def test_what_adam_made_is_known_by_the_name_that_it_had_before_there_was_another_optimiser():
+    """Kept pictures and expansions that were begun go by it."""
+    plain = "start='photograph', tv_weight=0.0, bfloat16=False, loss=LossConfig("
+    assert repr(OSTConfig(steps=7)).startswith(f"OSTConfig(steps=7, coarse_steps=0, learning_rate=0.03, {plain}")
+    assert "optimiser='lbfgs'" in repr(OSTConfig(optimiser="lbfgs"))
+    assert list(OSTConfig().described()) == [
+        "steps", "coarse_steps", "learning_rate", "start", "tv_weight", "bfloat16", "loss",
+    ]  # fmt: skip
+
+
+def test_unknown_optimiser_is_refused():
+    with pytest.raises(ValueError, match="optimiser is adam or lbfgs, not 'sgd'"):
+        OSTConfig(optimiser="sgd")
 
 
 def test_unknown_start_is_refused():

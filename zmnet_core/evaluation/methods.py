@@ -181,7 +181,7 @@ def ost_row(vgg: VGG16, pairs: int, cache: Path, config: OSTConfig) -> Row:
     """Optimisation, picture by picture, on the first `pairs`; its pictures are kept in `cache`."""
     bar = tqdm(desc=OPTIMISED, unit="step", leave=False)
     key = f"OST {config!r} {vgg.fingerprint}"
-    return Row(OPTIMISED, KeptPictures(OST(vgg, config, bar.update), cache / "ost", key), key, pairs)
+    return Row(OPTIMISED, KeptPictures(OST(vgg, config, lambda loss: bar.update()), cache / "ost", key), key, pairs)
 
 
 def model_row(

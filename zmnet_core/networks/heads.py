@@ -13,6 +13,8 @@ from .tnet import PALETTE_SITE, Site
 from .typed import Modules
 from .unmade import constant
 
+ROW = "row"  # the signal that is the number of a style in a table, not what it looks like
+
 
 class StyleHeads(nn.Module):
     """Eq. 4-5 for every DIN layer l: ψ_l → γ_l, β_l.

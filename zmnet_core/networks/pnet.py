@@ -162,10 +162,11 @@ class VGGPNet(PNet):
 
     @torch.no_grad()
     def calibrate(self, features: Tensor) -> None:
-        """Take offset and spread from the features [N, F] of many paintings."""
+        """Take offset and spread from the features [N, F] of many paintings; one alone has no spread, which stays."""
         statistics = features[:, : len(self.offset)]
         self.offset.copy_(statistics.mean(0))
-        self.spread.copy_(statistics.std(0).clamp_min(1e-3))
+        if len(statistics) > 1:
+            self.spread.copy_(statistics.std(0).clamp_min(1e-3))
 
     def forward(self, features: Tensor, bold: Tensor | None = None) -> Tensor:
         """`features(X_s)` → γ, β of all DIN sites, [N, 2, ΣC]; `bold`, [N], is 0 (faithful to the photograph) … 1, of a

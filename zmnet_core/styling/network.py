@@ -63,7 +63,7 @@ class StyleTransfer(nn.Module):
         tnet, pnet = {**(tnet or {})}, {"kind": "vgg", **(pnet or {})}
         self.config: Description = {"schema": SCHEMA, "tnet": tnet, "pnet": pnet}
         self.tnet = TNet(**tnet)
-        self.pnet = build_pnet(sites=self.tnet.sites, **pnet)
+        self.pnet = self._made_pnet(pnet)
         self.reviser: AnyReviser | None = None
         if reviser is not None:
             self.config["reviser"] = {**reviser}
@@ -78,6 +78,10 @@ class StyleTransfer(nn.Module):
         self.guided_by = ""
         self._fingerprint: tuple[object, str] | None = None
         self.name = ""  # what people call it: a bundled name, a folder, a Hub id; `from_pretrained` fills it in
+
+    def _made_pnet(self, options: PNetConfig) -> PNet:
+        """The PNet; what a ZM-Net is compared with has another there (`zmnet_core.evaluation.baselines`)."""
+        return build_pnet(sites=self.tnet.sites, **options)
 
     @torch.no_grad()
     def encode_style(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from torch import Tensor
@@ -227,3 +228,13 @@ def unfreeze(model: ZMNet, reviser: bool = False, tnet: bool = True) -> None:
     model.guide.requires_grad_(True)
     if isinstance(model.guide, VGGPNet):
         model.guide.vgg.requires_grad_(False)
+
+
+def prepared(config: TrainingConfig, vgg: VGG16) -> ZMNet:
+    """The model of `build_model`; what the run trains of it requires a gradient."""
+    model = build_model(config, vgg)
+    unfreeze(model, config.reviser_width > 0, not config.freeze_tnet)
+    return model
+
+
+Make = Callable[[TrainingConfig, VGG16], ZMNet]

@@ -85,7 +85,7 @@ class Expansion:
         settings = {
             "size": self.size,
             "seed": self.seed,
-            "ost": asdict(ost.config),
+            "ost": ost.config.described() | {"loss": asdict(ost.config.loss)},
             "loss_network": ost.perceptual.vgg.fingerprint,
             "contents": _names_digest(self.contents, self.content_folder),
             "paintings": _names_digest(self.paintings, self.painting_folder),

@@ -21,7 +21,7 @@ from ..files import read_tensors, write_tensors
 from ..images.resize import looked_at
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
-from ..networks.heads import PNet
+from ..networks.heads import ROW, PNet
 from ..networks.vector_pnet import joined
 from .signals import Signals
 
@@ -218,6 +218,7 @@ class StyleBank:
         recipe += ["colours"] * (self.loss.config.colour_weight > 0)
         if self.signals:
             recipe += self.signals.recipe(self.pnet, index)
+        recipe += [index] * (self.pnet.signal == ROW)  # the same painting may have another number in another run
         digest = hashlib.sha256(painting + repr(recipe).encode()).hexdigest()
         return self.cache / digest[:2] / f"{digest[:32]}.safetensors"
 
@@ -229,7 +230,8 @@ class StyleBank:
         """Of squares [N, 3, S, S] of so many pictures, by index."""
         crops = crops.to(self.device)
         seen = looked_at(crops, (side, side))
+        own = torch.tensor(seen_of, device=self.device) if self.pnet.signal == ROW else seen
         with torch.no_grad():
             taught = self.teacher.pnet(self.teacher.pnet.features(seen)) if self.teacher else None
-            read = self.signals.features(self.pnet, seen, seen_of) if self.signals else self.pnet.features(seen)
+            read = self.signals.features(self.pnet, seen, seen_of) if self.signals else self.pnet.features(own)
             return StyleTargets(read, self.loss.style_targets(crops), taught)

@@ -36,12 +36,13 @@ from ..errors import TrainingError, in_words
 from ..evaluation.judge import Judge
 from ..losses.perceptual import PerceptualLoss
 from ..model import ZMNet
+from ..networks.heads import ROW
 from ..networks.pnet import VGGPNet
 from ..networks.typed import channels_last
 from ..networks.vector_pnet import VectorPNet
 from ..networks.vgg import load_vgg16
 from .balance import what_vanishes
-from .building import Built, build_guided, build_model, unfreeze
+from .building import Built, Make, build_guided, build_model, unfreeze
 from .checkpoints import checkpoints, last_good, remove_unfinished, resume, save_checkpoint, save_model
 from .compilation import Example, compiled
 from .config import TrainingConfig
@@ -65,11 +66,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space on the disk, in the
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}  # what autocast computes in
 
 
-def train(config: TrainingConfig, began: float | None = None) -> Path:
+def train(config: TrainingConfig, began: float | None = None, make: Make | None = None) -> Path:
     """Run (or resume) a training run; returns its folder, which `ZMNet.from_pretrained` reads.
 
     Args:
         began: when its time began, on the monotonic clock (`time_budget.BEGAN` for a script); now if left out.
+        make: makes the model, with a gradient where it is to learn, for what a ZM-Net is compared with; if left out,
+            the model is what the options say.
 
     Raises:
         TrainingError: folders without pictures, a wrong checkpoint, a loss that stays NaN, a full disk.
@@ -77,7 +80,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
     config.check()
     budget = TimeBudget(config.time_budget or None, began)
     with StopSignal() as stop, budget.enforced(f"'{config.export_folder}' holds what was exported before."):
-        trainer = Trainer(config, budget)
+        trainer = Trainer(config, budget, make)
         try:
             trainer.run(stop)
         except TrainingError as error:  # one of a loader worker comes with the worker's traceback before it
@@ -98,7 +101,7 @@ def train(config: TrainingConfig, began: float | None = None) -> Path:
 class Trainer:
     """One training run on this process: what it is made of, one step, the loop."""
 
-    def __init__(self, config: TrainingConfig, budget: TimeBudget | None = None):
+    def __init__(self, config: TrainingConfig, budget: TimeBudget | None = None, make: Make | None = None):
         budget = budget or TimeBudget(None)
         self.config, self.budget, self.folder = config, budget, Path(config.output_dir)
         self.accelerator = accelerator = make_accelerator(config)
@@ -129,7 +132,9 @@ class Trainer:
         self.vgg = load_vgg16()
         budget.doing = "loading the model"
         lost: list[str] = []
-        if styles.signals:
+        if make is not None:
+            self.built = Built(make(config, self.vgg))
+        elif styles.signals:
             self.built = build_guided(config, styles.signals, lost.append)
         else:
             self.built = Built(build_model(config, self.vgg, lost.append))
@@ -137,13 +142,16 @@ class Trainer:
             for text in lost:
                 logger.warning("%s", text)
         self.model = self.built.model
-        unfreeze(self.model, config.reviser_width > 0, not config.freeze_tnet)
+        if make is None:
+            unfreeze(self.model, config.reviser_width > 0, not config.freeze_tnet)
         least, most = config.style_sides
         if least < most and config.styles_per_batch > 1 and not isinstance(self.model.guide, VGGPNet | VectorPNet):
             raise TrainingError(
                 "--style_resolution_max: this PNet reads pictures, and those of one batch must have one size: "
                 "--styles_per_batch 1 is needed, or --pnet vgg."
             )
+        if self.model.pnet.signal == ROW and (config.identity_steps or config.identity_every):
+            raise TrainingError("--identity_steps, --identity_every: a table of styles has no row for photographs.")
         self.teacher = ZMNet.from_pretrained(config.teacher, attribute_pnets=None) if config.teacher else None
         if self.teacher and self.teacher.pnet.signal != "image":
             raise TrainingError(f"--teacher '{config.teacher}' does not read pictures, so it has no style for them.")
@@ -225,7 +233,8 @@ class Trainer:
         else:  # hooks would break its graph
             self.watch.follow("pnet", self.model.guide)
         self.tally = Tally(accelerator)
-        if accelerator.is_main_process:
+        self.validation: Validation | None = None
+        if accelerator.is_main_process and self.model.pnet.signal != ROW:  # a table knows no paintings to validate with
             budget.doing = "looking at the pairs of the validation"
             self.validation = Validation(config, *self.held_out, judge, budget)
             self.tally.add(self.validation.notes)
@@ -477,10 +486,12 @@ class Trainer:
             return
         grid = self.folder / "samples" / f"{done:06d}.png"
         self.budget.doing = "validating"
-        allowed = self.budget.allows("validation", before)
-        scores = self.validation(self.average.module.eval(), grid, before) if allowed else None
+        scores = None
+        if self.validation is not None and self.budget.allows("validation", before):
+            scores = self.validation(self.average.module.eval(), grid, before)
         if scores is None:
-            logger.warning("no time for the validation at step %d", done)
+            if self.validation is not None:
+                logger.warning("no time for the validation at step %d", done)
         else:
             record_picture(self.accelerator, grid, done)
             progress.write(f"step {done}: " + ", ".join(f"{key} {value:.3f}" for key, value in scores.items()))
