@@ -27,8 +27,8 @@ class LoadZMNet(io.ComfyNode):
                     "model",
                     options=_folders.model_names(),
                     default=_folders.DEFAULT_MODEL,
-                    tooltip="zmnet-base, the bolder zmnet-bold, the faster zmnet-mini and zmnet-daylight, which changes light "
-                    "and weather by words, come with the node pack. "
+                    tooltip="zmnet-base, the bolder zmnet-bold, the faster zmnet-mini and zmnet-daylight, which "
+                    "changes light and weather by words, come with the node pack. "
                     "Other models are folders in ComfyUI's models/zmnet that hold config.json, model.safetensors and, "
                     "for words, attribute.safetensors.",
                 ),
