@@ -220,7 +220,7 @@ def test_models_refuse_the_signals_they_do_not_read(make_model, make_picture, wo
         words_model.encode_attribute("night + #fff", table=table)
     with pytest.raises(SignalError, match="reads no 'histogram', but glove"):
         words_model.encode_attribute(torch.zeros(245), signal="histogram")
-    with pytest.raises(WrongModelError, match="guided by glove vectors, not by pictures"):
+    with pytest.raises(WrongModelError, match=r"guided by words \(GloVe's\), not by pictures"):
         words_model.encode_style(make_picture(32, 32, 1))
     with pytest.raises(WrongModelError, match="strength other than 1"):
         words_model.apply(make_picture(32, 32, 1), words_model.encode_attribute("night", table=table), strength=0.5)

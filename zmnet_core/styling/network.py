@@ -103,8 +103,8 @@ class StyleTransfer(nn.Module):
         KNOBS["bold"].check("bold", bold)
         if self.pnet.signal not in ("image", COLOURS):
             raise WrongModelError(
-                f"this model is guided by {' and '.join(self.vector_pnets)} vectors, not by pictures: use "
-                "encode_attribute. (A strength other than 1 looks at the photograph, and needs a model of pictures.)"
+                f"this model is guided by {_read_by(self.vector_pnets)}, not by pictures: give it these (--attribute, "
+                "encode_attribute, the node Encode Attribute), or take another model for paintings."
             )
         if bold != AS_IT_IS:
             self.require_bold(bold)
@@ -317,6 +317,11 @@ class StyleTransfer(nn.Module):
         """
         if isinstance(self.reviser, LocalAffine):
             return self._style(self.reviser.reference.detach().expand(len(contents), -1, -1), "the photograph")
+        if self.pnet.signal not in ("image", COLOURS):
+            raise WrongModelError(
+                f"a strength other than 1 goes by the photograph's own style, and this model, guided by "
+                f"{_read_by(self.vector_pnets)}, cannot read one: leave the strength at 1."
+            )
         return self.encode_style(contents)
 
     # Helpers -----------------------------------------------------------------------------------
@@ -402,6 +407,11 @@ class StyleTransfer(nn.Module):
 
 def _values(pnet: PNet, features: Tensor, bold: Tensor | None) -> Tensor:
     return pnet(features) if bold is None else pnet(features, bold)
+
+
+def _read_by(pnets: Mapping[str, VectorPNet]) -> str:
+    """What they read, for people."""
+    return " and ".join(READS.get(signal, f"{signal} vectors") for signal in pnets)
 
 
 def _size(module: nn.Module) -> str:
