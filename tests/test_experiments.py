@@ -173,3 +173,11 @@ def test_one_painting_alone_gives_a_model_that_paints(data, tmp_path, make_pictu
     config = replace(config_for(data, 2), pnet="vgg", pnet_width=8, styles_per_batch=1)
     model = Entrant(ZM_NET, Data.of(data).paintings[:1]).trained(config, tmp_path / "run")
     assert model.apply(make_picture(64, 64, 1), model.encode_style(make_picture(64, 64, 2))).isfinite().all()
+
+
+def test_a_painting_is_looked_at_as_in_training(model, make_picture):
+    """At another side a PNet sees other strokes, and was never taught what they mean."""
+    entrant, picture = Entrant(ZM_NET, []), make_picture(96, 96, 3)
+    found = entrant.style(model, Path("painting.png"), picture, 64).values
+    assert torch.equal(found, model.encode_style(picture, size=64).values)
+    assert not torch.equal(found, model.encode_style(picture).values)
