@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.pictures import centre_squares
+from ..data.pictures import Pictures, centre_square, centre_squares
 from ..data.sampling import Stream, rng
 from ..errors import DataNotFoundError
 from ..evaluation.baselines.cin import CIN
@@ -95,13 +95,12 @@ class Entrant:
             raise Stopped
         return KINDS[self.kind].from_pretrained(folder)
 
-    def style(self, model: ZMNet, painting: Path, picture: Tensor, side: int) -> Style:
-        """The style of a painting, [1, 3, H, W] as a picture, looked at with a short side of so many px: that of the
-        training. A table looks up its row.
-        """
+    def style(self, model: ZMNet, painting: Path, side: int) -> Style:
+        """The style of a painting, looked at as in a training with squares of so many px. A table looks up its row."""
         if isinstance(model, CIN):
             return model.style(self.paintings.index(painting))
-        return model.encode_style(picture, size=side)
+        picture = centre_square(Pictures([painting], (side, side))[0], side)
+        return model.encode_style(picture[None], size=None)
 
 
 def _steps(folder: Path) -> int:
@@ -178,7 +177,7 @@ class Test:
     def picture(self, entrant: Entrant, model: ZMNet, index: int, painting: Path) -> Tensor:
         """The photograph of a number after a painting, [1, 3, H, W]."""
         pair = self.pair(index, painting)
-        return model.apply(pair.content, entrant.style(model, painting, pair.painting, self.looked_at))
+        return model.apply(pair.content, entrant.style(model, painting, self.looked_at))
 
     def scores(
         self, painted: Callable[[int, Path], Tensor], paintings: Sequence[Path]
