@@ -10,15 +10,18 @@ import pytest
 import torch
 import typer
 
+from zmnet_core.data.pictures import Pictures
 from zmnet_core.errors import DataNotFoundError, TrainingError
 from zmnet_core.evaluation.baselines.cin import CIN
 from zmnet_core.images.picture import read_picture, to_pil
+from zmnet_core.losses.perceptual import PerceptualLoss
 from zmnet_core.reproduce.capacity import BUDGETS, capacity
 from zmnet_core.reproduce.table1 import table1
 from zmnet_core.reproduce.zeroshot import zeroshot
 from zmnet_core.training import contest, experiments
 from zmnet_core.training.contest import CIN_, ZM_NET, Data, Entrant, Stopped, config_of, drawn, losses
 from zmnet_core.training.objective import Objective
+from zmnet_core.training.style_bank import StyleBank
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +176,11 @@ def test_one_painting_alone_gives_a_model_that_paints(data, tmp_path, make_pictu
     config = replace(config_for(data, 2), pnet="vgg", pnet_width=8, styles_per_batch=1)
     model = Entrant(ZM_NET, Data.of(data).paintings[:1]).trained(config, tmp_path / "run")
     assert model.apply(make_picture(64, 64, 1), model.encode_style(make_picture(64, 64, 2))).isfinite().all()
+
+
+def test_a_painting_is_looked_at_as_in_training(data, model, random_vgg):
+    """At another side, or resized in another way, a PNet sees other strokes, and was never taught what they mean."""
+    files, perceptual = Data.of(data).paintings, PerceptualLoss(random_vgg)
+    bank = StyleBank(Pictures(files, (64, 64)), model.pnet, perceptual, (64, 64), 1, 0)
+    found = Entrant(ZM_NET, files).style(model, files[2], 64).values
+    torch.testing.assert_close(found, model.pnet(bank.look(2, 0).features), rtol=0, atol=0)

@@ -71,7 +71,7 @@ def capacity(
     if budget == PAPER:
         config = by_the_paper(config)
     entrants = [Entrant(kind, paintings[:count]) for count in (what.few, what.many) for kind in (CIN_, ZM_NET)]
-    test = Test(Judge(load_vgg16()), contents, what.test_size)
+    test = Test(Judge(load_vgg16()), contents, what.test_size, what.style_size)
     run = Run(output_dir, "capacity", asdict(what) | {"seed": seed, "data": str(folder.resolve())})
     models, results = {}, {}
     with going_on(output_dir):
@@ -101,7 +101,7 @@ def page(what: Budget, results: dict[str, Any]) -> list[str]:
     cin, zm = totals[2] / totals[0], totals[3] / totals[1]
     curves = {name: each["training"] for name, each in results.items()}
     steps = [step for step, _ in next(iter(curves.values()))]
-    held = totals[3] <= 1.1 * totals[1] and cin > zm
+    held = totals[3] <= 1.1 * totals[1] and cin > zm and totals[3] < totals[2]
     verdict = "comes out" if held else "comes out in part" if cin > zm else "does not come out"
     seen = what.steps * what.styles / what.many
     test = [[name, *(number(row[error]) for error in ERRORS)] for name, row in medians.items()]

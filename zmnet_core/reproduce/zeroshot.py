@@ -77,7 +77,7 @@ def zeroshot(
 
     counts = [count for count in (1, 10, 100) if count < what.many] + [what.many]
     entrants = [Entrant(ZM_NET, paintings[:count]) for count in counts] + [Entrant(CONCATENATION, paintings)]
-    test = Test(Judge(load_vgg16()), contents, what.test_size)
+    test = Test(Judge(load_vgg16()), contents, what.test_size, what.style_size)
     run = Run(output_dir, "zeroshot", asdict(what) | {"seed": seed, "data": str(folder.resolve())})
     models, results, fst = {}, {}, {}
     with going_on(output_dir):

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.pictures import centre_squares
+from ..data.pictures import Pictures, centre_square, centre_squares
 from ..data.sampling import Stream, rng
 from ..errors import DataNotFoundError
 from ..evaluation.baselines.cin import CIN
@@ -96,11 +96,12 @@ class Entrant:
             raise Stopped
         return KINDS[self.kind].from_pretrained(folder)
 
-    def style(self, model: ZMNet, painting: Path, picture: Tensor) -> Style:
-        """The style of a painting, [1, 3, H, W] as a picture: a table looks up its row."""
+    def style(self, model: ZMNet, painting: Path, side: int) -> Style:
+        """The style of a painting, looked at as in a training with squares of so many px. A table looks up its row."""
         if isinstance(model, CIN):
             return model.style(self.paintings.index(painting))
-        return model.encode_style(picture)
+        picture = centre_square(Pictures([painting], (side, side))[0], side)
+        return model.encode_style(picture[None], size=None)
 
 
 def _steps(folder: Path) -> int:
@@ -156,12 +157,13 @@ class Test:
 
     Args:
         size: the side of both, px.
+        looked_at: the side at which PNets were trained to look at paintings, px.
     """
 
     __test__ = False  # of pytest, where this is imported
 
-    def __init__(self, judge: Judge, contents: Sequence[Path], size: int):
-        self.judge, self.size = judge, size
+    def __init__(self, judge: Judge, contents: Sequence[Path], size: int, looked_at: int):
+        self.judge, self.size, self.looked_at = judge, size, looked_at
         self.contents = [centre_squares([file], size) for file in contents]
         self._pairs: dict[tuple[int, Path], Pair] = {}
 
@@ -176,7 +178,7 @@ class Test:
     def picture(self, entrant: Entrant, model: ZMNet, index: int, painting: Path) -> Tensor:
         """The photograph of a number after a painting, [1, 3, H, W]."""
         pair = self.pair(index, painting)
-        return model.apply(pair.content, entrant.style(model, painting, pair.painting))
+        return model.apply(pair.content, entrant.style(model, painting, self.looked_at))
 
     def scores(
         self, painted: Callable[[int, Path], Tensor], paintings: Sequence[Path]
