@@ -251,3 +251,9 @@ def test_a_style_refines_itself(seeing, painting, photographs):
     refined = start.refine(seeing, to_pil(painting[0]), [to_pil(each[0]) for each in photographs], 8, step=seen.append)
     before, after = (Refiner(seeing, each, painting, photographs, steps=1).before for each in (start, refined))
     assert len(seen) == 8 and after < before
+
+
+def test_a_number_in_the_place_of_photographs_is_refused_in_words(seeing, make_picture):
+    style = seeing.encode_style(make_picture(64, 64, 1))
+    with pytest.raises(TypeError, match="photographs are a list of pictures, not 2: .* steps="):
+        style.refine(seeing, make_picture(64, 64, 1), 2)

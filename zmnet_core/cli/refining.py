@@ -62,7 +62,8 @@ def refined(
     try:
         with tqdm(refiner, "refine", unit="step") as bar:
             for loss in bar:
-                bar.set_postfix(loss=f"{loss:.3f}")
+                bar.set_postfix({"loss on one of them": f"{loss:.3f}"})
+            bar.set_description("refine, measuring")
     except KeyboardInterrupt:
         typer.echo(f"stopped after {refiner.done} of {steps} steps: what is reached is written.", err=True)
     style, after = refiner.style, refiner.loss()

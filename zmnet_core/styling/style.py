@@ -227,6 +227,7 @@ class Style:
 
         Raises:
             What `refine.Refiner` raises.
+            TypeError: the photographs are no list.
         """
         from ..images.picture import to_picture, to_tensor
         from .refine import Refiner
@@ -234,6 +235,10 @@ class Style:
         def tensor_of(picture: Image.Image | Tensor) -> Tensor:
             return picture if isinstance(picture, Tensor) else to_tensor(to_picture(picture).rgb)[None]
 
+        if photographs is not None and not isinstance(photographs, Sequence):
+            raise TypeError(
+                f"photographs are a list of pictures, not {photographs!r}: [photograph], or steps=… for their number."
+            )
         contents = None if photographs is None else [*map(tensor_of, photographs)]
         refiner = Refiner(model, self, tensor_of(painting), contents, steps, layers)
         for loss in refiner:
