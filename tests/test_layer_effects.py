@@ -15,6 +15,7 @@ from zmnet_core.assets import BUNDLED, DEMO_PICTURES
 from zmnet_core.evaluation.layer_effects import QUANTITIES, Effects, layer_effects, parts, quantities
 from zmnet_core.evaluation.methods import load_square
 from zmnet_core.networks.constants import DIN_LAYERS
+from zmnet_core.networks.pnet import IMAGE_KINDS
 from zmnet_core.styling.layering import PRESETS, parsed
 
 SIDE = 128
@@ -65,7 +66,14 @@ def test_medians_are_of_the_pairs(model):
 # The bundled models ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=sorted(path.name for path in BUNDLED.iterdir()))
+def paints_after_pictures(name: str) -> bool:
+    """Whether a bundled model is guided by paintings."""
+    return json.loads((BUNDLED / name / "config.json").read_text())["pnet"]["kind"] in IMAGE_KINDS
+
+
+@pytest.fixture(
+    scope="module", params=sorted(path.name for path in BUNDLED.iterdir() if paints_after_pictures(path.name))
+)
 def effects(request) -> list[Effects]:
     """The bundled paintings, each with a bundled photograph."""
     model = ZMNet.from_pretrained(request.param)

@@ -18,7 +18,7 @@ from tests.test_training import (  # noqa: F401
     state_of,
     training_environment,
 )
-from zmnet_core.cli.commands import app
+from zmnet_core.cli import app
 from zmnet_core.data.pictures import Pictures
 from zmnet_core.data.sampling import Stream, rng
 from zmnet_core.data.sources import LocalFile

@@ -85,7 +85,7 @@ def expand(
     check_from_zero("--learning_rate", learning_rate)
     if start not in STARTS:
         raise TrainingError(f"--start '{start}' does not exist: choose {' or '.join(STARTS)}.")
-    config = OSTConfig(steps, coarse_steps, learning_rate, start, bfloat16=bfloat16)
+    config = OSTConfig(steps, coarse_steps, learning_rate=learning_rate, start=start, bfloat16=bfloat16)
     numbers = plan(style_dir, content_dir, output_dir, count, split or [])
     if nothing := [name for name, number in numbers.items() if number == 0]:
         if main:

@@ -55,7 +55,7 @@ def optimise(
         ),
     ] = "model",
     size: int | None = None,
-    style_size: Annotated[
+    painting_size: Annotated[
         int | None,
         typer.Option(
             min=64,
@@ -97,11 +97,11 @@ def optimise(
     from ..training.stopping import StopSignal
 
     picture = read(photograph, size, megapixels)
-    painting = read(style, style_size, megapixels)
+    painting = read(style, painting_size, megapixels)
     width, height = fitted_size(picture.full or picture.size, size)
     needed = check_size(network, width, height)
     typer.echo(f"{width} × {height} px, {steps} steps: about {needed / 2**30:.1f} GiB of memory", err=True)
-    how = Optimising(steps, optimiser, bold, start, style_size)
+    how = Optimising(steps, optimiser, bold, start, painting_size)
     done = 0
     with StopSignal() as stopping, tqdm(total=steps, desc="optimise", unit="step") as bar:
 
