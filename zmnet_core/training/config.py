@@ -67,7 +67,7 @@ class TrainingConfig:
     signals: str | None = option(
         None,
         "vectors that guide the network in the place of paintings, which only the loss then sees: a .safetensors table "
-        "of names (of pictures of --style_dir, of their folders, or of a list's lines name, tab, picture); or histogram "
+        "of names (pictures of --style_dir, their folders, or of a list's lines name, tab, picture); or histogram "
         "(colours), or glove or sentence (the folders are words)",
     )
     signal_name: str = option("own", "what the vectors of such a table are called in the model, such as audio")
