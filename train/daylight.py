@@ -23,10 +23,10 @@ from zmnet_core.images.folders import find_pictures
 from zmnet_core.model import ZMNet
 from zmnet_core.networks.vgg import load_vgg16
 from zmnet_core.options import run
-from zmnet_core.training.daylight.course import Course, fresh
+from zmnet_core.training.daylight.course import LEARNING_RATE, Course, fresh
 from zmnet_core.training.daylight.finder import Finder, camvid, paris, without_windows
 from zmnet_core.training.daylight.finder import teach as teach_finder
-from zmnet_core.training.daylight.lessons import Lessons, write_lessons
+from zmnet_core.training.daylight.lessons import SIDE, Lessons, write_lessons
 from zmnet_core.training.daylight.measuring import measure as measured
 
 OWN = 16  # photographs whose own styles are looked at
@@ -61,7 +61,7 @@ def relight(
     photographs: Annotated[list[Path], PHOTOGRAPHS],
     finder: Annotated[Path, typer.Option(help="the file that `find` has made", exists=True)],
     output_dir: Annotated[Path, typer.Option(help="the folder that gets the lessons")],
-    side: Annotated[int, typer.Option(min=64, help="the short side of the lessons in pixels")] = 288,
+    side: Annotated[int, typer.Option(min=64, help="the short side of the lessons in pixels")] = SIDE,
 ) -> None:
     """Make lessons of photographs; what is there already is kept."""
     files = pictures_of(photographs)
@@ -79,7 +79,7 @@ def teach(
     time_budget: Annotated[float, typer.Option(min=0, help="for how many minutes to learn")] = 60,
     steps: Annotated[int | None, typer.Option(min=1, help="for how many steps, in the place of minutes")] = None,
     resolution: Annotated[int, typer.Option(min=64, help="the side of the crops in pixels")] = 224,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's learning rate")] = 6e-4,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Adam's learning rate")] = LEARNING_RATE,
     seed: Annotated[int, typer.Option(help="the seed of the weights and of all choices")] = 0,
 ) -> None:
     """Teach a TNet and a PNet for words what the lessons show."""

@@ -16,6 +16,8 @@ not there, so it is no way to make a painting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,15 +66,23 @@ class LocalAffine(nn.Module):
         Returns:
             [N, 3, H, W] and [N, 12, H, W], float32.
         """
-        size = contents.shape[-2:]
-        small, drawn = (halved(each.to(draft.device, self.dtype)) for each in (seen, draft))
-        maps = local_maps(small, drawn, self.window)
-        return contents.to(draft.device, self.dtype), F.interpolate(maps, size, mode="bilinear", align_corners=False)
+        contents, seen, drawn = (each.to(draft.device, self.dtype) for each in (contents, seen, draft))
+        return contents, maps_of(seen, drawn, contents.shape[-2:], self.window)
 
     def forward(self, contents: Tensor, maps: Tensor, style: Tensor, areas: Areas | None = None) -> Tensor:
         """Map the photographs: [N, 3, H, W], not clamped. Neither the style nor its areas matter any more."""
-        linear, offset = maps[:, :9].unflatten(1, (3, 3)), maps[:, 9:]
-        return (linear * contents[:, None]).sum(2).add_(offset)
+        return mapped(contents, maps)
+
+
+def maps_of(seen: Tensor, drawn: Tensor, size: Sequence[int], radius: int) -> Tensor:
+    """Ā and b̄ for a photograph of this height and width, [N, 12, H, W], of two drawings [N, 3, h, w]."""
+    maps = local_maps(halved(seen), halved(drawn), radius)
+    return F.interpolate(maps, size, mode="bilinear", align_corners=False)
+
+
+def mapped(photographs: Tensor, maps: Tensor) -> Tensor:
+    """Y = Ā X_c + b̄, [N, 3, H, W], not clamped."""
+    return (maps[:, :9].unflatten(1, (3, 3)) * photographs[:, None]).sum(2) + maps[:, 9:]
 
 
 def halved(pictures: Tensor) -> Tensor:
@@ -142,6 +152,4 @@ def box(pictures: Tensor, radius: int) -> Tensor:
 
 def drawn_photograph(photograph: Tensor, seen: Tensor, drawn: Tensor, radius: int = RADIUS) -> Tensor:
     """The photograph [N, 3, H, W] after two drawings X̃, Y₀ of its own size: one differentiable pass, to train by."""
-    maps = local_maps(halved(seen), halved(drawn), radius)
-    maps = F.interpolate(maps, photograph.shape[-2:], mode="bilinear", align_corners=False)
-    return (maps[:, :9].unflatten(1, (3, 3)) * photograph[:, None]).sum(2) + maps[:, 9:]
+    return mapped(photograph, maps_of(seen, drawn, photograph.shape[-2:], radius))

@@ -76,14 +76,14 @@ def capacity(
     models, results = {}, {}
     with going_on(output_dir):
         for entrant in entrants:
-            place = output_dir / entrant.name.replace(" ", "-").lower()
+            place = output_dir / entrant.place
             models[entrant.name] = model = entrant.trained(config, place)
 
             def scored(entrant: Entrant = entrant, model: Any = model, place: Path = place) -> dict[str, Any]:
                 scores = test.scores(lambda i, file: test.picture(entrant, model, i, file), entrant.paintings)
                 return {"test": scores, "training": losses(place)}
 
-            results[entrant.name] = run.part(entrant.name.replace(" ", "-").lower(), scored)
+            results[entrant.name] = run.part(entrant.place, scored)
         rows = []
         for index in range(min(SHOWN, what.few, what.pairs)):
             pair = test.pair(index, paintings[index])

@@ -82,9 +82,8 @@ def zeroshot(
     models, results, fst = {}, {}, {}
     with going_on(output_dir):
         for entrant in entrants:
-            place = entrant.name.replace(" ", "-").lower()
             options = config(len(entrant.paintings))
-            models[entrant.name] = model = entrant.trained(options, output_dir / place)
+            models[entrant.name] = model = entrant.trained(options, output_dir / entrant.place)
 
             def scored(entrant: Entrant = entrant, model: Any = model) -> dict[str, Any]:
                 def painted(index: int, file: Path) -> Any:
@@ -94,7 +93,7 @@ def zeroshot(
                 parts = {"seen": entrant.paintings[: what.pairs], "unseen": unseen, "beside FST": first}
                 return {part: test.scores(painted, paintings) for part, paintings in parts.items()}
 
-            results[entrant.name] = run.part(place, scored)
+            results[entrant.name] = run.part(entrant.place, scored)
         own = [Entrant(FST_, [painting]) for painting in unseen[: what.networks]]
         for number_, entrant in enumerate(own):
             fst[entrant.paintings[0]] = (entrant, entrant.trained(config(1), output_dir / f"fst-{number_ + 1}"))

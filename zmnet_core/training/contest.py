@@ -57,6 +57,11 @@ class Entrant:
         """For people: ZM-Net 10."""
         return self.kind if self.kind == FST_ else f"{self.kind} {len(self.paintings)}"
 
+    @property
+    def place(self) -> str:
+        """For files: zm-net-10."""
+        return self.name.replace(" ", "-").lower()
+
     def make(self) -> Make:
         """What makes its model."""
         if self.kind == ZM_NET:

@@ -31,9 +31,10 @@ from ...networks.vector_pnet import VectorPNet
 from ...signals.sentences import sentences
 from ..words.teaching import budget
 from ..words.vocabulary import TIMES, WEATHER
-from .lessons import Lessons
+from .lessons import LIT, Lessons
 
 SIGNAL = "sentence"
+LEARNING_RATE = 6e-4
 PNET_RATE = 3.0  # times the TNet's: its few numbers move every picture
 BATCH, MIXED = 3, 0.3
 LIGHT_CHANGED = 0.5  # share of the photographs that are shown in somewhat other light than their lesson
@@ -115,7 +116,13 @@ class Course:
     """
 
     def __init__(
-        self, model: ZMNet, lessons: Lessons, folder: Path, learning_rate: float = 6e-4, seed: int = 0, every: int = 100
+        self,
+        model: ZMNet,
+        lessons: Lessons,
+        folder: Path,
+        learning_rate: float = LEARNING_RATE,
+        seed: int = 0,
+        every: int = 100,
     ):
         self.model, self.lessons, self.folder, self.every, self.seed = model, lessons, folder, every, seed
         self.learning_rate, self.weights, self.step = learning_rate, Weights(), 0
@@ -176,7 +183,7 @@ class Course:
             target = share * target + (1 - share) * pictures[1 + times.index(other)]
         photograph = pictures[0]
         grey, aim = photograph.mean(0, keepdim=True), target.mean(0, keepdim=True)
-        lamps = ((aim > 0.33) & (aim > 1.2 * grey)).float()
+        lamps = ((aim > LIT) & (aim > 1.2 * grey)).float()
         if choice.random() < LIGHT_CHANGED:
             photograph = (photograph * choice.uniform(0.85, 1.1)).clamp(0, 1) ** choice.uniform(0.85, 1.2)
         return photograph, target, word, lamps

@@ -27,6 +27,7 @@ SIDE, LONGEST = 288, 1.6  # px of the short side, and how many times as long the
 QUALITY = 95
 OUTDOORS = {SKY: 0.08, BUILDINGS: 0.4}  # shares of a photograph, of which one is enough
 INDOORS_KEPT = 0.3  # of the others: faces and food are lit as well
+LIT, LAMPS = 0.33, 0.008  # how light a lamp is at night, and the share of lamps in a picture that has some
 DARKEST = 0.22  # mean grey: a photograph by night is no lesson
 # What the seven times are called in lessons. Other words, such as dusk, dawn and morning, are left to be guessed.
 CALLED = {
@@ -145,9 +146,6 @@ class Lessons:
         top, left = (choice.randrange(side - self.size + 1) for side in pictures.shape[-2:])
         pictures = pictures[..., top : top + self.size, left : left + self.size].float() / 255
         return pictures.flip(-1) if choice.random() < 0.5 else pictures
-
-
-LIT, LAMPS = 0.33, 0.008  # how light a lamp is at night, and the share of lamps in a picture that has some
 
 
 def _words(folder: Path) -> dict[str, list[str]]:

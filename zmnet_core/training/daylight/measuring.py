@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ...files import replacing, write_json
@@ -76,17 +75,12 @@ def measure(model: ZMNet, files: Sequence[Path], folder: Path, side: int = 512, 
     rows = [[photographs[index], *(painted[word][index] for word in across)] for index in range(len(files))]
     for name, part in (("sheet.jpg", rows[:shown]), ("sheet-all.jpg", rows)):
         with replacing(folder / name) as temporary:
-            sheet(part, [PHOTOGRAPH, *across]).save(temporary, "JPEG", quality=85)
+            contact_sheet(part, CELL, [[PHOTOGRAPH, *across]]).save(temporary, "JPEG", quality=85)
     write_json(
         folder / "light.json",
         {"files": [file.name for file in files], "rows": {w: asdict(v) for w, v in found.items()}},
     )
     return report(found)
-
-
-def sheet(rows: list[list[Tensor]], titles: list[str]) -> Image.Image:
-    """A photograph a row."""
-    return contact_sheet(rows, CELL, [titles])
 
 
 def report(found: dict[str, Light]) -> list[str]:

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from ...images.colour import to_linear, to_srgb
 from ...networks.local_affine import box
+from ..words.noon_night import LUMINANCE
 from .finder import SKY, WINDOWS
-
-LIGHT = (0.2126, 0.7152, 0.0722)  # luminance of linear sRGB
 
 
 @dataclass(frozen=True)
@@ -199,4 +198,4 @@ def guided(plane: Tensor, guide: Tensor, radius: int, epsilon: float) -> Tensor:
 
 
 def _weighted(picture: Tensor) -> Tensor:
-    return (picture * picture.new_tensor(LIGHT).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (picture * picture.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
